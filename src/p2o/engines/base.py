@@ -1,0 +1,36 @@
+"""What a rollout engine is: token ids in, token ids out."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from transformers import PreTrainedModel
+
+from p2o.types import Completion, Prompt
+
+
+@dataclass(frozen=True)
+class Sampling:
+    """How to sample.
+
+    Args:
+        temperature: 0 is greedy.
+        max_completion_length: Tokens at most, eos included; a completion that reaches it without eos is truncated.
+    """
+
+    temperature: float
+    max_completion_length: int
+
+
+class RolloutEngine(ABC):
+    """Samples completions from a policy."""
+
+    @abstractmethod
+    def generate(
+        self, policy: PreTrainedModel, prompts: Sequence[Prompt], sampling: Sampling, title: str
+    ) -> list[Completion]:
+        """One completion for each prompt, in the order of the prompts, from the policy's present weights.
+
+        A prompt's seed decides its draws: the same prompt, seed and weights give the same completion; K rollouts of a
+        question are K prompts with the same ids and different seeds. `title` names the work in the progress bar.
+        """

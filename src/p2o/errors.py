@@ -1,0 +1,9 @@
+"""The one error that is the user's to mend: shown as a message, never as a traceback."""
+
+
+class InputError(Exception):
+    """Something outside the program is not as expected (a file, a setting, a checkpoint, an endpoint).
+
+    The message says what was expected, what came, where, and what to do. The command line prints it alone and ends
+    with status 2; every other exception is a bug and keeps its traceback.
+    """

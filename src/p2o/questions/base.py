@@ -1,0 +1,17 @@
+"""What a source of questions is."""
+
+from abc import ABC, abstractmethod
+
+from p2o.types import Question
+
+
+class QuestionSource(ABC):
+    """Loads questions: from a file, from a Hugging Face data set, or made up by a generator."""
+
+    @abstractmethod
+    def load(self) -> list[Question]:
+        """All questions, with unique ids.
+
+        Raises:
+            InputError: A row is not usable; the message names its file and line.
+        """

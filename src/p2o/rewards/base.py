@@ -1,0 +1,28 @@
+"""What a reward is: completions in, grades out."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from p2o.types import Grade, Question
+
+
+@dataclass(frozen=True)
+class Answered:
+    """A question and the text of one completion; `truncated` if the length limit cut it off."""
+
+    question: Question
+    text: str
+    truncated: bool = False
+
+
+class Reward(ABC):
+    """Grades completions against gold answers."""
+
+    @abstractmethod
+    def grade(self, answered: Sequence[Answered]) -> list[Grade]:
+        """One grade for each completion, in order. A broken grader is `Outcome.ERROR`, never a silent 0."""
+
+    def reject(self, answer: str) -> str:
+        """Why a gold answer can never be matched by this reward; "" if it can. Asked once, before training."""
+        return ""

@@ -1,0 +1,86 @@
+"""The records that flow through both loops: frozen, and each field keeps its meaning."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+@dataclass(frozen=True)
+class Question:
+    """A question with a verifiable answer. `origin` says where it was read ("train.jsonl:12"), for messages."""
+
+    id: str
+    text: str
+    answer: str
+    difficulty: str = "all"
+    origin: str = ""
+
+
+@dataclass(frozen=True)
+class Sample:
+    """A question of this epoch with one template per rollout; "" is the bare question."""
+
+    question: Question
+    templates: tuple[str, ...]  # K
+
+
+@dataclass(frozen=True)
+class Prompt:
+    """Token ids for an engine, and the seed of this one completion."""
+
+    ids: tuple[int, ...]
+    seed: int = 0
+
+
+@dataclass(frozen=True)
+class Completion:
+    """Token ids from an engine, eos included; `truncated` if the length limit cut it off.
+
+    `logps` are the log-probabilities of `ids` under the sampling distribution (temperature included), if the engine
+    knows them.
+    """
+
+    ids: tuple[int, ...]
+    truncated: bool
+    logps: tuple[float, ...] | None = None
+
+
+class Outcome(StrEnum):
+    """What the reward found. Only `CORRECT` and `WRONG` are verdicts on an answer."""
+
+    CORRECT = "correct"
+    WRONG = "wrong"
+    NO_ANSWER = "no_answer"
+    TRUNCATED = "truncated"
+    TIMEOUT = "timeout"
+    ERROR = "error"
+
+
+@dataclass(frozen=True)
+class Grade:
+    """A verdict: the reward, its kind, and the answer that was read out of the completion ("" if none)."""
+
+    reward: float
+    outcome: Outcome
+    extracted: str = ""
+
+
+@dataclass(frozen=True)
+class Rollout:
+    """One graded completion y of a question x, sampled under T(x, z)."""
+
+    question: Question
+    template: str  # z; "" if bare
+    prompt_ids: tuple[int, ...]  # T(x, z), as the engine saw it
+    completion: Completion
+    text: str
+    grade: Grade
+
+    @property
+    def reward(self) -> float:
+        """The reward of the grade."""
+        return self.grade.reward
+
+    @property
+    def correct(self) -> bool:
+        """Whether the answer was graded correct; shaped rewards do not change it."""
+        return self.grade.outcome is Outcome.CORRECT
