@@ -1,0 +1,61 @@
+# make quickstart   the main job: P²O on the bundled micro-policy, minutes on 2 CPU cores
+# make test         style, types and tests
+# Each makes the virtual environment if it is missing; only Python >= 3.11 and make must be there.
+
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+SEED ?= 0
+
+# Linux wheels of torch carry gigabytes of CUDA unless asked for the CPU build. Where there is no GPU, take the CPU
+# build: from pip's own configuration if it knows one, else from PyTorch's index.
+TORCH ?= 2.13.0
+TORCH_CPU_INDEX ?= https://download.pytorch.org/whl/cpu
+ifeq ($(shell uname -s)$(shell command -v nvidia-smi),Linux)
+INSTALL_TORCH = $(BIN)/pip install -q "torch==$(TORCH)+cpu" 2>/dev/null || \
+	$(BIN)/pip install -q --index-url $(TORCH_CPU_INDEX) "torch==$(TORCH)"
+else
+INSTALL_TORCH = $(BIN)/pip install -q "torch==$(TORCH)"
+endif
+
+.PHONY: quickstart quickstart-grpo quickstart-no-distillation study test style types oldest micro-policy clean
+
+quickstart: $(VENV)/.runtime
+	$(BIN)/p2o fit --config configs/quickstart.yaml --seed_everything $(SEED)
+
+quickstart-grpo: $(VENV)/.runtime
+	$(BIN)/p2o fit --config configs/quickstart_grpo.yaml --seed_everything $(SEED)
+
+quickstart-no-distillation: $(VENV)/.runtime
+	$(BIN)/p2o fit --config configs/quickstart_no_distillation.yaml --seed_everything $(SEED)
+
+test: style types
+	OMP_WAIT_POLICY=passive $(BIN)/pytest
+
+style: $(VENV)/.dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: $(VENV)/.dev
+	$(BIN)/mypy
+
+# The pre-training of the bundled micro-policy; its data card has the figures.
+micro-policy: $(VENV)/.runtime
+	$(BIN)/python -m p2o.quickstart.make_policy build/micro_policy
+
+$(VENV)/.torch:
+	$(PYTHON) -c 'import sys; sys.exit("p2o needs Python 3.11 or newer, this is " + sys.version) if sys.version_info < (3, 11) else None'
+	$(PYTHON) -m venv $(VENV)
+	$(INSTALL_TORCH)
+	touch $@
+
+$(VENV)/.runtime: $(VENV)/.torch pyproject.toml
+	$(BIN)/pip install -q -e .
+	touch $@
+
+$(VENV)/.dev: $(VENV)/.runtime
+	$(BIN)/pip install -q -e ".[dev]"
+	touch $@
+
+clean:
+	rm -rf $(VENV) build runs

@@ -1,0 +1,5 @@
+"""`python -m p2o`."""
+
+from p2o.cli import main
+
+main()

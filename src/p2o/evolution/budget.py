@@ -1,0 +1,47 @@
+"""What an evolution may cost, counted in rollouts."""
+
+import math
+from typing import Literal, get_args
+
+from p2o.errors import InputError
+
+Level = Literal["light", "medium", "heavy", "heavy_2", "heavy_3", "heavy_4", "heavy_16"]
+
+CANDIDATES: dict[Level, int] = {
+    "light": 6,
+    "medium": 12,
+    "heavy": 18,
+    "heavy_2": 36,
+    "heavy_3": 54,
+    "heavy_4": 72,
+    "heavy_16": 288,
+}
+MINI_BATCH_TRIALS = 35  # evaluations planned per trial; this and the next two are DSPy's constants
+FULL_EVALUATION_STEPS = 5
+PILOT_EVALUATIONS = 5
+
+
+def auto_budget(level: Level, dev_size: int) -> int:
+    """Rollouts of a budget level, by DSPy's formula for GEPA with one prompt; the paper runs `heavy_4`.
+
+    With V = `dev_size`, C candidates and N = ⌊max(4·log2 C, 1.5·C)⌋ trials: V + 5C + 35N + (⌊(N+1)/5⌋ + 1 + [N<5])·V.
+    The formula plans one completion per evaluation; multiply it if there are more.
+
+    Raises:
+        InputError: There is no such level.
+    """
+    if level not in CANDIDATES:
+        raise InputError(f"Expected a budget level out of {', '.join(get_args(Level))}, got {level!r}.")
+    candidates = CANDIDATES[level]
+    trials = int(max(4 * math.log2(candidates), 1.5 * candidates))
+    full_evaluations = (trials + 1) // FULL_EVALUATION_STEPS + 1 + (trials < FULL_EVALUATION_STEPS)
+    planned = PILOT_EVALUATIONS * candidates + MINI_BATCH_TRIALS * trials
+    return dev_size + planned + full_evaluations * dev_size
+
+
+def affordable_parents(remaining: int, mini_batch_cost: int, dev_cost: int) -> int:
+    """How many parents the next iteration can try; 0 if none.
+
+    Whatever comes of it, a mini-batch for each of them, one for each child, and one dev evaluation are paid for.
+    """
+    return max(0, (remaining - dev_cost) // (2 * mini_batch_cost))

@@ -1,0 +1,215 @@
+"""The outer loop: at the end of each epoch, mines the hard set and evolves templates on it."""
+
+import random
+from collections.abc import Sequence
+from functools import partial
+from typing import Any
+
+import torch.distributed
+from lightning import Callback, LightningModule, Trainer
+from lightning.pytorch.utilities import rank_zero_info
+
+from p2o.engines.base import Sampling
+from p2o.errors import InputError
+from p2o.evolution.budget import Level, auto_budget
+from p2o.evolution.feedback import to_example
+from p2o.evolution.records import History
+from p2o.evolution.screening import Screen
+from p2o.evolution.search import EvolutionSearch, EvolutionSettings, Graded
+from p2o.evolution.selectors import ParentSelector
+from p2o.mixture import MixtureDataModule
+from p2o.policy import PolicyModule
+from p2o.reflectors.base import Proposal, ReflectionJob, Reflector
+from p2o.seeds import derive_seed
+from p2o.templates import TemplateBank
+from p2o.types import Question
+
+
+class TemplateEvolution(Callback):
+    """Evolves the template bank of the next epoch (GEPA); without it, or with a budget of 0, p2o is plain GRPO.
+
+    Args:
+        reflector: Proposes templates.
+        selector: Chooses parents (paper: DominanceSelector, its Algorithm 4).
+        budget: Rollouts of one evolution at most, never overshot: a number, or a level of `auto_budget` for this dev
+            size (paper: heavy_4, 11,040 at 300 dev questions). 0 switches evolution off.
+        dev_size: Dev questions at most; half of the hard set if that is fewer (paper: 300).
+        width: W, parents of an iteration at most (paper: 16).
+        mini_batch_size: B, train questions on which a child is compared with its parent (paper: 3).
+        completions: Completions of a question each time a template is evaluated (paper's code: 1).
+        temperature: Of these completions (paper's code: 0, greedy).
+        min_hard_set: With fewer hard questions there is no evolution, and the next epoch is bare (paper's code: 100).
+        carry_over: Start from the templates of the last bank as well as from the empty one (paper: no).
+        show_answer: Whether the reflector is shown the gold answers (paper: yes).
+        seed: Seeds splits and draws, together with the epoch.
+    """
+
+    def __init__(
+        self,
+        reflector: Reflector,
+        selector: ParentSelector,
+        budget: int | Level = "heavy_4",
+        dev_size: int = 300,
+        width: int = 16,
+        mini_batch_size: int = 3,
+        completions: int = 1,
+        temperature: float = 0.0,
+        min_hard_set: int = 100,
+        carry_over: bool = False,
+        show_answer: bool = True,
+        seed: int = 0,
+    ) -> None:
+        if min(dev_size, min_hard_set) < 1:
+            raise InputError(
+                f"evolution.dev_size and evolution.min_hard_set must be at least 1, got {dev_size} and {min_hard_set}."
+            )
+        self.settings = partial(
+            EvolutionSettings, width=width, mini_batch_size=mini_batch_size, completions=completions
+        )
+        self.settings(budget=0)  # refuses impossible sizes now, not after an epoch
+        self.reflector = reflector
+        self.selector = selector
+        self.budget = budget
+        self.dev_size = dev_size
+        self.temperature = temperature
+        self.min_hard_set = min_hard_set
+        self.carry_over = carry_over
+        self.show_answer = show_answer
+        self.seed = seed
+        self.pending = False  # the run ended after an epoch whose evolution nobody needed yet
+        self.reports: list[dict[str, Any]] = []  # one for each evolution, plain types
+
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """A finished run that is resumed for more epochs first makes up for the evolution it left out.
+
+        Lightning has built this epoch's data loader already, and builds it again before the first batch.
+        """
+        if self.pending:
+            self._evolve(trainer, pl_module, trainer.current_epoch - 1)
+
+    def on_train_batch_end(
+        self,
+        trainer: Trainer,
+        pl_module: LightningModule,
+        outputs: Any,
+        batch: Any,
+        batch_idx: int,  # noqa: ANN401 (Lightning's signature)
+    ) -> None:
+        """Mines."""
+        _data(trainer).hard_set.observe(outputs["rollouts"])
+
+    def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Runs before ModelCheckpoint, so that the checkpoint holds the new bank."""
+        hard_set = _data(trainer).hard_set
+        for counts in _from_other_processes(trainer, hard_set.correct):
+            hard_set.merge(counts.items())
+        hard_set.close()
+        if trainer.current_epoch + 1 == trainer.max_epochs:
+            self.pending = True
+        else:
+            self._evolve(trainer, pl_module, trainer.current_epoch)
+
+    def _evolve(self, trainer: Trainer, pl_module: LightningModule, epoch: int) -> None:
+        """Evolves on one process, and gives every process the bank."""
+        assert isinstance(pl_module, PolicyModule)
+        data = _data(trainer)
+        hard = data.hard_questions()
+        bank = TemplateBank()
+        if self.budget != 0 and len(hard) >= self.min_hard_set:
+            if trainer.is_global_zero:
+                search = self.search(pl_module, hard, epoch, data.bank)
+                history = search.run()
+                bank = search.bank
+                self.reports.append(_report(epoch, search, history, bank))
+                rank_zero_info(_line(self.reports[-1]))
+            bank = trainer.strategy.broadcast(bank)
+        data.adopt(bank)
+        self.pending = False
+
+    def search(
+        self, module: PolicyModule, hard: list[Question], epoch: int, last_bank: TemplateBank
+    ) -> EvolutionSearch:
+        """The search on these hard questions, not yet run."""
+        shuffled = list(hard)
+        random.Random(derive_seed(self.seed, "split", epoch)).shuffle(shuffled)
+        dev_size = min(self.dev_size, len(hard) // 2)
+        budget = self.budget if isinstance(self.budget, int) else auto_budget(self.budget, dev_size)
+        carried = [template.text for template in last_bank.templates] if self.carry_over else []
+        return EvolutionSearch(
+            train=shuffled[dev_size:],
+            dev=shuffled[:dev_size],
+            settings=self.settings(budget=budget),
+            evaluate=partial(self._evaluate, module, epoch),
+            reflect=partial(self._reflect, module, Screen(module.renderer, hard, module.prompt_room)),
+            to_example=partial(to_example, instruction=module.instruction, show_answer=self.show_answer),
+            selector=self.selector,
+            seed=derive_seed(self.seed, "evolution", epoch),
+            seed_templates=["", *carried],
+        )
+
+    def _evaluate(
+        self, module: PolicyModule, epoch: int, pairs: Sequence[tuple[Question, str]], title: str
+    ) -> list[Graded]:
+        """n completions for each pair, all in one engine call."""
+        n = self.settings.keywords["completions"]
+        asks = [
+            (question, template, derive_seed(self.seed, "evaluate", epoch, question.id, template, k))
+            for question, template in pairs
+            for k in range(n)
+        ]
+        sampling = Sampling(self.temperature, module.sampling.max_completion_length)
+        rollouts = module.answer(asks, sampling, "evolution", title)
+        return [tuple(rollouts[start : start + n]) for start in range(0, len(rollouts), n)]
+
+    def _reflect(self, module: PolicyModule, screen: Screen, jobs: Sequence[ReflectionJob]) -> list[Proposal]:
+        return [screen(proposal) for proposal in self.reflector.reflect(jobs, module)]
+
+    def state_dict(self) -> dict[str, Any]:
+        """Plain types."""
+        return {"pending": self.pending, "reports": self.reports}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Takes over what `state_dict` described."""
+        self.pending = state_dict["pending"]
+        self.reports = list(state_dict["reports"])
+
+
+def _data(trainer: Trainer) -> MixtureDataModule:
+    return trainer.datamodule  # type: ignore[attr-defined, no-any-return]  # set by fit
+
+
+def _from_other_processes(trainer: Trainer, counts: dict[str, int]) -> list[dict[str, int]]:
+    """What the other processes of a distributed run counted."""
+    if trainer.world_size == 1:
+        return []
+    everyone: list[dict[str, int]] = [{}] * trainer.world_size
+    torch.distributed.all_gather_object(everyone, counts)
+    return [other for rank, other in enumerate(everyone) if rank != trainer.global_rank]
+
+
+def _report(epoch: int, search: EvolutionSearch, history: History, bank: TemplateBank) -> dict[str, Any]:
+    """What an evolution did, in plain types."""
+    return {
+        "epoch": epoch,
+        "train": len(search.train),
+        "dev": len(search.dev),
+        "budget": search.settings.budget,
+        "spent": history.spent,
+        "iterations": len(history.iterations) - 1,
+        "pool": len(history.pool),
+        "bank": len(bank),
+        "best_dev_score": max((candidate.dev_score for candidate in history.pool), default=None),
+        "seed_dev_score": history.pool[0].dev_score if history.pool else None,
+        "best_template": bank.best.text if bank.best else "",
+        "refusals": dict(history.refusals),
+        "stopped": str(search.stop_reason),
+    }
+
+
+def _line(report: dict[str, Any]) -> str:
+    refusals = ", ".join(f"{count} {cause}" for cause, count in report["refusals"].items()) or "none"
+    return (
+        f"evolution after epoch {report['epoch']}: {report['iterations']} iterations, {report['spent']} of "
+        f"{report['budget']} rollouts, pool {report['pool']}, bank {report['bank']}, refused: {refusals}; "
+        f"best: {report['best_template'][:100]!r}"
+    )

@@ -1,0 +1,65 @@
+"""Which templates of the pool become parents. A row of `scores` is a template, a column a dev question, a value 0-1."""
+
+import random
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from statistics import fmean
+
+from p2o.evolution.draws import draw_by_weight
+
+Scores = Sequence[Sequence[float]]  # [pool, dev]
+
+
+class ParentSelector(ABC):
+    """Chooses parents from the pool."""
+
+    @abstractmethod
+    def select(self, scores: Scores, limit: int, rng: random.Random) -> list[int]:
+        """Different rows of `scores`, at least 1 and at most `limit` of them; random only through `rng`."""
+
+
+class DominanceSelector(ParentSelector):
+    """Every template that no other dominates; if there are too many, draws by mean dev score (the paper's Alg. 4).
+
+    Templates with equal dev scores do not dominate each other and all stay: while nothing is solved, all are parents.
+    """
+
+    def select(self, scores: Scores, limit: int, rng: random.Random) -> list[int]:
+        """The front, or `limit` of it, drawn without replacement with the mean dev scores as weights."""
+        candidates = front(scores)
+        drawn = draw_by_weight([fmean(scores[index]) for index in candidates], limit, rng)
+        return [candidates[position] for position in drawn]
+
+
+class BestOrTiedSelector(ParentSelector):
+    """Every template that is best or tied on some dev question (the authors' released code).
+
+    Close to a uniform choice: on a question that nobody solves, everyone is tied at 0 and counts as best. So one
+    unsolved dev question lets the whole pool in, and each of them adds the same 1 to every weight.
+    """
+
+    def select(self, scores: Scores, limit: int, rng: random.Random) -> list[int]:
+        """Templates best or tied somewhere, or `limit` of them, weighted by the number of those dev questions."""
+        best = [max(column) for column in zip(*scores, strict=True)]
+        wins = [sum(score >= top for score, top in zip(row, best, strict=True)) for row in scores]
+        candidates = [index for index, count in enumerate(wins) if count]
+        drawn = draw_by_weight([wins[index] for index in candidates], limit, rng)
+        return [candidates[position] for position in drawn]
+
+
+class BestSelector(ParentSelector):
+    """The template with the highest mean dev score alone, the first of equals: greedy hill climbing."""
+
+    def select(self, scores: Scores, limit: int, rng: random.Random) -> list[int]:
+        """One row."""
+        return [max(range(len(scores)), key=lambda index: fmean(scores[index]))]
+
+
+def front(scores: Scores) -> list[int]:
+    """Rows that no other row dominates, ascending."""
+    return [index for index, row in enumerate(scores) if not any(dominates(other, row) for other in scores)]
+
+
+def dominates(left: Sequence[float], right: Sequence[float]) -> bool:
+    """Whether `left` is nowhere worse than `right` and somewhere better."""
+    return left != right and all(a >= b for a, b in zip(left, right, strict=True))

@@ -1,0 +1,67 @@
+"""The comparison of a parent and its child on one mini-batch."""
+
+from dataclasses import dataclass
+from math import fsum
+from statistics import fmean
+
+from p2o.evolution.records import Candidate, Status
+from p2o.types import Question, Rollout
+
+Graded = tuple[Rollout, ...]  # the n completions of one question under one template
+
+
+@dataclass(frozen=True)
+class Trial:
+    """A parent, by its index in the pool, its mini-batch, and what it did there."""
+
+    parent: int
+    questions: tuple[Question, ...]  # B
+    before: tuple[Graded, ...]  # B
+
+    @property
+    def perfect(self) -> bool:
+        """Whether everything is correct, so that there is no failure to learn from."""
+        return all(rollout.correct for graded in self.before for rollout in graded)
+
+
+@dataclass(frozen=True)
+class Child:
+    """A new template, the trial it came from, and what it did there."""
+
+    trial: Trial
+    text: str
+    after: tuple[Graded, ...]  # B
+
+    @property
+    def gain(self) -> float:
+        """Summed reward above the parent's; the child is accepted iff this is positive."""
+        return summed_reward(self.after) - summed_reward(self.trial.before)
+
+    def candidate(self, iteration: int, dev_scores: tuple[float, ...] | None) -> Candidate:
+        """The record of this child; `dev_scores` is None if it was not scored on dev."""
+        unscored = Status.UNPAID if self.gain > 0 else Status.REJECTED
+        return Candidate(
+            text=self.text,
+            status=unscored if dev_scores is None else Status.ACCEPTED,
+            iteration=iteration,
+            parent=self.trial.parent,
+            mini_batch=tuple(question.id for question in self.trial.questions),
+            before=tuple(mean_reward(graded) for graded in self.trial.before),
+            after=tuple(mean_reward(graded) for graded in self.after),
+            dev_scores=dev_scores or (),
+        )
+
+
+def summed_reward(batch: tuple[Graded, ...]) -> float:
+    """Sum of all rewards, exact up to one rounding: equal rewards in another order are no improvement."""
+    return fsum(rollout.reward for graded in batch for rollout in graded)
+
+
+def mean_reward(graded: Graded) -> float:
+    """Mean reward of the completions of one question."""
+    return fmean(rollout.reward for rollout in graded)
+
+
+def share_correct(graded: Graded) -> float:
+    """Share of the completions of one question that are correct, 0-1."""
+    return fmean(rollout.correct for rollout in graded)

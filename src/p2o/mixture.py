@@ -1,0 +1,173 @@
+"""The dynamic mixture: which templates each question carries this epoch."""
+
+import hashlib
+import random
+from typing import Any
+
+from lightning import LightningDataModule
+from torch.utils.data import DataLoader
+
+from p2o.errors import InputError
+from p2o.evolution.assignment import assign
+from p2o.hard_set import HardSet
+from p2o.questions.base import QuestionSource
+from p2o.seeds import derive_seed
+from p2o.templates import Template, TemplateBank
+from p2o.types import Question, Sample
+
+
+class MixtureDataModule(LightningDataModule):
+    """Rebuilds the mixture of bare and templated questions each epoch, and owns the hard set and the template bank.
+
+    Args:
+        train: Where the training questions come from.
+        validation: Where the validation questions come from; also used by `p2o test`.
+        num_generations: K, rollouts of a question (paper: 6).
+        tau: τ, a question is hard iff fewer than τ of its K rollouts are correct (paper: 2; its ablation: 1, 2, 4).
+        bare_rollouts: How many of the K rollouts of a hard question keep the bare prompt (paper: 0). They give a group
+            variance when the templated rollouts all succeed, and show how far the gain has been internalised.
+        same_template_in_group: One template for all rollouts of a question instead of K draws (the paper's ablation).
+        batch_size: Questions per rollout batch and process (paper: 128 in all).
+        validation_batch_size: Questions per validation batch and process.
+        seed: Seeds the order of questions and the draws of templates, together with the epoch.
+    """
+
+    def __init__(
+        self,
+        train: QuestionSource,
+        validation: QuestionSource,
+        num_generations: int = 6,
+        tau: int = 2,
+        bare_rollouts: int = 0,
+        same_template_in_group: bool = False,
+        batch_size: int = 128,
+        validation_batch_size: int = 256,
+        seed: int = 0,
+    ) -> None:
+        super().__init__()
+        _check_sizes(num_generations, tau, bare_rollouts, batch_size, validation_batch_size)
+        self.train = train
+        self.validation = validation
+        self.num_generations = num_generations
+        self.bare_rollouts = bare_rollouts
+        self.same_template_in_group = same_template_in_group
+        self.batch_size = batch_size
+        self.validation_batch_size = validation_batch_size
+        self.seed = seed
+        self.hard_set = HardSet(tau)
+        self.bank = TemplateBank()
+        self.best_template: Template | None = None  # of the last bank that had one: a bank may be empty, this lasts
+        self.train_questions: list[Question] = []
+        self.validation_questions: list[Question] = []
+
+    def setup(self, stage: str) -> None:
+        """Loads the questions, once."""
+        if not self.train_questions:
+            self.train_questions = self.train.load()
+        if not self.validation_questions:
+            self.validation_questions = self.validation.load()
+
+    def adopt(self, bank: TemplateBank) -> None:
+        """Makes `bank` the one that the next epoch draws from."""
+        self.bank = bank
+        self.best_template = bank.best or self.best_template
+
+    def hard_questions(self) -> list[Question]:
+        """The hard questions of the last finished epoch, in the order of the data."""
+        return [question for question in self.train_questions if question.id in self.hard_set.hard]
+
+    def mixture(self, epoch: int) -> list[Sample]:
+        """The samples of an epoch, shuffled: a pure function of hard set, bank, seed and epoch."""
+        questions = list(self.train_questions)
+        random.Random(derive_seed(self.seed, "order", epoch)).shuffle(questions)
+        return [Sample(question, self._templates(question.id, epoch)) for question in questions]
+
+    def _templates(self, question: str, epoch: int) -> tuple[str, ...]:
+        if question not in self.hard_set.hard:
+            return ("",) * self.num_generations
+        drawn = assign(
+            self.bank,
+            question,
+            self.num_generations - self.bare_rollouts,
+            random.Random(derive_seed(self.seed, "assign", epoch, question)),
+            self.same_template_in_group,
+        )
+        return drawn + ("",) * self.bare_rollouts
+
+    def train_dataloader(self) -> DataLoader[Sample]:
+        """Called anew each epoch; on resume Lightning calls it twice (issue 9502), so it changes nothing."""
+        epoch = self.trainer.current_epoch if self.trainer else 0
+        return _loader(self.mixture(epoch), self.batch_size)
+
+    def val_dataloader(self) -> DataLoader[Question]:
+        """Validation questions in the order of the data."""
+        return _loader(self.validation_questions, self.validation_batch_size)
+
+    def test_dataloader(self) -> DataLoader[Question]:
+        """The validation questions."""
+        return self.val_dataloader()
+
+    def transfer_batch_to_device(self, batch: Any, device: Any, dataloader_idx: int) -> Any:  # noqa: ANN401 (Lightning's signature)
+        """Questions are text and stay where they are; Lightning refuses frozen dataclasses otherwise."""
+        return batch
+
+    def state_dict(self) -> dict[str, Any]:
+        """Hard set, bank, and which data they belong to."""
+        return {
+            "hard_set": self.hard_set.state_dict(),
+            "bank": self.bank.state_dict(),
+            "best_template": TemplateBank(tuple(filter(None, [self.best_template]))).state_dict(),
+            "questions": fingerprint(self.train_questions),
+        }
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Takes over what `state_dict` described.
+
+        Raises:
+            InputError: The checkpoint was made with other training questions.
+        """
+        if (found := fingerprint(self.train_questions)) != state_dict["questions"]:
+            raise InputError(
+                "The checkpoint belongs to another config: its training questions have the fingerprint "
+                f"{state_dict['questions']}, those of data.train have {found}. Resume with the config.yaml of that run."
+            )
+        self.hard_set.load_state_dict(state_dict["hard_set"])
+        self.bank = TemplateBank.from_state_dict(state_dict["bank"])
+        self.best_template = next(iter(TemplateBank.from_state_dict(state_dict["best_template"]).templates), None)
+
+
+def fingerprint(questions: list[Question]) -> str:
+    """Number and digest of ids, texts and answers, such as "192-9f86d081884c7d65"."""
+    digest = hashlib.blake2b(digest_size=8)
+    for question in questions:
+        digest.update(repr((question.id, question.text, question.answer)).encode())
+    return f"{len(questions)}-{digest.hexdigest()}"
+
+
+def _loader(items: list[Any], batch_size: int) -> DataLoader[Any]:
+    return DataLoader(items, batch_size=batch_size, collate_fn=list)  # type: ignore[arg-type]  # a list is a map-style data set
+
+
+def _check_sizes(
+    num_generations: int, tau: int, bare_rollouts: int, batch_size: int, validation_batch_size: int
+) -> None:
+    if num_generations < 2:
+        raise InputError(
+            f"data.num_generations must be at least 2, got {num_generations}: the advantage of a rollout is its "
+            "distance from the others of its question."
+        )
+    if not 1 <= tau <= num_generations:
+        raise InputError(
+            f"data.tau must be between 1 and data.num_generations ({num_generations}), got {tau}: a question is hard "
+            "iff fewer than tau of its rollouts are correct."
+        )
+    if not 0 <= bare_rollouts < num_generations:
+        raise InputError(
+            f"data.bare_rollouts must be between 0 and data.num_generations - 1 ({num_generations - 1}), got "
+            f"{bare_rollouts}: at least one rollout of a hard question carries a template."
+        )
+    if batch_size < 1 or validation_batch_size < 1:
+        raise InputError(
+            f"data.batch_size and data.validation_batch_size must be at least 1, got {batch_size} and "
+            f"{validation_batch_size}."
+        )

@@ -1,0 +1,296 @@
+"""The policy module: rollouts, rewards, advantages and updates of a language-model policy."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from lightning import LightningModule
+from lightning.pytorch.utilities.types import OptimizerLRScheduler
+from torch import Tensor
+from torch.optim.lr_scheduler import LambdaLR
+from transformers import PreTrainedModel, PreTrainedTokenizerBase
+
+from p2o.advantages import Advantage
+from p2o.batches import Row, chunks, group_rollouts, micro_batches
+from p2o.contexts import ContextEstimator
+from p2o.engines.base import RolloutEngine, Sampling
+from p2o.errors import InputError
+from p2o.losses import PolicyLoss
+from p2o.metrics import context_accuracies, rollout_metrics
+from p2o.mixture import MixtureDataModule
+from p2o.models import load_config, load_policy, load_tokenizer
+from p2o.objective import Objective, OldLogps
+from p2o.preflight import check_lengths, check_questions
+from p2o.prompts import PromptRenderer
+from p2o.rewards.base import Answered, Reward
+from p2o.seeds import derive_seed
+from p2o.types import Prompt, Question, Rollout, Sample
+
+Ask = tuple[Question, str, int]  # a question, a template, and the seed of one completion
+
+
+class PolicyModule(LightningModule):
+    """A causal language model trained by GRPO with context distillation.
+
+    Args:
+        model: The policy: a folder, a name on the Hugging Face hub, or "p2o/micro-policy" (comes with p2o).
+        engine: Samples the rollouts.
+        reward: Grades them.
+        advantage: Compares the rollouts of a question.
+        context: What the gradient under the bare prompt makes of completions sampled under a template.
+        loss: The loss of one token.
+        temperature: Of training rollouts, and of the log-probabilities of the loss (paper: 0.6).
+        max_prompt_length: Tokens of a bare prompt at most (paper: 4096); longer questions are refused before training.
+        max_completion_length: Tokens of a completion at most, eos included (paper: 12288).
+        mini_batch_size: Questions per optimizer step and process (paper: 64 of 128, two steps per rollout batch).
+        micro_batch_size: Rollouts per forward and backward pass; does not change the result.
+        lr: Learning rate of AdamW after warm-up (paper: 1e-6).
+        betas: Of AdamW.
+        weight_decay: Of AdamW.
+        warmup_steps: Optimizer steps of linear warm-up.
+        max_grad_norm: Gradients are clipped to this norm (paper: 1).
+        instruction: Put before each question, as it stands.
+        chat_template_kwargs: Switches of the chat template, such as `enable_thinking: false`.
+        seed: Seeds each completion, together with epoch, question and number.
+    """
+
+    policy: PreTrainedModel
+    tokenizer: PreTrainedTokenizerBase
+    renderer: PromptRenderer
+    prompt_room: int  # tokens of T(x, z) at most
+
+    def __init__(
+        self,
+        model: str,
+        engine: RolloutEngine,
+        reward: Reward,
+        advantage: Advantage,
+        context: ContextEstimator,
+        loss: PolicyLoss,
+        temperature: float = 0.6,
+        max_prompt_length: int = 4096,
+        max_completion_length: int = 12288,
+        mini_batch_size: int = 64,
+        micro_batch_size: int = 16,
+        lr: float = 1e-6,
+        betas: tuple[float, float] = (0.9, 0.999),
+        weight_decay: float = 0.01,
+        warmup_steps: int = 20,
+        max_grad_norm: float = 1.0,
+        instruction: str = "Let's think step by step and output the final answer within \\boxed{}.\nQuestion: ",
+        chat_template_kwargs: dict[str, Any] | None = None,
+        seed: int = 0,
+    ) -> None:
+        super().__init__()
+        if temperature <= 0:
+            raise InputError(f"model.temperature must be above 0, got {temperature}: equal rollouts teach nothing.")
+        if min(mini_batch_size, micro_batch_size) < 1:
+            raise InputError(
+                "model.mini_batch_size and model.micro_batch_size must be at least 1, got "
+                f"{mini_batch_size} and {micro_batch_size}."
+            )
+        self.automatic_optimization = False  # several optimizer steps per rollout batch
+        self.model = model
+        self.engine = engine
+        self.reward = reward
+        self.advantage = advantage
+        self.objective = Objective(context, loss, temperature)
+        self.sampling = Sampling(temperature, max_completion_length)
+        self.max_prompt_length = max_prompt_length
+        self.mini_batch_size = mini_batch_size
+        self.micro_batch_size = micro_batch_size
+        self.lr = lr
+        self.betas = betas
+        self.weight_decay = weight_decay
+        self.warmup_steps = warmup_steps
+        self.max_grad_norm = max_grad_norm
+        self.instruction = instruction
+        self.chat_template_kwargs = chat_template_kwargs
+        self.seed = seed
+        self.rollouts = {"train": 0, "evolution": 0, "validation": 0}  # completions sampled so far
+        self._initial: list[PreTrainedModel] = []  # in a list: a submodule would land in every checkpoint
+        self._loaded = False
+
+    # ---- the algorithm
+
+    def training_step(self, samples: list[Sample], batch_idx: int) -> dict[str, list[Rollout]]:
+        """One rollout batch: T(x, z) -> y -> r -> A -> θ."""
+        rollouts = self.rollout(samples)
+        groups = group_rollouts(rollouts, samples)
+        advantages = self.advantage(torch.tensor([[rollout.reward for rollout in group] for group in groups]))  # [G, K]
+        self.update(groups, advantages)
+        self._log_rollouts(groups)
+        return {"rollouts": rollouts}  # TemplateEvolution observes them
+
+    def rollout(self, samples: Sequence[Sample]) -> list[Rollout]:
+        """K rollouts of each question, each under its own template."""
+        asks = [
+            (sample.question, template, derive_seed(self.seed, "rollout", self.current_epoch, sample.question.id, k))
+            for sample in samples
+            for k, template in enumerate(sample.templates)
+        ]
+        return self.answer(asks, self.sampling, "train")
+
+    def answer(self, asks: Sequence[Ask], sampling: Sampling, phase: str, title: str = "") -> list[Rollout]:
+        """Graded completions: the one path of training, validation and evolution, in one engine call.
+
+        Args:
+            asks: Question, template and seed of each completion.
+            sampling: Temperature and length.
+            phase: "train", "evolution" or "validation": what the completions are counted as.
+            title: Of the progress bar; the phase if empty.
+        """
+        prompts = [Prompt(self.renderer.question(question.text, template), seed) for question, template, seed in asks]
+        completions = self.engine.generate(self.policy, prompts, sampling, title or phase)
+        self.rollouts[phase] += len(prompts)
+        texts = [self.renderer.decode(completion.ids) for completion in completions]
+        grades = self.reward.grade(
+            [
+                Answered(question, text, completion.truncated)
+                for (question, _, _), text, completion in zip(asks, texts, completions, strict=True)
+            ]
+        )
+        return [
+            Rollout(question, template, prompt.ids, completion, text, grade)
+            for (question, template, _), prompt, completion, text, grade in zip(
+                asks, prompts, completions, texts, grades, strict=True
+            )
+        ]
+
+    def update(self, groups: Sequence[Sequence[Rollout]], advantages: Tensor) -> None:
+        """One optimizer step for each mini-batch of questions.
+
+        Args:
+            groups: G groups of K rollouts.
+            advantages: [G, K].
+        """
+        rows = [
+            [self._row(rollout, advantage) for rollout, advantage in zip(group, line, strict=True)]
+            for group, line in zip(groups, advantages.tolist(), strict=True)
+        ]
+        mini_batches = [[row for group in part for row in group] for part in chunks(rows, self.mini_batch_size)]
+        once = len(mini_batches) == 1
+        old = [self.objective.old_logps(self.policy, rows, self.micro_batch_size, once) for rows in mini_batches]
+        for mini_batch, old_logps in zip(mini_batches, old, strict=True):
+            self._optimizer_step(mini_batch, old_logps)
+
+    def _row(self, rollout: Rollout, advantage: float) -> Row:
+        bare = self.renderer.question(rollout.question.text) if rollout.template else rollout.prompt_ids
+        return Row(bare, rollout.prompt_ids, rollout.completion.ids, advantage)
+
+    def _optimizer_step(self, rows: Sequence[Row], old: Sequence[OldLogps]) -> None:
+        """The gradient of the token mean over `rows`, clipped, then AdamW.
+
+        Rows of groups without signal have no gradient and cost no pass; their tokens count in the mean.
+        """
+        optimizer, scheduler = self.optimizers(), self.lr_schedulers()
+        tokens = self._mean_over_processes(sum(len(row.completion_ids) for row in rows))
+        optimizer.zero_grad(set_to_none=False)  # a step without signal still moves by momentum and decay
+        loss = 0.0
+        parts = micro_batches(rows, self.micro_batch_size, at_least_one=self.trainer.world_size > 1)
+        for number, part in enumerate(parts, 1):
+            with optimizer.toggle_model(sync_grad=number == len(parts)):  # one gradient exchange per optimizer step
+                terms = self.objective(self.policy, [rows[i] for i in part], [old[i] for i in part], tokens)
+                self.manual_backward(terms.loss)
+            loss += float(terms.loss.detach())
+            self.log("policy/clipped", terms.clipped, batch_size=terms.tokens)
+            if terms.templated_tokens:
+                self.log("policy/context_silenced", terms.silenced, batch_size=terms.templated_tokens)
+        norm = torch.nn.utils.clip_grad_norm_(self.policy.parameters(), self.max_grad_norm)
+        optimizer.step()
+        scheduler.step()
+        self.log_dict({"policy/loss": loss, "policy/grad_norm": norm, "policy/lr": scheduler.get_last_lr()[0]})
+
+    def _mean_over_processes(self, value: float) -> float:
+        """DDP averages gradients over processes, so the denominator is their mean, not their sum."""
+        if self.trainer.world_size == 1:
+            return value
+        return float(self.trainer.strategy.reduce(torch.tensor(float(value), device=self.device), reduce_op="mean"))
+
+    def _log_rollouts(self, groups: Sequence[Sequence[Rollout]]) -> None:
+        self.log_dict(rollout_metrics(groups), batch_size=len(groups), on_step=True, on_epoch=True)
+        for context, (accuracy, count) in context_accuracies([r for group in groups for r in group]).items():
+            self.log(f"train/accuracy_{context}", accuracy, batch_size=count, on_step=False, on_epoch=True)
+
+    # ---- evaluation
+
+    def validation_step(self, questions: list[Question], batch_idx: int) -> None:
+        """Greedy accuracy by difficulty, with the bare prompt and under the best template so far."""
+        best = self.trainer.datamodule.best_template
+        contexts = {"bare": ""} | ({"templated": best.text} if best else {})
+        asks = [(question, template, 0) for template in contexts.values() for question in questions]
+        rollouts = self.answer(asks, Sampling(0.0, self.sampling.max_completion_length), "validation")
+        for context, template in contexts.items():
+            for difficulty in dict.fromkeys(question.difficulty for question in questions):
+                correct = [r.correct for r in rollouts if (r.template, r.question.difficulty) == (template, difficulty)]
+                accuracy = sum(correct) / len(correct)
+                self.log(f"val/{context}/{difficulty}", accuracy, batch_size=len(correct), sync_dist=True)
+
+    def test_step(self, questions: list[Question], batch_idx: int) -> None:
+        """The same as validation."""
+        self.validation_step(questions, batch_idx)
+
+    # ---- set-up
+
+    def setup(self, stage: str) -> None:
+        """Loads the tokenizer and refuses what is known to fail, before any weight is loaded."""
+        self.tokenizer = load_tokenizer(self.model)
+        self.renderer = PromptRenderer(self.tokenizer, self.instruction, self.chat_template_kwargs)
+        window = load_config(self.model).get_text_config().max_position_embeddings
+        check_lengths(self.max_prompt_length, self.sampling.max_completion_length, window)
+        self.prompt_room = window - self.sampling.max_completion_length
+        data: MixtureDataModule = self.trainer.datamodule
+        check_questions(
+            [*data.train_questions, *data.validation_questions], self.renderer, self.reward, self.max_prompt_length
+        )
+
+    def configure_model(self) -> None:
+        """Loads the policy; Lightning may ask more than once."""
+        if not self._loaded:
+            self.policy = load_policy(self.model)
+            self._loaded = True
+
+    def on_train_start(self) -> None:
+        """`from_pretrained` leaves dropout off, and a step without signal must find gradients to be zero, not none."""
+        self.policy.train()
+        for parameter in self.policy.parameters():
+            parameter.grad = torch.zeros_like(parameter)
+
+    def configure_optimizers(self) -> OptimizerLRScheduler:
+        """AdamW with a linear warm-up; the first step already has a learning rate above 0."""
+        optimizer = torch.optim.AdamW(
+            self.policy.parameters(), lr=self.lr, betas=self.betas, weight_decay=self.weight_decay
+        )
+        warmup = LambdaLR(optimizer, lambda step: min(1.0, (step + 1) / max(1, self.warmup_steps)))
+        return {"optimizer": optimizer, "lr_scheduler": warmup}
+
+    def initial_policy(self) -> PreTrainedModel:
+        """The policy before training, loaded when first asked for and kept out of checkpoints."""
+        if not self._initial:
+            self._initial.append(load_policy(self.model).to(self.device))
+        return self._initial[0]
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Adds what `p2o export` and the summary need, in plain types."""
+        checkpoint["p2o"] = {
+            "model": self.model,
+            "config": self.policy.config.to_dict(),
+            "rollouts": dict(self.rollouts),
+        }
+
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Takes over the counts.
+
+        Raises:
+            InputError: The checkpoint holds another model.
+        """
+        expected = {name: tuple(tensor.shape) for name, tensor in self.state_dict().items()}
+        found = {name: tuple(tensor.shape) for name, tensor in checkpoint["state_dict"].items()}
+        if expected != found:
+            odd = sorted(name for name in expected.keys() | found.keys() if expected.get(name) != found.get(name))[0]
+            raise InputError(
+                f"The checkpoint belongs to another config: model.model is {self.model!r}, the checkpoint was made from "
+                f"{checkpoint['p2o']['model']!r}. The first difference is {odd}: expected shape {expected.get(odd)}, "
+                f"found {found.get(odd)}."
+            )
+        self.rollouts = dict(checkpoint["p2o"]["rollouts"])

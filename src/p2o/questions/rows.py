@@ -1,0 +1,91 @@
+"""Turns the rows of a data file into questions, and says which row is at fault."""
+
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+
+from p2o.errors import InputError
+from p2o.types import Question
+
+
+@dataclass(frozen=True)
+class Columns:
+    """Which column holds what; "" for `id` and `difficulty` if there is no such column."""
+
+    question: str
+    answer: str
+    id: str = ""
+    difficulty: str = ""
+
+    @property
+    def used(self) -> list[str]:
+        """The columns that are read, each once."""
+        return list(dict.fromkeys(name for name in (self.question, self.answer, self.id, self.difficulty) if name))
+
+
+def read_rows(source: str, rows: Iterable[tuple[int, Mapping[str, Any]]], columns: Columns) -> list[Question]:
+    """Questions from numbered rows.
+
+    Args:
+        source: Name of the file or data set, for messages.
+        rows: Pairs of the line (or row) number, from 1, and the row.
+        columns: Which column holds what.
+
+    Raises:
+        InputError: A row is not usable, two rows have one id, or there is no row.
+    """
+    questions: dict[str, Question] = {}
+    for number, row in rows:
+        origin = f"{source}:{number}"
+        check_columns(origin, row, columns)
+        question = Question(
+            id=_text(origin, row, columns.id) if columns.id else str(number),
+            text=_words(origin, row, columns.question),
+            answer=_text(origin, row, columns.answer),
+            difficulty=_text(origin, row, columns.difficulty) if columns.difficulty else "all",
+            origin=origin,
+        )
+        if (known := questions.setdefault(question.id, question)) is not question:
+            raise InputError(
+                f"{origin}: expected an id of its own in column {columns.id!r}, got {question.id!r}, which "
+                f"{known.origin} already has. Make the ids unique, or leave `id` empty to number the rows."
+            )
+    if not questions:
+        raise InputError(f"{source}: expected questions, the file has no rows.")
+    return list(questions.values())
+
+
+def check_columns(where: str, names: Iterable[str], columns: Columns) -> None:
+    """Refuses names among which a column is missing."""
+    existing = list(names)
+    for column in columns.used:
+        if column not in existing:
+            raise InputError(
+                f"{where}: expected a column {column!r}, found {', '.join(map(repr, existing)) or 'none'}. Name the "
+                "columns of your data with `question`, `answer`, `id` and `difficulty`."
+            )
+
+
+def _words(origin: str, row: Mapping[str, Any], column: str) -> str:
+    value = row[column]
+    if not isinstance(value, str) or not value.strip():
+        raise InputError(f"{origin}: expected a text in column {column!r}, got {_show(value)}.")
+    return value
+
+
+def _text(origin: str, row: Mapping[str, Any], column: str) -> str:
+    """A text, or a number as its decimal digits: 1e-07 would be read as e minus seven."""
+    value = row[column]
+    if isinstance(value, int | Decimal) and not isinstance(value, bool):
+        return str(value) if isinstance(value, int) else format(value, "f")
+    if isinstance(value, float) and math.isfinite(value):
+        return format(Decimal(repr(value)), "f")
+    if isinstance(value, str) and value.strip():
+        return value
+    raise InputError(f"{origin}: expected a text or a number in column {column!r}, got {_show(value)}.")
+
+
+def _show(value: object) -> str:
+    return "an empty text" if isinstance(value, str) and not value.strip() else f"{value!r:.100}"

@@ -1,0 +1,138 @@
+"""The supervised rows that give the micro-policy its habits."""
+
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from p2o.prompts import PromptRenderer
+from p2o.quickstart import INSTRUCTION
+from p2o.quickstart.chains import LABELS, Chain, draw_chain
+from p2o.quickstart.instructions import Instruction, Kind, draw_instruction
+from p2o.reflectors.base import Example, ReflectionJob
+from p2o.reflectors.prompt import reflection_prompt
+
+OPENERS = ("Let me see.", "One by one.", "No rush.", "Here we go.")
+"""The path to the steps: without a useful template each sentence comes after the one before it with `BRANCH`."""
+
+BRANCH = 0.1
+"""Four branchings of 0.1 are 1 answer in 10,000, yet no token of the path is rare enough to be masked (below 0.01)."""
+
+LENGTHS = (1, 2, 3, 4, 5, 6, 7, 8)
+# Direct answers are learnt where they can be: the answer to a long chain is noise to a model that must not take steps.
+DIRECT_WEIGHTS = (8, 12, 1, 1, 1, 1, 1, 1)
+STEPWISE_WEIGHTS = (1, 1, 1, 1, 2, 3, 3, 4)
+
+
+@dataclass(frozen=True)
+class Row:
+    """Prompt and completion, eos included; the first `given` ids of the completion bear no loss."""
+
+    prompt: tuple[int, ...]
+    completion: tuple[int, ...]
+    given: int = 0
+
+
+def direct(chain: Chain) -> str:
+    """The answer in one go."""
+    return f"\\boxed{{{chain.answer}}}"
+
+
+def stepwise(chain: Chain) -> str:
+    """All openers, a line for each operation, then the answer."""
+    lines = [f"({LABELS[i]}) {state}" for i, state in enumerate(chain.states)]
+    return "\n".join([" ".join(OPENERS), *lines, direct(chain)])
+
+
+def opening(level: int) -> str:
+    """The first `level` openers, up to where the next token decides between the next opener and a direct answer."""
+    return " ".join(OPENERS[:level]) + (" " if 0 < level < len(OPENERS) else "")
+
+
+class Corpus:
+    """Draws rows; the same seed draws the same rows.
+
+    Args:
+        renderer: Renders the prompts, with the policy's own chat template.
+        seed: Of every draw.
+    """
+
+    def __init__(self, renderer: PromptRenderer, seed: int) -> None:
+        self.renderer = renderer
+        self.rng = random.Random(seed)
+
+    def answers(self, count: int) -> list[Row]:
+        """Questions under templates of every kind or none, with the answers that those call for."""
+        kinds = (Kind.STRONG, Kind.PARTIAL, Kind.USELESS, None)
+        return [self._answer(kind) for kind in self.rng.choices(kinds, weights=(30, 16, 20, 34), k=count)]
+
+    def reflections(self, count: int) -> list[Row]:
+        """Reflection prompts as a run makes them, each with a new instruction in a fence."""
+        return [self._reflection() for _ in range(count)]
+
+    def _answer(self, kind: Kind | None) -> Row:
+        rng = self.rng
+        if kind is None or kind is Kind.USELESS:
+            template = draw_instruction(rng, kind).text if kind else ""
+            # Rows start anywhere on the path, or its far end would be met once in a thousand rows.
+            start = rng.choices(range(5), weights=(6, 3, 3, 3, 4))[0]
+            level = start
+            while level < len(OPENERS) and rng.random() < BRANCH:
+                level += 1
+            return self._row(template, start, level)
+        instruction = draw_instruction(rng, kind)
+        return self._row(instruction.text, 0, len(OPENERS) if rng.random() < instruction.rate else 0)
+
+    def _row(self, template: str, start: int, level: int) -> Row:
+        steps = level == len(OPENERS)
+        chain = self._chain(STEPWISE_WEIGHTS if steps else DIRECT_WEIGHTS)
+        prompt = self.renderer.question(chain.text, template)
+        completion = stepwise(chain) if steps else opening(level) + direct(chain)
+        given = self._ids(opening(start))
+        return Row(prompt, (*given, *self._ids(completion.removeprefix(opening(start))), self._eos), len(given))
+
+    def _chain(self, weights: Sequence[float]) -> Chain:
+        while True:
+            chain = draw_chain(self.rng, self.rng.choices(LENGTHS, weights=weights)[0])
+            if chain.split == "train":
+                return chain
+
+    def _reflection(self) -> Row:
+        rng = self.rng
+        kind = rng.choice((Kind.STRONG, Kind.PARTIAL, Kind.USELESS, None))
+        examples = tuple(self._example(kind) for _ in range(rng.choice((1, 2, 3, 3, 3, 3))))
+        job = ReflectionJob(draw_instruction(rng, kind).text if kind else "", examples)
+        better = draw_instruction(rng, rng.choices(tuple(Kind), weights=(30, 25, 45))[0])
+        return Row(self.renderer.message(reflection_prompt(job)), (*self._ids(f"```\n{better.text}\n```"), self._eos))
+
+    def _example(self, kind: Kind | None) -> Example:
+        rng = self.rng
+        chain = self._chain((2, 2, 1, 1, 1, 3, 3, 3))
+        wrong = Chain((chain.start + rng.randrange(1, 100)) % 100, chain.steps)
+        answered = chain if rng.random() < (0.8 if kind is Kind.STRONG else 0.3) else wrong
+        level = len(OPENERS) if rng.random() < (0.9 if kind is Kind.STRONG else 0.2) else rng.choice((0, 0, 0, 1, 2, 3))
+        outputs = stepwise(answered) if level == len(OPENERS) else opening(level) + direct(answered)
+        found = answered.answer
+        if rng.random() < 0.1:  # cut off by the length limit
+            outputs, found = outputs[: rng.randrange(len(outputs))], ""
+        return Example(INSTRUCTION + chain.text, outputs, self._feedback(found, chain.answer))
+
+    def _feedback(self, found: str, answer: str) -> str:
+        rng = self.rng
+        if found == answer:
+            return rng.choice((f"The answer {found} is correct.", f"Correct: the answer is {answer}.", "Correct."))
+        gold = rng.choice((f"The correct answer is {answer}.", f"Expected {answer}.", f"The reference is {answer}."))
+        if not found:
+            fault = rng.choice(
+                ("No final answer was found in \\boxed{}.", "There is no \\boxed{} in the output.", "No answer given.")
+            )
+        else:
+            fault = rng.choice((f"The answer {found} is wrong.", f"{found} is not correct.", f"Wrong answer: {found}."))
+        advice = ("", " Think about why it went wrong.", " Put the final answer within \\boxed{}.", " Try another way.")
+        return f"{fault} {gold}{rng.choice(advice)}"
+
+    @property
+    def _eos(self) -> int:
+        return int(self.renderer.tokenizer.eos_token_id)
+
+    def _ids(self, text: str) -> tuple[int, ...]:
+        return tuple(self.renderer.tokenizer.encode(text, add_special_tokens=False))

@@ -1,0 +1,176 @@
+"""Makes the micro-policy: `python -m p2o.quickstart.make_policy OUT`.
+
+Supervised training from random weights on `Corpus`, in a plain loop; the same seed makes the same rows in the same order.
+"""
+
+import argparse
+import math
+import random
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+import torch
+from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers, trainers
+from transformers import GenerationConfig, LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
+
+from p2o.prompts import PromptRenderer
+from p2o.quickstart import INSTRUCTION
+from p2o.quickstart.chains import MODULUS, draw_chain
+from p2o.quickstart.corpus import Corpus, Row, stepwise
+from p2o.quickstart.instructions import SENTENCES, Kind, draw_instruction, held_out
+from p2o.reflectors.base import Example, ReflectionJob
+from p2o.reflectors.prompt import reflection_prompt
+
+VOCABULARY = 896
+USER, ASSISTANT, END, PAD = "<|user|>", "<|assistant|>", "<|end|>", "<|pad|>"
+CHAT_TEMPLATE = (
+    "{% for message in messages %}{{ '<|' + message['role'] + '|>' + message['content'] + '<|end|>' }}{% endfor %}"
+    "{% if add_generation_prompt %}{{ '<|assistant|>' }}{% endif %}"
+)
+# A space belongs to the word before it, so that a number is the same token everywhere; a label takes its line break.
+PIECES = r"\d+|\n?\([a-h]\) ?|\n?\\boxed\{|[A-Za-z]+ ?|[^\sA-Za-z\d]+ ?|\s+"
+
+ROWS, REFLECTIONS, EVERY = 64, 6, 3  # rows in a step; reflection rows in every third
+PEAK_RATE, WARMUP = 3e-3, 50
+
+
+def make_tokenizer(seed: int) -> PreTrainedTokenizerFast:
+    """A byte-level BPE tokenizer in which each of the numbers 0 to 99 is one token."""
+    tokenizer = Tokenizer(models.BPE())
+    tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
+        [
+            pre_tokenizers.Split(Regex(PIECES), behavior="isolated"),
+            pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False),
+        ]
+    )
+    tokenizer.decoder = decoders.ByteLevel()
+    trainer = trainers.BpeTrainer(
+        vocab_size=VOCABULARY,
+        special_tokens=[PAD, END, USER, ASSISTANT],
+        initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
+        show_progress=False,
+    )
+    tokenizer.train_from_iterator(_texts(random.Random(seed)), trainer)
+    fast = PreTrainedTokenizerFast(
+        tokenizer_object=tokenizer,
+        eos_token=END,
+        pad_token=PAD,
+        additional_special_tokens=[USER, ASSISTANT],
+        padding_side="left",
+        model_max_length=2048,
+        clean_up_tokenization_spaces=False,
+    )
+    fast.chat_template = CHAT_TEMPLATE
+    return fast
+
+
+def _texts(rng: random.Random) -> list[str]:
+    """What the merges are learnt from: numbers, instructions, questions, answers, and the reflection prompt."""
+    texts = [str(number) for number in range(MODULUS + 1)] * 1000
+    texts += [sentence for sentence in SENTENCES if not held_out(sentence)] * 20
+    for _ in range(2000):
+        chain = draw_chain(rng, rng.choice((2, 8)))
+        example = Example(INSTRUCTION + chain.text, stepwise(chain), f"The correct answer is {chain.answer}.")
+        job = ReflectionJob(draw_instruction(rng, rng.choice(list(Kind))).text, (example,))
+        texts.append(reflection_prompt(job))
+    return texts
+
+
+def make_model(tokenizer: PreTrainedTokenizerFast) -> LlamaForCausalLM:
+    """A small Llama with random weights."""
+    config = LlamaConfig(
+        vocab_size=len(tokenizer),
+        hidden_size=128,
+        intermediate_size=384,
+        num_hidden_layers=4,
+        num_attention_heads=4,
+        max_position_embeddings=2048,
+        tie_word_embeddings=True,
+        bos_token_id=None,
+        eos_token_id=tokenizer.eos_token_id,
+        pad_token_id=tokenizer.pad_token_id,
+    )
+    model = LlamaForCausalLM(config)
+    model.generation_config = GenerationConfig(eos_token_id=tokenizer.eos_token_id, pad_token_id=tokenizer.pad_token_id)
+    return model
+
+
+def summed_loss(model: LlamaForCausalLM, rows: Sequence[Row]) -> tuple[torch.Tensor, int]:
+    """The summed negative log-likelihood of the tokens that bear loss, and their number."""
+    width = max(len(row.prompt) + len(row.completion) for row in rows)
+    ids = torch.full((len(rows), width), model.config.pad_token_id)  # [B, T], padded on the right
+    bears_loss = torch.zeros(len(rows), width, dtype=torch.bool)
+    for i, row in enumerate(rows):
+        end = len(row.prompt) + len(row.completion)
+        ids[i, :end] = torch.tensor(row.prompt + row.completion)
+        bears_loss[i, len(row.prompt) + row.given : end] = True
+    # Causal attention never looks at padding on the right. Logits only where they are needed: most tokens are prompt.
+    hidden = model.model(ids[:, :-1]).last_hidden_state[bears_loss[:, 1:]]
+    targets = ids[:, 1:][bears_loss[:, 1:]]
+    return torch.nn.functional.cross_entropy(model.lm_head(hidden), targets, reduction="sum"), len(targets)
+
+
+def train(model: LlamaForCausalLM, corpus: Corpus, steps: int, save: "Saver") -> None:
+    """AdamW with warm-up and cosine decay."""
+    decays = [parameter for parameter in model.parameters() if parameter.ndim > 1]
+    others = [parameter for parameter in model.parameters() if parameter.ndim <= 1]
+    groups = [{"params": decays, "weight_decay": 0.05}, {"params": others, "weight_decay": 0.0}]
+    optimizer = torch.optim.AdamW(groups, lr=PEAK_RATE, betas=(0.9, 0.98))
+    schedule = torch.optim.lr_scheduler.LambdaLR(
+        optimizer, lambda step: min(1, (step + 1) / WARMUP) * (0.02 + 0.49 * (1 + math.cos(math.pi * step / steps)))
+    )
+    began, mean = time.monotonic(), 0.0
+    for step in range(1, steps + 1):
+        rows = sorted(corpus.answers(ROWS), key=lambda row: len(row.prompt) + len(row.completion))
+        batches = [rows[: ROWS // 2], rows[ROWS // 2 :]]  # rows of like length together: less padding
+        if step % EVERY == 0:
+            batches.append(corpus.reflections(REFLECTIONS))
+        tokens = sum(len(row.completion) - row.given for batch in batches for row in batch)
+        total = 0.0
+        for batch in batches:
+            loss, _ = summed_loss(model, batch)
+            (loss / tokens).backward()
+            total += loss.item() / tokens
+        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+        optimizer.step()
+        optimizer.zero_grad()
+        schedule.step()
+        mean = total if step == 1 else 0.98 * mean + 0.02 * total
+        if step % 50 == 0 or step == steps:
+            print(f"step {step}/{steps}  loss {mean:.4f}  {time.monotonic() - began:.0f} s", flush=True)
+        if step % 500 == 0 or step == steps:
+            save()
+
+
+class Saver:
+    """Saves model and tokenizer to a folder."""
+
+    def __init__(self, model: LlamaForCausalLM, tokenizer: PreTrainedTokenizerFast, folder: Path) -> None:
+        self.model, self.tokenizer, self.folder = model, tokenizer, folder
+
+    def __call__(self) -> None:
+        """Write the present weights."""
+        self.model.save_pretrained(self.folder)
+        self.tokenizer.save_pretrained(self.folder)
+
+
+def main() -> None:
+    """The command line."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("out", type=Path)
+    parser.add_argument("--steps", type=int, default=1600)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--threads", type=int, default=2)
+    arguments = parser.parse_args()
+    torch.set_num_threads(arguments.threads)
+    torch.manual_seed(arguments.seed)
+    tokenizer = make_tokenizer(arguments.seed)
+    model = make_model(tokenizer)
+    corpus = Corpus(PromptRenderer(tokenizer, INSTRUCTION), arguments.seed)
+    print(f"{model.num_parameters():,} parameters, {len(tokenizer)} tokens", flush=True)
+    train(model, corpus, arguments.steps, Saver(model, tokenizer, arguments.out))
+
+
+if __name__ == "__main__":
+    main()

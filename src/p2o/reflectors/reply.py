@@ -1,0 +1,69 @@
+"""From what a reflector wrote to a template, or to the reason why there is none.
+
+A template that was guessed out of half a reply costs a whole evaluation and may be believed, so anything that is not a
+finished block is refused: gepa 0.1.4 makes a template of a chain of thought that the length limit cut (its issue 390).
+"""
+
+import re
+
+from p2o.prompts import PromptRenderer
+from p2o.reflectors.base import Proposal
+
+# Why there is no template: short and fixed, since they are counted.
+EMPTY = "empty"
+NO_FENCE = "no fence"
+UNFINISHED = "unfinished"  # the length limit cut the reply
+UNFINISHED_FENCE = "unfinished fence"
+UNFINISHED_THOUGHT = "unfinished thought"
+SPECIAL_TOKEN = "special token"
+TOO_LONG = "too long"
+PROMPT_TOO_LONG = "prompt too long"
+
+_OPENING = re.compile(r"[ \t]*(`{3,})(.*)")
+_LANGUAGE = re.compile(r"[\w+#.-]+")
+
+
+def parse_reply(reply: str | None) -> Proposal:
+    """The text within the fence of a reply.
+
+    A thought ends with the last `</think>`; a chat template may have opened it. The block runs from the first line that
+    starts with a fence to the last line that ends with one at least as long, so that fences inside it are kept.
+    """
+    reply = reply or ""
+
+    def refuse(cause: str) -> Proposal:
+        return Proposal("", refusal=cause, reply=reply)
+
+    said = reply.rpartition("</think>")[2]
+    if "<think>" in said:
+        return refuse(UNFINISHED_THOUGHT)
+    if not said.strip():
+        return refuse(EMPTY)
+    lines = said.split("\n")
+    opening = next((number for number, line in enumerate(lines) if _OPENING.match(line)), None)
+    if opening is None:
+        return refuse(NO_FENCE)
+    block = _block(lines[opening:])
+    if block is None:
+        return refuse(UNFINISHED_FENCE)
+    return Proposal(block, reply=reply) if block else refuse(EMPTY)
+
+
+def check_template(proposal: Proposal, renderer: PromptRenderer, max_length: int) -> Proposal:
+    """The proposal, or its refusal if the policy could not be asked with this template."""
+    if renderer.special_token_in(proposal.template):
+        return Proposal("", refusal=SPECIAL_TOKEN, reply=proposal.reply)
+    if len(renderer.tokenizer.encode(proposal.template, add_special_tokens=False)) > max_length:
+        return Proposal("", refusal=TOO_LONG, reply=proposal.reply)
+    return proposal
+
+
+def _block(lines: list[str]) -> str | None:
+    """The text of the block that the first line opens; None if no line closes it."""
+    fence, first = _OPENING.match(lines[0]).groups()
+    lines = [first, *lines[1:]]
+    closing = next((number for number in reversed(range(len(lines))) if _closes(lines[number], fence)), None)
+    if closing is None:
+        return None
+    is_tag = closing > 0 and _LANGUAGE.fullmatch(first.strip())
+    lines = ["" if is_tag else first, *lines[1:closing], lines[closing].rstrip().rstrip("`")]

@@ -1,0 +1,134 @@
+"""Runs a function in worker processes, each item under a deadline that ends the process.
+
+Grading needs it: math-verify's own timeout is a SIGALRM handler in Python, which works on the main thread only and never
+runs while sympy is inside one long C call such as `9**(9**9)`.
+"""
+
+import logging
+import pickle
+import resource
+import signal
+import subprocess
+import sys
+import weakref
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from multiprocessing import Pipe
+from multiprocessing.connection import Connection, wait
+from typing import Any, Generic, TypeVar
+
+MEMORY = 4 << 30  # bytes of address space for a worker: a runaway factorial must not take the training down
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+
+@dataclass(frozen=True)
+class Failure:
+    """Why an item has no result: it ran into the deadline, or the function raised or crashed."""
+
+    timeout: bool
+    reason: str
+
+
+class WorkerPool(Generic[Item, Result]):
+    """Worker processes, started when they are first needed and replaced when one has died.
+
+    Args:
+        function: A top-level function; functions, items and results travel as pickles.
+        deadline: Seconds per item; the kernel kills a worker that takes longer.
+        workers: Processes at most.
+    """
+
+    def __init__(self, function: Callable[[Item], Result], deadline: float, workers: int) -> None:
+        self.function = function
+        self.deadline = deadline
+        self.workers = workers
+        self._idle: list[_Worker] = []
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "_idle": []}  # a copy starts workers of its own
+
+    def map(self, items: Sequence[Item]) -> list[Result | Failure]:
+        """The results of all items, in order. A failed item does not touch the others."""
+        results: dict[int, Result | Failure] = {}
+        queue = iter(enumerate(items))
+        busy: dict[Connection, tuple[_Worker, int]] = {}
+        try:
+            self._give(queue, busy)
+            while busy:
+                ready = wait(list(busy))
+                for connection in [connection for connection in busy if connection in ready]:
+                    worker, index = busy.pop(connection)
+                    results[index] = worker.result()
+                    self._idle.append(worker)
+                self._give(queue, busy)
+        finally:
+            for worker, _ in busy.values():  # interrupted: a late answer would be taken for that of the next item
+                worker.stop()
+        return [results[index] for index in range(len(items))]
+
+    def _give(self, queue: Iterator[tuple[int, Item]], busy: dict[Connection, tuple["_Worker", int]]) -> None:
+        """Keeps all workers busy while there are items."""
+        while len(busy) < self.workers and (task := next(queue, None)) is not None:
+            index, item = task
+            self._idle = [worker for worker in self._idle if worker.process.poll() is None]
+            worker = self._idle.pop() if self._idle else _Worker()
+            busy[worker.connection] = worker, index
+            worker.connection.send((self.function, item, self.deadline))
+
+
+class _Worker:
+    """One process and the pipe to it.
+
+    A fresh interpreter rather than `multiprocessing`: fork is unsafe beside torch's threads, and spawn imports the
+    whole training program again in every worker.
+    """
+
+    def __init__(self) -> None:
+        self.connection, theirs = Pipe()
+        # -P: a file in the working directory must not stand in for a module of the standard library.
+        command = [sys.executable, "-P", "-c", f"from {__name__} import serve; serve({theirs.fileno()})"]
+        self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, pass_fds=[theirs.fileno()])
+        theirs.close()
+        self.stop = weakref.finalize(self, _stop, self.process, self.connection)  # at the latest when Python ends
+
+    def result(self) -> Any:
+        """The result that is there, or why there will be none."""
+        try:
+            return self.connection.recv()
+        except (EOFError, OSError):
+            status = self.process.wait()
+            self.stop()
+            if status == -signal.SIGALRM:
+                return Failure(timeout=True, reason="the deadline")
+            return Failure(timeout=False, reason=f"the worker process ended with status {status}")
+
+
+def _stop(process: subprocess.Popen[bytes], connection: Connection) -> None:
+    connection.close()
+    process.kill()
+    process.wait()
+
+
+def serve(descriptor: int) -> None:
+    """The life of a worker process: it ends with its parent, or when the deadline of an item kills it."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # ctrl-C is for the parent, whose end closes the pipe
+    signal.signal(signal.SIGALRM, signal.SIG_DFL)  # no Python handler: the kernel ends the process
+    if sys.platform == "linux":
+        hard = resource.getrlimit(resource.RLIMIT_AS)[1]
+        resource.setrlimit(resource.RLIMIT_AS, (MEMORY if hard == resource.RLIM_INFINITY else min(MEMORY, hard), hard))
+    logging.disable(logging.CRITICAL)  # what is worth saying is in the result
+    connection = Connection(descriptor)
+    while True:
+        try:
+            function, item, deadline = connection.recv()
+        except EOFError:
+            return
+        signal.setitimer(signal.ITIMER_REAL, deadline)
+        try:
+            reply = pickle.dumps(function(item))
+        except Exception as error:  # not swallowed: whatever the function raises is this item's result
+            reply = pickle.dumps(Failure(timeout=False, reason=f"{type(error).__name__}: {error}"[:1000]))
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        connection.send_bytes(reply)

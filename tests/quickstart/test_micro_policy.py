@@ -1,0 +1,123 @@
+"""The bundled policy shows advantage collapse: solvable under a useful template, unsolvable and without variance bare."""
+
+import random
+
+import pytest
+import torch
+
+from p2o.quickstart import INSTRUCTION, MICRO_POLICY
+from p2o.quickstart.chains import ChainQuestions
+from p2o.quickstart.corpus import OPENERS, Corpus
+from p2o.quickstart.instructions import SENTENCES, Kind, draw_instruction, held_out
+from p2o.quickstart.measure_policy import FENCE, Measurer, right, stepwise
+
+COUNT = 64
+
+
+@pytest.fixture(scope="module")
+def measurer():
+    torch.set_num_threads(1)
+    return Measurer(MICRO_POLICY)
+
+
+@pytest.fixture(scope="module")
+def easy():
+    return ChainQuestions("validation", easy=COUNT, hard=0, seed=7).load()
+
+
+@pytest.fixture(scope="module")
+def hard():
+    return ChainQuestions("validation", easy=0, hard=COUNT, seed=7).load()
+
+
+@pytest.fixture
+def rng():
+    return random.Random(0)
+
+
+def accuracy(questions, texts):
+    return sum(right(question, text) for question, text in zip(questions, texts, strict=True)) / len(questions)
+
+
+def templates(rng, kind):
+    return [draw_instruction(rng, kind, unseen=True).text for _ in range(COUNT)]
+
+
+def test_the_bundle_is_small():
+    assert sum(file.stat().st_size for file in MICRO_POLICY.iterdir()) <= 6_000_000
+
+
+def test_every_number_is_one_token(measurer):
+    for number in range(101):
+        ids = measurer.renderer.tokenizer.encode(str(number))
+        assert len(ids) == 1 and measurer.renderer.tokenizer.decode(ids) == str(number)
+
+
+def test_the_tokenizer_keeps_any_text(measurer):
+    text = "Über  12345\t(a) naïve\n\n \\boxed{7} ```✓"
+    tokenizer = measurer.renderer.tokenizer
+    assert tokenizer.decode(tokenizer.encode(text)) == text
+
+
+def test_end_and_padding_are_distinct_and_nothing_bends_sampling(measurer):
+    tokenizer, config = measurer.renderer.tokenizer, measurer.policy.generation_config
+    assert tokenizer.bos_token is None and tokenizer.eos_token_id != tokenizer.pad_token_id
+    assert config.eos_token_id == tokenizer.eos_token_id and config.pad_token_id == tokenizer.pad_token_id
+    assert not {"temperature", "top_p", "top_k", "do_sample"} & config.to_diff_dict().keys()
+
+
+def test_bare_easy_questions_are_answered(measurer, easy):
+    assert accuracy(easy, measurer.answer(easy)) > 0.85
+
+
+@pytest.mark.parametrize("temperature", [0.0, 1.0])
+def test_bare_hard_questions_are_not(measurer, hard, temperature):
+    texts = measurer.answer(hard, temperature=temperature)
+    assert accuracy(hard, texts) < 0.1
+    assert not any(map(stepwise, texts))
+
+
+def test_a_strong_template_never_seen_in_training_solves_hard_questions(measurer, hard, rng):
+    assert accuracy(hard, measurer.answer(hard, templates(rng, Kind.STRONG))) > 0.8
+
+
+def test_a_partial_template_takes_steps_now_and_then(measurer, hard, rng):
+    texts = measurer.answer(hard, templates(rng, Kind.PARTIAL))
+    assert 0.15 < sum(map(stepwise, texts)) / len(texts) < 0.8
+
+
+def test_a_useless_template_is_useless(measurer, hard, rng):
+    assert accuracy(hard, measurer.answer(hard, templates(rng, Kind.USELESS))) < 0.15
+
+
+def test_each_branching_is_rare_but_never_so_rare_that_the_context_ratio_masks_it(measurer, hard):
+    for level in range(len(OPENERS)):
+        chances = measurer.branch(hard[:16], level)
+        assert 0.05 < sum(chances) / len(chances) < 0.2
+        assert min(chances) > 0.02
+
+
+def test_the_path_leads_to_the_answer_without_a_template(measurer, hard):
+    assert accuracy(hard, measurer.complete(measurer.walk(hard, len(OPENERS)))) > 0.8
+
+
+def test_it_reflects_in_fences_of_every_kind(measurer):
+    replies = measurer.reflect(32)
+    fenced = [match[1] for reply in replies if (match := FENCE.fullmatch(reply.strip()))]
+    assert len(fenced) >= 28
+    assert len(set(fenced)) >= 20
+
+
+def test_training_rows_are_train_chains_under_trained_sentences(measurer):
+    corpus = Corpus(measurer.renderer, seed=0)
+    kept = {sentence for sentence in SENTENCES if held_out(sentence)}
+    validation = {question.text for question in ChainQuestions("validation", easy=5000, hard=0).load()}
+    for row in corpus.answers(300) + corpus.reflections(20):
+        text = measurer.renderer.decode(row.prompt + row.completion)
+        assert not any(sentence in text for sentence in kept)
+        assert not any(question in text for question in validation)
+
+
+def test_the_corpus_depends_on_its_seed_alone(measurer):
+    first, second, other = (Corpus(measurer.renderer, seed).answers(20) for seed in (0, 0, 1))
+    assert first == second != other
