@@ -1,6 +1,6 @@
 import pytest
-from factories import rollout
 
+from factories import rollout
 from p2o.hard_set import HardSet
 
 

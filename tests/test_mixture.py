@@ -1,6 +1,6 @@
 import pytest
-from factories import question, rollout
 
+from factories import question, rollout
 from p2o.errors import InputError
 from p2o.mixture import MixtureDataModule
 from p2o.questions.base import QuestionSource
@@ -78,7 +78,7 @@ def test_an_empty_bank_makes_the_epoch_bare_and_the_best_template_lasts():
 
 
 def test_state_of_other_questions_is_refused():
-    with pytest.raises(InputError, match="belongs to another config.*fingerprint 20-"):
+    with pytest.raises(InputError, match=r"belongs to another config.*fingerprint 20-"):
         module(19).load_state_dict(module().state_dict())
 
 

@@ -1,3 +1,5 @@
+import copy
+
 import pytest
 
 from p2o.errors import InputError
@@ -43,8 +45,6 @@ def test_a_question_cannot_forge_a_chat_turn(tokenizer):
 
 
 def test_a_tokenizer_without_chat_template_is_refused(tokenizer):
-    import copy
-
     bare = copy.deepcopy(tokenizer)
     bare.chat_template = None
     with pytest.raises(InputError, match="no chat template"):

@@ -1,5 +1,4 @@
 from factories import rollout
-
 from p2o.signal import signal_shares
 
 

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from jsonargparse import ArgumentError
 from lightning.pytorch.callbacks import ModelCheckpoint
 from lightning.pytorch.cli import LightningArgumentParser, LightningCLI
 
@@ -32,6 +33,10 @@ commands:
 
 `p2o <command> --help` lists the options of a command, `p2o fit --print_config` shows them with their values.
 """
+
+
+# An abbreviation would set an option without a word; exit_on_error would print the usage before each message.
+PARSER: dict[str, Any] = {"allow_abbrev": False, "exit_on_error": False}
 
 
 class P2OCLI(LightningCLI):
@@ -60,8 +65,8 @@ class P2OCLI(LightningCLI):
     def _parse_ckpt_path(self) -> None:
         """Checks the checkpoint with a clear message.
 
-        Lightning's own version would read hyper-parameters from it and let them override the command line (issue 21455);
-        p2o keeps them in config.yaml alone.
+        Lightning's own version would read hyper-parameters from it and let them override the command line (issue
+        21455); p2o keeps them in config.yaml alone.
         """
         config = self.config.get(self.config.get("subcommand")) or {}
         if (path := config.get("ckpt_path")) and path not in ("last", "best", "hpc", "registry"):
@@ -73,12 +78,12 @@ class P2OCLI(LightningCLI):
         return {name: LightningCLI.subcommands()[name] for name in ("fit", "validate", "test")}
 
 
-def run_trainer(args: Sequence[str]) -> None:
-    """fit, validate or test."""
+def run_trainer(args: Sequence[str] | None) -> None:
+    """fit, validate or test; None reads the command line."""
     P2OCLI(
         PolicyModule,
         MixtureDataModule,
-        args=list(args),
+        args=None if args is None else list(args),
         seed_everything_default=0,
         auto_configure_optimizers=False,  # the module owns its optimizer
         trainer_defaults={
@@ -86,7 +91,7 @@ def run_trainer(args: Sequence[str]) -> None:
             "num_sanity_val_steps": 0,  # validation costs rollouts
         },
         save_config_kwargs={"overwrite": True},  # resuming into the same folder would raise otherwise
-        parser_kwargs={name: {"allow_abbrev": False} for name in ("fit", "validate", "test")} | {"allow_abbrev": False},
+        parser_kwargs=PARSER | {name: PARSER for name in P2OCLI.subcommands()},
     )
 
 
@@ -104,16 +109,15 @@ def run_export(args: Sequence[str]) -> None:
 
 def main(args: Sequence[str] | None = None) -> None:
     """The `p2o` command. Returns None: a console script exits with what it returns."""
-    args = sys.argv[1:] if args is None else args
-    commands: dict[str, Any] = {"export": run_export}
-    if not args or args[0] in ("-h", "--help"):
+    words = sys.argv[1:] if args is None else args
+    if not words or words[0] in ("-h", "--help"):
         print(HELP, end="")
         return
     try:
-        if args[0] in commands:
-            commands[args[0]](args[1:])
+        if words[0] == "export":
+            run_export(words[1:])
         else:
             run_trainer(args)
-    except InputError as error:
+    except (InputError, ArgumentError) as error:
         print(f"p2o: error: {error}", file=sys.stderr)
         raise SystemExit(2) from error

@@ -57,7 +57,7 @@ class Masked(ContextEstimator):
 
 
 class Replace(ContextEstimator):
-    """ρ = π_θ(y|x)/π_old(y|x), every token counts: the bare prompt simply replaces the template (paper v1-v3, Eq. 4)."""
+    """ρ = π_θ(y|x)/π_old(y|x), every token counts: x simply takes the place of x̃ (paper v1-v3, Eq. 4)."""
 
     reads_bare = True
     reads_templated = False

@@ -41,4 +41,5 @@ def completion_logps(
         logits_to_keep=completion_ids.shape[1] + 1,
     ).logits[:, :-1]  # [R, T, V]: the position before a token predicts it
     targets = completion_ids.to(policy.device).unsqueeze(-1)  # [R, T, 1]
-    return (logits.float() / temperature).log_softmax(-1).gather(-1, targets).squeeze(-1)
+    logps: Tensor = (logits.float() / temperature).log_softmax(-1).gather(-1, targets).squeeze(-1)
+    return logps

@@ -4,7 +4,7 @@ import hashlib
 import random
 from typing import Any
 
-from lightning import LightningDataModule
+from lightning import LightningDataModule, Trainer
 from torch.utils.data import DataLoader
 
 from p2o.errors import InputError
@@ -134,6 +134,16 @@ class MixtureDataModule(LightningDataModule):
         self.hard_set.load_state_dict(state_dict["hard_set"])
         self.bank = TemplateBank.from_state_dict(state_dict["bank"])
         self.best_template = next(iter(TemplateBank.from_state_dict(state_dict["best_template"]).templates), None)
+
+
+def mixture_of(trainer: Trainer) -> MixtureDataModule:
+    """The data module of a run."""
+    data = trainer.datamodule  # type: ignore[attr-defined]  # set by fit
+    if not isinstance(data, MixtureDataModule):
+        raise InputError(
+            f"p2o trains on a MixtureDataModule, got {type(data).__name__}: Trainer.fit(policy, datamodule=...)."
+        )
+    return data
 
 
 def fingerprint(questions: list[Question]) -> str:

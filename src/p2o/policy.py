@@ -5,9 +5,10 @@ from typing import Any
 
 import torch
 from lightning import LightningModule
+from lightning.pytorch.core.optimizer import LightningOptimizer
 from lightning.pytorch.utilities.types import OptimizerLRScheduler
 from torch import Tensor
-from torch.optim.lr_scheduler import LambdaLR
+from torch.optim.lr_scheduler import LambdaLR, LRScheduler
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from p2o.advantages import Advantage
@@ -17,7 +18,7 @@ from p2o.engines.base import RolloutEngine, Sampling
 from p2o.errors import InputError
 from p2o.losses import PolicyLoss
 from p2o.metrics import context_accuracies, rollout_metrics
-from p2o.mixture import MixtureDataModule
+from p2o.mixture import mixture_of
 from p2o.models import load_config, load_policy, load_tokenizer
 from p2o.objective import Objective, OldLogps
 from p2o.preflight import check_lengths, check_questions
@@ -184,6 +185,7 @@ class PolicyModule(LightningModule):
         Rows of groups without signal have no gradient and cost no pass; their tokens count in the mean.
         """
         optimizer, scheduler = self.optimizers(), self.lr_schedulers()
+        assert isinstance(optimizer, LightningOptimizer) and isinstance(scheduler, LRScheduler)  # there is one of each
         tokens = self._mean_over_processes(sum(len(row.completion_ids) for row in rows))
         optimizer.zero_grad(set_to_none=False)  # a step without signal still moves by momentum and decay
         loss = 0.0
@@ -216,7 +218,7 @@ class PolicyModule(LightningModule):
 
     def validation_step(self, questions: list[Question], batch_idx: int) -> None:
         """Greedy accuracy by difficulty, with the bare prompt and under the best template so far."""
-        best = self.trainer.datamodule.best_template
+        best = mixture_of(self.trainer).best_template
         contexts = {"bare": ""} | ({"templated": best.text} if best else {})
         asks = [(question, template, 0) for template in contexts.values() for question in questions]
         rollouts = self.answer(asks, Sampling(0.0, self.sampling.max_completion_length), "validation")
@@ -239,7 +241,7 @@ class PolicyModule(LightningModule):
         window = load_config(self.model).get_text_config().max_position_embeddings
         check_lengths(self.max_prompt_length, self.sampling.max_completion_length, window)
         self.prompt_room = window - self.sampling.max_completion_length
-        data: MixtureDataModule = self.trainer.datamodule
+        data = mixture_of(self.trainer)
         check_questions(
             [*data.train_questions, *data.validation_questions], self.renderer, self.reward, self.max_prompt_length
         )
@@ -247,12 +249,11 @@ class PolicyModule(LightningModule):
     def configure_model(self) -> None:
         """Loads the policy; Lightning may ask more than once."""
         if not self._loaded:
-            self.policy = load_policy(self.model)
+            self.policy = load_policy(self.model).train()  # from_pretrained leaves dropout off
             self._loaded = True
 
     def on_train_start(self) -> None:
-        """`from_pretrained` leaves dropout off, and a step without signal must find gradients to be zero, not none."""
-        self.policy.train()
+        """Gradients start at zero and not at none, so that a first step without signal is like any other."""
         for parameter in self.policy.parameters():
             parameter.grad = torch.zeros_like(parameter)
 
@@ -289,7 +290,7 @@ class PolicyModule(LightningModule):
         if expected != found:
             odd = sorted(name for name in expected.keys() | found.keys() if expected.get(name) != found.get(name))[0]
             raise InputError(
-                f"The checkpoint belongs to another config: model.model is {self.model!r}, the checkpoint was made from "
+                f"The checkpoint belongs to another config: model.model is {self.model!r}, it was made from "
                 f"{checkpoint['p2o']['model']!r}. The first difference is {odd}: expected shape {expected.get(odd)}, "
                 f"found {found.get(odd)}."
             )

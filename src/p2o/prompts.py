@@ -48,9 +48,8 @@ class PromptRenderer:
         Raises:
             InputError: `content` spells a special token of the tokenizer, which would end or forge a chat turn.
         """
-        for token in self.tokenizer.all_special_tokens:
-            if token in content:
-                raise InputError(f"Expected plain text, found the special token {token!r} in {content[:200]!r}.")
+        if token := self.special_token_in(content):
+            raise InputError(f"Expected plain text, found the special token {token!r} in {content[:200]!r}.")
         ids = self.tokenizer.apply_chat_template(
             [{"role": "user", "content": content}],
             add_generation_prompt=True,
@@ -60,6 +59,11 @@ class PromptRenderer:
         )
         return tuple(ids)
 
+    def special_token_in(self, text: str) -> str:
+        """The first special token of the tokenizer that a text spells; "" if it spells none."""
+        return next((token for token in self.tokenizer.all_special_tokens if token in text), "")
+
     def decode(self, ids: tuple[int, ...]) -> str:
         """Text of a completion, without special tokens."""
-        return self.tokenizer.decode(ids, skip_special_tokens=True)
+        text: str = self.tokenizer.decode(ids, skip_special_tokens=True)
+        return text

@@ -9,6 +9,7 @@ from lightning.pytorch.utilities import rank_zero_info
 
 from p2o.evolution.callback import TemplateEvolution
 from p2o.files import write_json
+from p2o.mixture import mixture_of
 from p2o.policy import PolicyModule
 
 History = dict[str, dict[str, float] | None]  # {"bare": {"easy": 0.98, "hard": 0.01}, "templated": None}
@@ -47,7 +48,7 @@ class RunSummary(Callback):
         self.epochs.append(
             {
                 "reward": round(float(trainer.callback_metrics["train/reward_epoch"]), 6),
-                "hard_set": len(trainer.datamodule.hard_set.hard),  # type: ignore[attr-defined]  # set by fit
+                "hard_set": len(mixture_of(trainer).hard_set.hard),
                 "validation": validation_accuracies(trainer.callback_metrics),
                 "rollouts": dict(pl_module.rollouts),
                 "seconds": round(time.monotonic() - self._epoch_started, 2),

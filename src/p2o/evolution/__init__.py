@@ -1,1 +1,5 @@
-"""evolution"""
+"""Prompt evolution (GEPA): search, selection, budget, assignment, and the callback that runs it."""
+
+from p2o.evolution.selectors import BestOrTiedSelector, BestSelector, DominanceSelector, ParentSelector
+
+__all__ = ["BestOrTiedSelector", "BestSelector", "DominanceSelector", "ParentSelector"]

@@ -15,9 +15,11 @@ from p2o.evolution.budget import Level, auto_budget
 from p2o.evolution.feedback import to_example
 from p2o.evolution.records import History
 from p2o.evolution.screening import Screen
-from p2o.evolution.search import EvolutionSearch, EvolutionSettings, Graded
+from p2o.evolution.search import EvolutionSearch
 from p2o.evolution.selectors import ParentSelector
-from p2o.mixture import MixtureDataModule
+from p2o.evolution.settings import EvolutionSettings
+from p2o.evolution.trials import Graded
+from p2o.mixture import mixture_of
 from p2o.policy import PolicyModule
 from p2o.reflectors.base import Proposal, ReflectionJob, Reflector
 from p2o.seeds import derive_seed
@@ -91,16 +93,16 @@ class TemplateEvolution(Callback):
         self,
         trainer: Trainer,
         pl_module: LightningModule,
-        outputs: Any,
-        batch: Any,
-        batch_idx: int,  # noqa: ANN401 (Lightning's signature)
+        outputs: Any,  # noqa: ANN401 (Lightning's signature)
+        batch: Any,  # noqa: ANN401
+        batch_idx: int,
     ) -> None:
         """Mines."""
-        _data(trainer).hard_set.observe(outputs["rollouts"])
+        mixture_of(trainer).hard_set.observe(outputs["rollouts"])
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Runs before ModelCheckpoint, so that the checkpoint holds the new bank."""
-        hard_set = _data(trainer).hard_set
+        hard_set = mixture_of(trainer).hard_set
         for counts in _from_other_processes(trainer, hard_set.correct):
             hard_set.merge(counts.items())
         hard_set.close()
@@ -112,7 +114,7 @@ class TemplateEvolution(Callback):
     def _evolve(self, trainer: Trainer, pl_module: LightningModule, epoch: int) -> None:
         """Evolves on one process, and gives every process the bank."""
         assert isinstance(pl_module, PolicyModule)
-        data = _data(trainer)
+        data = mixture_of(trainer)
         hard = data.hard_questions()
         bank = TemplateBank()
         if self.budget != 0 and len(hard) >= self.min_hard_set:
@@ -172,10 +174,6 @@ class TemplateEvolution(Callback):
         """Takes over what `state_dict` described."""
         self.pending = state_dict["pending"]
         self.reports = list(state_dict["reports"])
-
-
-def _data(trainer: Trainer) -> MixtureDataModule:
-    return trainer.datamodule  # type: ignore[attr-defined, no-any-return]  # set by fit
 
 
 def _from_other_processes(trainer: Trainer, counts: dict[str, int]) -> list[dict[str, int]]:

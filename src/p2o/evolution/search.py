@@ -69,6 +69,8 @@ class EvolutionSearch:
             raise ValueError("Expected at least one seed template; the bare question is the template ''.")
         self.seed_templates = tuple(dict.fromkeys(text.strip() for text in seed_templates))
         self.history = History()
+        self._queue = mini_batches(len(self.train), settings.mini_batch_size, seed)
+        self._drawn: list[tuple[int, ...]] = []  # kept, so that a repeated step draws what it drew before
         self.dev_cost = len(self.dev) * settings.completions
         self.mini_batch_cost = min(settings.mini_batch_size, len(self.train)) * settings.completions
 
@@ -167,11 +169,15 @@ class EvolutionSearch:
         """Phase 1: each parent on a mini-batch of its own."""
         parents = self._select_parents()
         texts = [self.history.pool[parent].text for parent in parents]
-        stream = mini_batches(len(self.train), self.settings.mini_batch_size, self.seed)
-        drawn = islice(stream, self.history.mini_batches, self.history.mini_batches + len(parents))
-        batches = [tuple(self.train[index] for index in indices) for indices in drawn]
+        batches = self._draw(len(parents))
         results = self._on_batches(texts, batches, "parents")
         return [Trial(*fields) for fields in zip(parents, batches, results, strict=True)]
+
+    def _draw(self, count: int) -> list[tuple[Question, ...]]:
+        """The next mini-batches: those that the history has not used."""
+        start, stop = self.history.mini_batches, self.history.mini_batches + count
+        self._drawn += islice(self._queue, max(0, stop - len(self._drawn)))
+        return [tuple(self.train[index] for index in indices) for indices in self._drawn[start:stop]]
 
     def _select_parents(self) -> list[int]:
         limit = self._width()

@@ -71,7 +71,7 @@ def _object(where: str, text: str) -> dict[str, Any]:
     try:
         row = json.loads(text)
     except (ValueError, RecursionError) as error:
-        raise InputError(f"{where}: expected one JSON object a line: {error}; the line starts {text[:60]!r}.") from error
+        raise InputError(f"{where}: expected one JSON object a line, got {text[:60]!r}: {error}.") from error
     if not isinstance(row, dict):
         raise InputError(f"{where}: expected one JSON object a line, got {text[:60]!r}.")
     return row

@@ -2,6 +2,10 @@
 
 from pathlib import Path
 
+from p2o.quickstart.chains import ChainQuestions
+
+__all__ = ["INSTRUCTION", "MICRO_POLICY", "ChainQuestions"]
+
 INSTRUCTION = "Answer within \\boxed{}.\nQuestion: "
 """Put before every question; it does not ask for steps, templates do."""
 

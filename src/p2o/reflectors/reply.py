@@ -16,10 +16,11 @@ UNFINISHED = "unfinished"  # the length limit cut the reply
 UNFINISHED_FENCE = "unfinished fence"
 UNFINISHED_THOUGHT = "unfinished thought"
 SPECIAL_TOKEN = "special token"
+SPECIAL_TOKEN_IN_PROMPT = "special token in prompt"
 TOO_LONG = "too long"
 PROMPT_TOO_LONG = "prompt too long"
 
-_OPENING = re.compile(r"[ \t]*(`{3,})(.*)")
+_OPENING = re.compile(r"[ \t]*(?P<fence>`{3,})(?P<rest>.*)")
 _LANGUAGE = re.compile(r"[\w+#.-]+")
 
 
@@ -40,10 +41,11 @@ def parse_reply(reply: str | None) -> Proposal:
     if not said.strip():
         return refuse(EMPTY)
     lines = said.split("\n")
-    opening = next((number for number, line in enumerate(lines) if _OPENING.match(line)), None)
+    openings = ((number, match) for number, line in enumerate(lines) if (match := _OPENING.match(line)))
+    number, opening = next(openings, (0, None))
     if opening is None:
         return refuse(NO_FENCE)
-    block = _block(lines[opening:])
+    block = _block(opening, lines[number + 1 :])
     if block is None:
         return refuse(UNFINISHED_FENCE)
     return Proposal(block, reply=reply) if block else refuse(EMPTY)
@@ -58,12 +60,14 @@ def check_template(proposal: Proposal, renderer: PromptRenderer, max_length: int
     return proposal
 
 
-def _block(lines: list[str]) -> str | None:
-    """The text of the block that the first line opens; None if no line closes it."""
-    fence, first = _OPENING.match(lines[0]).groups()
-    lines = [first, *lines[1:]]
-    closing = next((number for number in reversed(range(len(lines))) if _closes(lines[number], fence)), None)
-    if closing is None:
+def _block(opening: re.Match[str], lines: list[str]) -> str | None:
+    """The text between an opening fence and its closing one, which is in `lines`; None if it is not."""
+    lines = [opening["rest"], *lines]
+    closing = re.compile(rf"(?P<rest>[^`]*)`{{{len(opening['fence'])},}}\s*")
+    matches = [(number, match) for number, line in enumerate(lines) if (match := closing.fullmatch(line))]
+    if not matches:
         return None
-    is_tag = closing > 0 and _LANGUAGE.fullmatch(first.strip())
-    lines = ["" if is_tag else first, *lines[1:closing], lines[closing].rstrip().rstrip("`")]
+    last, match = matches[-1]
+    if last > 0 and _LANGUAGE.fullmatch(lines[0].strip()):
+        lines[0] = ""
+    return "\n".join([*lines[:last], match["rest"]]).strip()

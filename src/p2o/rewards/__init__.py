@@ -1,1 +1,6 @@
-"""rewards"""
+"""Rewards: completions in, grades out."""
+
+from p2o.rewards.base import Answered, Reward
+from p2o.rewards.math_answer import MathAnswer
+
+__all__ = ["Answered", "MathAnswer", "Reward"]

@@ -7,9 +7,9 @@ _TOKEN = re.compile(r"(?P<box>\\(?:boxed|fbox)\s*\{)|\\.|(?P<open>\{)|(?P<close>
 
 
 def last_boxed(text: str) -> str | None:
-    r"""The content of the last `\boxed{}` or `\fbox{}`, of the outermost one if boxes are nested; None if there is none.
+    r"""The content of the last `\boxed{}` or `\fbox{}`, None if there is none. Of nested boxes the outermost counts.
 
-    If the last box is never closed, there is no answer, even if an earlier one was closed: the final answer is missing.
+    If the last box is never closed there is no answer, even if an earlier one was closed: the final one is missing.
     Takes time linear in the text.
     """
     braces: list[re.Match[str]] = []  # opened and not closed yet

@@ -100,7 +100,9 @@ def _parse(answer: str) -> list[Any]:
 
     # Boxed, since unboxed it looks for something like a formula first, and finds none in half of DeepMath's answers.
     boxed = "\\boxed{" + answer + "}"
-    return list(parse(boxed, [LatexExtractionConfig(boxed_match_priority=0)], parsing_timeout=None, raise_on_error=True))
+    return list(
+        parse(boxed, [LatexExtractionConfig(boxed_match_priority=0)], parsing_timeout=None, raise_on_error=True)
+    )
 
 
 @lru_cache(maxsize=1 << 14)

@@ -1,7 +1,7 @@
 """Runs a function in worker processes, each item under a deadline that ends the process.
 
-Grading needs it: math-verify's own timeout is a SIGALRM handler in Python, which works on the main thread only and never
-runs while sympy is inside one long C call such as `9**(9**9)`.
+Grading needs it: math-verify's own timeout is a SIGALRM handler in Python, which works on the main thread only and
+never runs while sympy is inside one long C call such as `9**(9**9)`.
 """
 
 import logging
@@ -44,7 +44,7 @@ class WorkerPool(Generic[Item, Result]):
         self.function = function
         self.deadline = deadline
         self.workers = workers
-        self._idle: list[_Worker] = []
+        self._idle: list[_Worker[Result]] = []
 
     def __getstate__(self) -> dict[str, Any]:
         return {**self.__dict__, "_idle": []}  # a copy starts workers of its own
@@ -53,7 +53,7 @@ class WorkerPool(Generic[Item, Result]):
         """The results of all items, in order. A failed item does not touch the others."""
         results: dict[int, Result | Failure] = {}
         queue = iter(enumerate(items))
-        busy: dict[Connection, tuple[_Worker, int]] = {}
+        busy: dict[Connection, tuple[_Worker[Result], int]] = {}
         try:
             self._give(queue, busy)
             while busy:
@@ -61,14 +61,15 @@ class WorkerPool(Generic[Item, Result]):
                 for connection in [connection for connection in busy if connection in ready]:
                     worker, index = busy.pop(connection)
                     results[index] = worker.result()
-                    self._idle.append(worker)
+                    if worker.process.returncode is None:
+                        self._idle.append(worker)
                 self._give(queue, busy)
         finally:
             for worker, _ in busy.values():  # interrupted: a late answer would be taken for that of the next item
                 worker.stop()
         return [results[index] for index in range(len(items))]
 
-    def _give(self, queue: Iterator[tuple[int, Item]], busy: dict[Connection, tuple["_Worker", int]]) -> None:
+    def _give(self, queue: Iterator[tuple[int, Item]], busy: dict[Connection, tuple["_Worker[Result]", int]]) -> None:
         """Keeps all workers busy while there are items."""
         while len(busy) < self.workers and (task := next(queue, None)) is not None:
             index, item = task
@@ -78,7 +79,7 @@ class WorkerPool(Generic[Item, Result]):
             worker.connection.send((self.function, item, self.deadline))
 
 
-class _Worker:
+class _Worker(Generic[Result]):
     """One process and the pipe to it.
 
     A fresh interpreter rather than `multiprocessing`: fork is unsafe beside torch's threads, and spawn imports the
@@ -93,10 +94,11 @@ class _Worker:
         theirs.close()
         self.stop = weakref.finalize(self, _stop, self.process, self.connection)  # at the latest when Python ends
 
-    def result(self) -> Any:
+    def result(self) -> Result | Failure:
         """The result that is there, or why there will be none."""
         try:
-            return self.connection.recv()
+            result: Result | Failure = self.connection.recv()
+            return result
         except (EOFError, OSError):
             status = self.process.wait()
             self.stop()

@@ -1,0 +1,69 @@
+"""Questions from a data set on the Hugging Face hub."""
+
+from typing import Any
+
+from p2o.errors import InputError
+from p2o.questions.base import QuestionSource
+from p2o.questions.rows import Columns, check_columns, read_rows
+from p2o.types import Question
+
+
+class HubQuestions(QuestionSource):
+    """Questions from a Hugging Face data set; needs the extra `hub`: `pip install 'p2o[hub]'`.
+
+    Args:
+        name: Name on the hub, or a local folder that `datasets.load_dataset` takes.
+        split: Split, also a slice of one such as `train[:1000]`.
+        subset: Configuration of the data set, if it has several.
+        revision: Branch, tag or commit; empty: the newest. Name a commit to make a run repeatable.
+        question: Column of the question's text.
+        answer: Column of the gold answer; numbers are taken as their text.
+        id: Column of a unique id; empty: the row's number.
+        difficulty: Column of the difficulty label; empty: all questions have one difficulty.
+        limit: Read so many rows from the start; 0: all.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        split: str = "train",
+        subset: str = "",
+        revision: str = "",
+        question: str = "question",
+        answer: str = "answer",
+        id: str = "",
+        difficulty: str = "",
+        limit: int = 0,
+    ) -> None:
+        if limit < 0:
+            raise InputError(f"HubQuestions needs limit >= 0 (0 reads all rows), got {limit}.")
+        self.name = name
+        self.split = split
+        self.subset = subset
+        self.revision = revision
+        self.columns = Columns(question, answer, id, difficulty)
+        self.limit = limit
+
+    def load(self) -> list[Question]:
+        """All questions of the split."""
+        source = f"{self.name}[{self.split}]"
+        table = self._download(source)
+        check_columns(source, table.column_names, self.columns)
+        table = table.select_columns(self.columns.used).select(range(min(self.limit or len(table), len(table))))
+        return read_rows(source, enumerate(table, 1), self.columns)
+
+    def _download(self, source: str) -> Any:  # noqa: ANN401  # a datasets.Dataset; the package is optional
+        try:
+            from datasets import load_dataset
+            from datasets.exceptions import DatasetsError
+        except ImportError as error:
+            raise InputError(
+                f"{source}: expected the package `datasets` to read it ({error}). Run: pip install 'p2o[hub]'."
+            ) from error
+        try:
+            return load_dataset(self.name, self.subset or None, split=self.split, revision=self.revision or None)
+        except (DatasetsError, OSError, ValueError) as error:
+            raise InputError(
+                f"{source}: expected a data set on the Hugging Face hub or a local folder, and a split of it. "
+                f"datasets says: {error}"
+            ) from error

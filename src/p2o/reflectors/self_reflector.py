@@ -1,0 +1,83 @@
+"""Self-Ref: the policy reflects on its own failures."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Literal
+
+from p2o.engines.base import Sampling
+from p2o.errors import InputError
+from p2o.prompts import PromptRenderer
+from p2o.reflectors.base import Proposal, ReflectionContext, ReflectionJob, Reflector
+from p2o.reflectors.prompt import GEPA_PROMPT, check_prompt, reflection_prompt
+from p2o.reflectors.reply import (
+    PROMPT_TOO_LONG,
+    SPECIAL_TOKEN_IN_PROMPT,
+    UNFINISHED,
+    check_template,
+    parse_reply,
+)
+from p2o.types import Completion, Prompt
+
+
+class SelfReflector(Reflector):
+    """Asks the policy itself, through the rollout engine of the run.
+
+    Args:
+        weights: `initial` reflects with the policy as it was before training: the paper's authors found that a policy
+            late in training proposes less diverse templates. `current` reflects with the policy of the moment.
+        temperature: Of sampling (paper: 0.6).
+        max_reply_length: Tokens of a reply; a reply that reaches it is refused.
+        prompt: The reflection prompt, with <curr_param> for the present template and <side_info> for the examples.
+        max_template_length: Tokens of a template; a longer one is refused.
+    """
+
+    def __init__(
+        self,
+        weights: Literal["initial", "current"] = "initial",
+        temperature: float = 0.6,
+        max_reply_length: int = 2048,
+        prompt: str = GEPA_PROMPT,
+        max_template_length: int = 1024,
+    ) -> None:
+        if temperature < 0 or max_reply_length < 1 or max_template_length < 1:
+            raise InputError(
+                "SelfReflector needs temperature >= 0, max_reply_length >= 1 and max_template_length >= 1, got "
+                f"{temperature}, {max_reply_length} and {max_template_length}."
+            )
+        self.weights = weights
+        self.sampling = Sampling(temperature, max_reply_length)
+        self.prompt = check_prompt(prompt)
+        self.max_template_length = max_template_length
+
+    def reflect(self, jobs: Sequence[ReflectionJob], context: ReflectionContext) -> list[Proposal]:
+        """One proposal for each job, from a single call of the engine."""
+        model = context.policy if self.weights == "current" else context.initial_policy()
+        window = model.config.get_text_config().max_position_embeddings
+        room = window - self.sampling.max_completion_length
+        if room < 1:
+            raise InputError(
+                f"SelfReflector: expected max_reply_length below the model's window of {window} tokens, got "
+                f"{self.sampling.max_completion_length}. Lower it."
+            )
+        asked = [self._ask(job, context.renderer, room) for job in jobs]
+        prompts = [prompt for prompt in asked if isinstance(prompt, Prompt)]
+        replies = iter(context.engine.generate(model, prompts, self.sampling, title="reflection") if prompts else [])
+        return [
+            self._propose(next(replies), context.renderer) if isinstance(prompt, Prompt) else prompt for prompt in asked
+        ]
+
+    def _ask(self, job: ReflectionJob, renderer: PromptRenderer, room: int) -> Prompt | Proposal:
+        """The prompt of a job, with as many of its examples as there is room for."""
+        for kept in range(len(job.examples), 0, -1):
+            text = reflection_prompt(replace(job, examples=job.examples[:kept]), self.prompt)
+            if renderer.special_token_in(text):
+                return Proposal("", refusal=SPECIAL_TOKEN_IN_PROMPT)
+            if len(ids := renderer.message(text)) <= room:
+                return Prompt(ids, job.seed)
+        return Proposal("", refusal=PROMPT_TOO_LONG)
+
+    def _propose(self, completion: Completion, renderer: PromptRenderer) -> Proposal:
+        reply = renderer.decode(completion.ids)
+        if completion.truncated:
+            return Proposal("", refusal=UNFINISHED, reply=reply)
+        return check_template(parse_reply(reply), renderer, self.max_template_length)

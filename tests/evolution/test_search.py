@@ -1,0 +1,384 @@
+import json
+import random
+from dataclasses import replace
+
+import pytest
+from hint_task import HintPolicy, HintReflector, questions, rollout, to_example
+
+from p2o.errors import InputError
+from p2o.evolution.records import Candidate, Iteration, Status
+from p2o.evolution.search import EvolutionSearch
+from p2o.evolution.selectors import BestOrTiedSelector, BestSelector, DominanceSelector, ParentSelector
+from p2o.evolution.settings import EvolutionSettings, StopReason
+from p2o.reflectors.base import Proposal
+from p2o.templates import Template, TemplateBank
+from p2o.types import Question
+
+
+class EveryoneSelector(ParentSelector):
+    def select(self, scores, limit, rng):
+        return list(range(min(limit, len(scores))))
+
+
+def new_search(policy, reflect, budget, train=9, dev=6, topics=5, **changes):
+    options = {"to_example": to_example, "selector": DominanceSelector(), "seed": 3, "seed_templates": ("",)}
+    sizes = {name: changes.pop(name) for name in list(changes) if name in EvolutionSettings.__dataclass_fields__}
+    return EvolutionSearch(
+        train=questions("train", train, topics),
+        dev=questions("dev", dev, topics),
+        settings=EvolutionSettings(budget=budget, completions=policy.completions, **sizes),
+        evaluate=policy,
+        reflect=reflect,
+        **(options | changes),
+    )
+
+
+def random_search(case):
+    """Settings from everywhere: tiny budgets, single questions, lucky policies, useless reflectors."""
+    rng = random.Random(case)
+    policy = HintPolicy(memory=rng.choice((1, 2, 2, 5)), completions=rng.choice((1, 1, 3)), luck=rng.choice((0, 0, 20, 90)))
+    reflector = HintReflector(*rng.choice(((0, 0, 0, 0), (3, 1, 1, 1), (0, 9, 0, 1), (5, 0, 5, 0))))
+    return new_search(
+        policy,
+        reflector,
+        budget=rng.choice((0, 5, 600, *rng.choices(range(20, 200), k=5))),
+        train=rng.randint(0, 12),
+        dev=rng.randint(0, 8),
+        topics=rng.randint(1, 8),
+        width=rng.randint(1, 6),
+        mini_batch_size=rng.randint(1, 5),
+        patience=rng.choice((1, 4, 1_000, 1_000)),
+        selector=rng.choice((DominanceSelector(), BestOrTiedSelector(), BestSelector())),
+        seed_templates=rng.choice((("",), ("", "topic0", "topic1 ", "x", "y"))),
+        seed=case,
+    )
+
+
+def test_one_iteration_worked_by_hand():
+    # Two topics, one train question of each in the mini-batch: the seed fails both, the child solves everything.
+    policy, reflector = HintPolicy(), HintReflector()
+    search = new_search(policy, reflector, budget=100, train=2, dev=4, topics=2, mini_batch_size=2)
+    assert search.step() == Iteration(dev_rollouts=4)
+    iteration = search.step()
+    assert iteration == Iteration(
+        parents=(0,), tried=1, accepted=1, parent_rollouts=2, child_rollouts=2, dev_rollouts=4
+    )
+    ids = tuple(example.inputs.replace("topic", "train") for example in reflector.jobs[0].examples)
+    text = reflector.jobs[0].examples[0].inputs + "\n" + reflector.jobs[0].examples[1].inputs
+    assert sorted(ids) == ["train0", "train1"]
+    assert search.history.pool == (
+        Candidate("", Status.SEED, 0, dev_scores=(0.0,) * 4),
+        Candidate(text, Status.ACCEPTED, 1, 0, ids, before=(0.0, 0.0), after=(1.0, 1.0), dev_scores=(1.0,) * 4),
+    )
+    assert policy.calls == [
+        ("evolution 0: dev", 4),
+        ("evolution 1: parents", 2),
+        ("evolution 1: children", 2),
+        ("evolution 1: dev", 4),
+    ]
+    assert search.bank == TemplateBank((Template(text, 1.0),), {f"dev{i}": (0,) for i in range(4)})
+    # The front is now the perfect child alone: its mini-batches are skipped, 2 rollouts each, until patience ends.
+    history = search.run()
+    assert history.iterations[2:] == (Iteration(parents=(1,), skipped=1, parent_rollouts=2),) * 10
+    assert search.stop_reason is StopReason.IDLE
+    assert (history.spent, search.remaining) == (32, 68)
+    assert history.best_dev_scores == [0.0] + [1.0] * 11
+
+
+@pytest.mark.parametrize("case", range(150))
+def test_the_budget_is_never_overshot_and_the_search_ends(case):
+    search = random_search(case)
+    policy = search.evaluate
+    while search.stop_reason is None:
+        calls = len(policy.calls)
+        iteration = search.step()
+        assert iteration.spent == sum(rollouts for _, rollouts in policy.calls[calls:]) > 0
+        assert len(policy.calls) - calls <= 3
+        assert len(iteration.parents) == len(set(iteration.parents)) <= search.settings.width
+        assert iteration.skipped + sum(iteration.refusals.values()) + iteration.tried == len(iteration.parents)
+        assert policy.rollouts == search.history.spent <= search.settings.budget
+    if search.stop_reason is StopReason.BUDGET:
+        assert search.remaining < 2 * search.mini_batch_cost + search.dev_cost
+    with pytest.raises(ValueError, match="has ended"):
+        search.step()
+
+
+@pytest.mark.parametrize("case", range(150))
+def test_the_history_is_consistent(case):
+    search = random_search(case)
+    history = search.run()
+    texts = [candidate.text for candidate in history.pool + history.others]
+    assert len(set(texts)) == len(texts)
+    assert all(len(candidate.dev_scores) == len(search.dev) for candidate in history.pool)
+    for candidate in history.pool + history.others:
+        better = sum(candidate.after) > sum(candidate.before) + 1e-9
+        assert better == (candidate.status in (Status.ACCEPTED, Status.UNPAID))
+        if candidate.parent is not None:
+            assert history.pool[candidate.parent].iteration < candidate.iteration
+            assert len(set(candidate.mini_batch)) == min(search.settings.mini_batch_size, len(search.train))
+    for number, iteration in enumerate(history.iterations):
+        made = [candidate for candidate in history.pool + history.others if candidate.iteration == number]
+        accepted = [x for x in made if x.status in (Status.ACCEPTED, Status.UNPAID)]
+        assert iteration.accepted == len(accepted)
+        assert iteration.dev_rollouts == search.dev_cost * sum(bool(x.dev_scores) for x in made)
+        assert number == 0 or iteration.tried == len(made)
+    assert history.best_dev_scores == sorted(history.best_dev_scores)
+
+
+def test_the_random_settings_reach_every_end_and_every_fate():
+    searches = [random_search(case) for case in range(150)]
+    candidates = [candidate for search in searches for candidate in (*search.run().pool, *search.history.others)]
+    assert {search.stop_reason for search in searches} == set(StopReason)
+    assert {candidate.status for candidate in candidates} == set(Status)
+    causes = {cause for search in searches for cause in search.history.refusals}
+    assert causes == {"no fence", "already in the pool", "already tried", "proposed twice at once"}
+
+
+@pytest.mark.parametrize("case", [*range(0, 150, 10), 7, 33])
+def test_a_search_resumed_after_any_step_equals_the_straight_one(case):
+    straight = random_search(case)
+    states = [straight.state_dict()]
+    while straight.stop_reason is None:
+        straight.step()
+        states.append(straight.state_dict())
+    for steps in sorted({*range(min(4, len(states))), *range(0, len(states), 1 + len(states) // 10), len(states) - 1}):
+        state = states[steps]
+        resumed = random_search(case)
+        resumed.load_state_dict(json.loads(json.dumps(state)))
+        assert resumed.state_dict() == state
+        assert resumed.run() == straight.history
+        calls = sum(len([x for x in straight.evaluate.calls if x[0].startswith(f"evolution {i}:")]) for i in range(steps))
+        assert resumed.evaluate.calls == straight.evaluate.calls[calls:]
+
+
+def test_a_state_holds_plain_types_only():
+    def check(value):
+        assert type(value) in (dict, list, str, int, float, type(None)), value
+        for part in value.values() if isinstance(value, dict) else value if isinstance(value, list) else ():
+            check(part)
+
+    search = new_search(HintPolicy(), HintReflector(useless=4, refuses=2), budget=300)
+    history = search.run()
+    assert history.others
+    assert history.refusals
+    check(search.state_dict())
+
+
+@pytest.mark.parametrize("change", [{"seed": 4}, {"train": 8}, {"dev": 5}])
+def test_the_state_of_another_search_is_refused(change):
+    state = new_search(HintPolicy(), HintReflector(), 100).state_dict()
+    with pytest.raises(InputError, match="another evolution"):
+        new_search(HintPolicy(), HintReflector(), 100, **change).load_state_dict(state)
+
+
+@pytest.mark.parametrize(
+    ("change", "reason", "spent"),
+    [
+        ({"dev": 0}, StopReason.NO_DEV, 0),
+        ({"budget": 5}, StopReason.SMALL_BUDGET, 0),
+        ({"budget": 0}, StopReason.SMALL_BUDGET, 0),
+        ({"train": 0}, StopReason.NO_TRAIN, 6),
+        ({"budget": 6}, StopReason.BUDGET, 6),
+        ({"budget": 17}, StopReason.BUDGET, 6),  # a parent, its child and dev would cost 3 + 3 + 6
+        ({"budget": 18}, StopReason.BUDGET, 18),
+    ],
+)
+def test_what_cannot_be_done_is_said_and_not_paid(change, reason, spent):
+    search = new_search(HintPolicy(), HintReflector(), **({"budget": 100} | change))
+    assert search.run().spent == spent
+    assert search.stop_reason is reason
+    assert len(search.bank) == (spent == 18)
+
+
+def test_seeds_are_scored_at_once_in_order_and_only_while_the_budget_lasts():
+    policy = HintPolicy()
+    search = new_search(policy, HintReflector(), budget=13, seed_templates=("", "topic1", " topic1\n", "topic2", "x"))
+    search.step()
+    assert [(x.text, x.status, x.dev_score) for x in search.history.pool] == [
+        ("", Status.SEED, 0.0),
+        ("topic1", Status.SEED, pytest.approx(1 / 6)),
+    ]
+    assert policy.calls == [("evolution 0: dev", 12)]
+
+
+def test_there_must_be_a_seed():
+    with pytest.raises(ValueError, match="at least one seed"):
+        new_search(HintPolicy(), HintReflector(), 100, seed_templates=())
+
+
+@pytest.mark.parametrize("size", ["width", "mini_batch_size", "completions", "patience"])
+def test_sizes_out_of_range_are_refused(size):
+    with pytest.raises(InputError, match=size):
+        EvolutionSettings(budget=10, **{size: 0})
+    with pytest.raises(InputError, match="budget"):
+        EvolutionSettings(budget=-1)
+
+
+class Graders:
+    """Rewards by template and question, for cases worked by hand."""
+
+    completions = 1
+
+    def __init__(self, rewards):
+        self.rewards = rewards
+
+    def __call__(self, pairs, title):
+        return [(rollout(question, text, self.rewards(question.id, text)),) for question, text in pairs]
+
+
+def test_of_more_accepted_children_than_the_budget_pays_the_best_are_scored():
+    # Seeds a, b, c cost 3·4, their mini-batches 3·2, their children's 3·2; one dev evaluation is left.
+    gains = {"a": 1, "b": 2, "c": 1}
+    policy = Graders(lambda id, text: float("!" in text and (gains[text[0]] == 2 or id == "train0" or "dev" in id)))
+    search = new_search(
+        policy,
+        lambda jobs: [Proposal(job.template + "!") for job in jobs],
+        budget=28,
+        train=2,
+        dev=4,
+        mini_batch_size=2,
+        selector=EveryoneSelector(),
+        seed_templates=("a", "b", "c"),
+    )
+    history = search.run()
+    assert history.spent == 28
+    assert [candidate.text for candidate in history.pool] == ["a", "b", "c", "b!"]
+    assert [(x.text, x.status, x.dev_scores) for x in history.others] == [
+        ("a!", Status.UNPAID, ()),
+        ("c!", Status.UNPAID, ()),
+    ]
+    assert (history.iterations[1].tried, history.iterations[1].accepted) == (3, 3)
+
+
+def test_the_last_iteration_has_fewer_parents():
+    seeds = ("a", "b", "c")
+    search = new_search(
+        HintPolicy(),
+        lambda jobs: [Proposal(job.template + "!") for job in jobs],
+        budget=3 * 4 + 2 * 2 * 2 + 4 + 3,  # seeds, two parents and children, one dev evaluation; 3 too few for a third
+        train=2,
+        dev=4,
+        mini_batch_size=2,
+        selector=EveryoneSelector(),
+        seed_templates=seeds,
+    )
+    search.step()
+    assert search.step().parents == (0, 1)
+
+
+def test_known_and_refused_texts_cost_no_mini_batch():
+    replies = iter(
+        [
+            [Proposal("x"), Proposal(" x "), Proposal("b"), Proposal("", "no fence")],
+            [Proposal("x"), Proposal(""), Proposal("", "no fence"), Proposal("a")],
+        ]
+    )
+    search = new_search(
+        HintPolicy(),
+        lambda jobs: next(replies),
+        budget=1_000,
+        mini_batch_size=2,
+        selector=EveryoneSelector(),
+        seed_templates=("a", "b", "c", "d"),
+    )
+    search.step()
+    first = {"proposed twice at once": 1, "already in the pool": 1, "no fence": 1}
+    assert search.step() == Iteration((0, 1, 2, 3), 0, first, tried=1, parent_rollouts=8, child_rollouts=2)
+    second = {"already tried": 1, "empty template": 1, "no fence": 1, "already in the pool": 1}
+    assert search.step() == Iteration((0, 1, 2, 3), 0, second, parent_rollouts=8)
+    assert search.history.refusals == {**first, **second, "no fence": 2, "already in the pool": 2}
+    assert search.history.idle == 1
+
+
+def test_a_reflector_that_never_proposes_ends_by_patience():
+    search = new_search(HintPolicy(), HintReflector(refuses=10), budget=10_000, patience=4)
+    history = search.run()
+    assert len(history.iterations) == 5
+    assert search.stop_reason is StopReason.IDLE
+    assert history.refusals == {"no fence": 4}
+
+
+def test_equal_sums_are_no_improvement():
+    # 0.1 + 0.2 + 0.3 in two orders: plain float sums differ.
+    rewards = {"": (0.1, 0.2, 0.3), "x": (0.3, 0.2, 0.1)}
+    policy = Graders(lambda id, text: rewards[text][int(id[-1])])
+    search = new_search(policy, lambda jobs: [Proposal("x")], budget=1_000, train=3, dev=3, patience=2)
+    assert [candidate.status for candidate in search.run().others] == [Status.REJECTED]
+
+
+def test_shaped_rewards_decide_mini_batches_but_dev_scores_count_correct_completions():
+    policy = Graders(lambda id, text: 0.4 if text else 0.1)
+    search = new_search(policy, lambda jobs: [Proposal("x")] * len(jobs), budget=1_000, patience=2)
+    search.run()
+    assert search.history.pool[1].text == "x"
+    assert search.history.pool[1].dev_scores == (0.0,) * 6
+    assert search.bank == TemplateBank()
+
+
+def test_several_completions_are_averaged_and_the_worst_is_shown():
+    class Policy(HintPolicy):
+        def reward(self, question: Question, text: str, k: int = 0) -> float:
+            return float(k > 0)
+
+    shown = []
+    policy = Policy(completions=4)
+    search = new_search(policy, lambda jobs: shown.extend(jobs) or [Proposal("", "no")], budget=100, mini_batch_size=2)
+    search.step()
+    iteration = search.step()
+    assert iteration.parent_rollouts == 8
+    assert search.history.pool[0].dev_scores == (0.75,) * 6
+    assert [example.outputs for example in shown[0].examples] == ["reward 0.0"] * 2
+
+
+def test_an_exception_leaves_what_was_found_and_the_step_can_be_repeated():
+    class DownError(Exception):
+        pass
+
+    class Flaky(HintReflector):
+        down = False
+
+        def __call__(self, jobs):
+            if self.down:
+                raise DownError
+            return super().__call__(jobs)
+
+    reflector = Flaky(useless=2)
+    search = new_search(HintPolicy(), reflector, budget=200)
+    search.step()
+    search.step()
+    found = search.history
+    reflector.down = True
+    with pytest.raises(DownError):
+        search.run()
+    assert search.history is found
+    assert len(search.bank) > 0
+    reflector.down = False
+    assert search.run() == new_search(HintPolicy(), HintReflector(useless=2), budget=200).run()
+
+
+def test_broken_contracts_are_named():
+    class Greedy(ParentSelector):
+        def select(self, scores, limit, rng):
+            return [0] * (limit + 1)
+
+    with pytest.raises(ValueError, match="Expected 1 to 16 parents"):
+        new_search(HintPolicy(), HintReflector(), 1_000, selector=Greedy()).run()
+    with pytest.raises(ValueError, match="Expected 6 tuples of 1 rollouts"):
+        search = new_search(HintPolicy(), HintReflector(), 1_000)
+        search.evaluate = HintPolicy(completions=2)
+        search.run()
+    with pytest.raises(ValueError, match="zip"):
+        new_search(HintPolicy(), lambda jobs: [], 1_000).run()
+
+
+def test_seeds_of_reflection_jobs_differ():
+    reflector = HintReflector(useless=5)
+    new_search(HintPolicy(), reflector, budget=400, width=4).run()
+    assert len({job.seed for job in reflector.jobs}) == len(reflector.jobs) > 10
+
+
+def test_a_larger_budget_only_adds_to_the_history_until_the_smaller_one_is_clipped():
+    short = new_search(HintPolicy(), HintReflector(useless=4), budget=100, width=1).run()
+    long = new_search(HintPolicy(), HintReflector(useless=4), budget=200, width=1).run()
+    assert long.iterations[: len(short.iterations)] == short.iterations
+    assert replace(long, iterations=()) != replace(short, iterations=())

@@ -1,0 +1,156 @@
+import time
+
+import pytest
+
+from p2o.errors import InputError
+from p2o.rewards.base import Answered
+from p2o.rewards.math_answer import Comparison, MathAnswer, compare_plainly
+from p2o.types import Grade, Outcome, Question
+
+
+@pytest.fixture(scope="module")
+def reward():
+    return MathAnswer(timeout=20)
+
+
+def grade(reward, gold, completion, truncated=False):
+    [result] = reward.grade([Answered(Question("q", "?", gold), completion, truncated)])
+    return result
+
+
+@pytest.mark.parametrize(
+    ("gold", "answer"),
+    [
+        ("5", "5"),
+        ("5", " 005 "),
+        ("-0", "0"),
+        ("5", "5.0"),
+        ("5", "5\\text{ cm}"),
+        ("5", "$5$"),
+        ("1234", "1,234"),
+        (r"\frac{1}{2}", "0.5"),
+        (r"\boxed{\frac{1}{2}}", r"\frac24"),
+        ("5", r"\boxed{5}"),
+        ("x=5", "5"),
+        (r"\{1,2\}", r"\{2,1\}"),
+        ("(1,2)", "(1, 2)"),
+        (r"\sqrt{8}", r"2\sqrt{2}"),
+        (r"\text{Yes}", "Yes"),
+        ("(x+1)^2", "x^2+2x+1"),
+        ("9" * 5000, "9" * 5000),
+    ],
+)
+def test_correct(reward, gold, answer):
+    result = grade(reward, gold, rf"So it is \boxed{{{answer}}}.")
+    assert (result.reward, result.outcome) == (1.0, Outcome.CORRECT)
+
+
+@pytest.mark.parametrize(
+    ("gold", "answer"),
+    [
+        ("5", "6"),
+        ("5", "-5"),
+        ("5", "500"),  # no percent equivalence
+        ("5", "0.05"),
+        ("5", r"\frac{5}{100}"),
+        ("(1,2)", "1<x<2"),  # no leniency between sets and relations
+        ("(1,2)", "(2,1)"),
+        ("5", "5, 6"),
+        ("5", "either 4 or 5"),
+        (r"\text{Yes}", "No"),
+        ("9" * 5000, "9" * 4999 + "8"),
+    ],
+)
+def test_wrong(reward, gold, answer):
+    result = grade(reward, gold, rf"So it is \boxed{{{answer}}}.")
+    assert result == Grade(0.0, Outcome.WRONG, answer)
+
+
+def test_only_the_last_box_counts(reward):
+    assert grade(reward, "5", r"\boxed{5}, no, \boxed{6}").outcome is Outcome.WRONG
+    assert grade(reward, "5", r"\boxed{6}, no, \boxed{5}. The answer is 7.").outcome is Outcome.CORRECT
+
+
+@pytest.mark.parametrize("text", ["5", "", r"\boxed{}", r"\boxed{ }", r"\boxed{5"])
+def test_no_answer(reward, text):
+    assert grade(reward, "5", text) == Grade(0.0, Outcome.NO_ANSWER)
+    assert grade(reward, "5", text, truncated=True) == Grade(0.0, Outcome.TRUNCATED)
+
+
+def test_a_truncated_completion_with_an_answer_is_graded(reward):
+    assert grade(reward, "5", r"\boxed{5} and so on and", truncated=True).outcome is Outcome.CORRECT
+
+
+def test_an_empty_gold_matches_nothing(reward):
+    assert grade(reward, "", r"\boxed{}").outcome is Outcome.NO_ANSWER
+
+
+def test_a_bomb_times_out_and_the_rest_is_graded(caplog):
+    reward = MathAnswer(timeout=1.0)
+    assert grade(reward, "1", r"\boxed{\frac{2}{2}}").outcome is Outcome.CORRECT  # the worker has started
+    bombs = [r"9^{9^{9^9}}", r"10!!!"]
+    start = time.monotonic()
+    grades = reward.grade(
+        [Answered(Question("q", "?", r"\frac{1}{3}"), rf"\boxed{{{text}}}") for text in [*bombs, r"\frac{2}{6}", "7"]]
+    )
+    assert time.monotonic() - start < 2 * 1.0 + 10
+    assert [grade.outcome for grade in grades] == [Outcome.TIMEOUT, Outcome.TIMEOUT, Outcome.CORRECT, Outcome.WRONG]
+    assert [grade.reward for grade in grades] == [0.0, 0.0, 1.0, 0.0]
+    assert "9^{9^{9^9}}" in caplog.text
+
+
+def test_a_grader_that_raises_is_an_error_not_a_wrong_answer(reward, monkeypatch, caplog):
+    monkeypatch.setattr(reward._comparing, "function", len)  # TypeError: a comparison has no len
+    assert grade(reward, "x", r"\boxed{y}") == Grade(0.0, Outcome.ERROR, "y")
+    assert "TypeError" in caplog.text
+
+
+def test_equal_comparisons_are_made_once(reward, monkeypatch):
+    asked = []
+    monkeypatch.setattr(reward._comparing, "map", lambda pairs: [asked.append(pair) or True for pair in pairs])
+    answered = [Answered(Question("q", "?", "a"), rf"\boxed{{{text}}}") for text in "bbcb"]
+    assert [grade.outcome for grade in reward.grade(answered)] == [Outcome.CORRECT] * 4
+    assert asked == [Comparison("a", "b"), Comparison("a", "c")]
+
+
+def test_integers_and_equal_texts_need_no_worker():
+    reward = MathAnswer()
+    grades = reward.grade([Answered(Question("q", "?", "42"), rf"\boxed{{{text}}}") for text in ["42", "+042", "43"]])
+    assert [grade.outcome for grade in grades] == [Outcome.CORRECT, Outcome.CORRECT, Outcome.WRONG]
+    assert reward.reject("42") == "" and not reward._comparing._idle and not reward._parsing._idle
+
+
+@pytest.mark.parametrize(
+    ("gold", "answer", "equal"),
+    [
+        ("5", "5", True),
+        ("5", "6", False),
+        ("-5", "5", False),
+        ("00", "-0", True),
+        ("x", "x", True),
+        ("x", "y", None),
+        ("5", "5.0", None),
+        ("٥", "5", None),
+    ],
+)
+def test_compare_plainly(gold, answer, equal):
+    assert compare_plainly(Comparison(gold, answer)) is equal
+
+
+@pytest.mark.parametrize("gold", ["5", r"\frac{1}{2}", r"\boxed{7}", r"\text{Yes}", r"\infty", "(1, 2]", "x + 1"])
+def test_golds_that_parse(reward, gold):
+    assert reward.reject(gold) == ""
+
+
+@pytest.mark.parametrize(
+    ("gold", "reason"),
+    [("", "empty"), ("  ", "empty"), (r"\boxed{}", "empty"), (r"\frac{", "reads nothing"), ("}", "reads nothing")],
+)
+def test_golds_that_do_not(reward, gold, reason):
+    assert reason in reward.reject(gold)
+
+
+@pytest.mark.parametrize("arguments", [{"timeout": 0}, {"timeout": -1}, {"workers": 0}])
+def test_bad_arguments(arguments):
+    with pytest.raises(InputError, match="timeout > 0 and workers >= 1"):
+        MathAnswer(**arguments)

@@ -1,0 +1,207 @@
+"""Whole runs through the command line: real Trainer, real micro-policy, every part as a user has it."""
+
+import json
+import re
+import shutil
+from pathlib import Path
+
+import pytest
+import torch
+import yaml
+
+from p2o.cli import main
+
+CONFIGS = Path(__file__).parent.parent / "configs"
+SMALL = [
+    "--data.train.init_args.easy=6",
+    "--data.train.init_args.hard=10",
+    "--data.validation.init_args.easy=4",
+    "--data.validation.init_args.hard=4",
+    "--data.batch_size=8",
+    "--model.mini_batch_size=4",  # two updates per rollout batch
+    "--model.lr=1e-3",  # large, so that nothing stays the same by chance
+    "--evolution.reflector=StaticReflector",
+    '--evolution.reflector.templates=["Be concise.", "Go through the chain step by step."]',
+    "--evolution.budget=60",
+    "--evolution.min_hard_set=4",
+    "--trainer.enable_progress_bar=false",
+]
+
+
+def fit(root: Path, epochs: int, *options: str) -> dict:
+    """The checkpoint after a run."""
+    config = ["--config", str(CONFIGS / "quickstart.yaml"), f"--trainer.default_root_dir={root}"]
+    main(["fit", *config, *SMALL, f"--trainer.max_epochs={epochs}", *options])
+    return torch.load(root / "checkpoints" / "last.ckpt", weights_only=True)
+
+
+def differences(left, right, path=""):
+    """Where two nested states differ, bit by bit; clocks left out."""
+    if isinstance(left, dict):
+        names = sorted({*left, *right}, key=str)
+        return [
+            d
+            for name in names
+            if "seconds" not in str(name)
+            for d in (
+                differences(left[name], right[name], f"{path}/{name}")
+                if name in left and name in right
+                else [f"{path}/{name}"]
+            )
+        ]
+    if isinstance(left, list | tuple):
+        if len(left) != len(right):
+            return [path]
+        return [d for i, (a, b) in enumerate(zip(left, right, strict=True)) for d in differences(a, b, f"{path}/{i}")]
+    if isinstance(left, torch.Tensor):
+        return [] if torch.equal(left, right) else [path]
+    return [] if left == right else [path]
+
+
+def state(checkpoint: dict) -> dict:
+    """All that decides how the run goes on."""
+    return {
+        name: checkpoint[name]
+        for name in (
+            "state_dict",
+            "optimizer_states",
+            "lr_schedulers",
+            "MixtureDataModule",
+            "p2o",
+            "global_step",
+            "epoch",
+        )
+    } | {"callbacks": {n: s for n, s in checkpoint["callbacks"].items() if not n.startswith("ModelCheckpoint")}}
+
+
+@pytest.fixture(scope="module")
+def straight(tmp_path_factory):
+    """Three epochs in one go."""
+    root = tmp_path_factory.mktemp("straight")
+    return root, fit(root, 3)
+
+
+def test_the_run_did_what_it_is_about(straight):
+    _, checkpoint = straight
+    data = checkpoint["MixtureDataModule"]
+    assert data["hard_set"]["hard"] and data["bank"]["templates"]
+    reports = checkpoint["callbacks"]["TemplateEvolution"]["reports"]
+    assert [report["epoch"] for report in reports] == [0, 1]  # not after the last epoch
+    assert all(0 < report["spent"] <= 60 for report in reports)
+    assert checkpoint["global_step"] == 3 * 4
+
+
+def test_two_epochs_and_resume_to_three_equal_three(straight, tmp_path):
+    fit(tmp_path, 2)
+    resumed = fit(tmp_path, 3, "--ckpt_path", str(tmp_path / "checkpoints" / "last.ckpt"))
+    assert differences(state(straight[1]), state(resumed)) == []
+    summaries = [json.loads((root / "summary.json").read_text()) for root in (straight[0], tmp_path)]
+    assert differences(*summaries) == []
+
+
+def test_same_seed_same_result_other_seed_other_result(straight, tmp_path):
+    again = fit(tmp_path / "again", 3)
+    assert differences(state(straight[1]), state(again)) == []
+    other = fit(tmp_path / "other", 1, "--seed_everything=1")
+    first = fit(tmp_path / "first", 1)
+    assert "/p2o/rollouts" not in " ".join(differences(state(first), state(other)))
+    assert any(d.startswith("/state_dict") for d in differences(state(first), state(other)))
+
+
+def test_summary(straight):
+    summary = json.loads((straight[0] / "summary.json").read_text())
+    assert summary["epochs"] == len(summary["history"]) == len(summary["hard_set"]) == len(summary["templates"]) == 3
+    assert summary["rollouts"]["train"] == 3 * 16 * 6
+    assert summary["rollouts"]["evolution"] == sum(
+        report["spent"] for report in straight[1]["callbacks"]["TemplateEvolution"]["reports"]
+    )
+    assert summary["rollouts"]["validation"] == 8 + 2 * 16  # no template to validate in the first epoch
+    assert summary["validation"] == summary["history"][-1]
+    assert set(summary["validation"]) == {"bare", "templated"}
+    assert all(set(part) == {"easy", "hard"} for part in summary["validation"].values())
+    assert summary["history"][0]["templated"] is None
+    assert summary["seconds"] > 0
+
+
+def test_validate_measures_a_checkpoint(straight, capsys):
+    root, _ = straight
+    config = ["--config", str(CONFIGS / "quickstart.yaml"), f"--trainer.default_root_dir={root}"]
+    main(["validate", *config, *SMALL, f"--ckpt_path={root}/checkpoints/last.ckpt"])
+    printed = capsys.readouterr().out
+    summary = json.loads((root / "summary.json").read_text())
+    assert summary["epochs"] == 3  # untouched
+    assert "val/bare/hard" in printed and "val/templated/hard" in printed
+
+
+def test_the_config_of_a_run_starts_it_again(straight, tmp_path):
+    saved = next((straight[0] / "lightning_logs").glob("version_*/config.yaml"))
+    config = yaml.safe_load(saved.read_text())
+    assert config["data"]["tau"] == 2
+    main(["fit", "--config", str(saved), f"--trainer.default_root_dir={tmp_path}", "--trainer.max_epochs=1"])
+    assert (tmp_path / "summary.json").exists()
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--model.model=/no/such/folder"], "'/no/such/folder' does not exist"),
+        (["--model.model=no-such/model"], "'no-such/model' could not be loaded"),
+        (["--data.num_generations=1"], "num_generations must be at least 2"),
+        (["--data.tau=7"], "tau must be between 1"),
+        (["--model.max_prompt_length=5"], "the prompt has .* tokens, model.max_prompt_length is 5"),
+        (["--model.max_completion_length=100000"], "do not fit into the model's window"),
+        (["--model.temperature=0"], "temperature must be above 0"),
+        (["--trainer.default_root_dir=/proc/no"], "'/proc/no' is not"),
+        (["--ckpt_path=/no/such.ckpt"], "/no/such.ckpt"),
+        (["--trainer.max_epoch=3"], "max_epoch"),
+        (["--model.context=Maskd"], "Maskd"),
+        (["--data.taus=3"], "taus"),
+    ],
+)
+def test_bad_input_is_one_message(tmp_path, capsys, monkeypatch, options, message):
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    with pytest.raises(SystemExit) as stop:
+        fit(tmp_path, 1, *options)
+    assert stop.value.code == 2
+    error = capsys.readouterr().err
+    assert re.search(message, error)
+    assert "Traceback" not in error
+    assert not (tmp_path / "summary.json").exists()
+
+
+def test_a_checkpoint_of_other_questions_is_refused(straight, tmp_path, capsys):
+    before = {path: path.read_bytes() for path in straight[0].rglob("*") if path.is_file()}
+    with pytest.raises(SystemExit):
+        fit(straight[0], 4, "--data.train.init_args.hard=11", "--ckpt_path=last")
+    assert "belongs to another config" in capsys.readouterr().err
+    for path, content in before.items():
+        assert path.read_bytes() == content
+
+
+def test_a_checkpoint_of_another_model_is_refused(straight, tiny_model, tmp_path, capsys):
+    with pytest.raises(SystemExit):
+        fit(
+            tmp_path,
+            4,
+            f"--model.model={tiny_model}",
+            f"--ckpt_path={straight[0]}/checkpoints/last.ckpt",
+        )
+    assert "belongs to another config: model.model" in capsys.readouterr().err
+
+
+def test_a_truncated_checkpoint_is_refused(straight, tmp_path, capsys):
+    whole = straight[0] / "checkpoints" / "last.ckpt"
+    cut = tmp_path / "cut.ckpt"
+    cut.write_bytes(whole.read_bytes()[: whole.stat().st_size // 2])
+    with pytest.raises(SystemExit):
+        fit(tmp_path / "run", 4, f"--ckpt_path={cut}")
+    assert str(cut) in capsys.readouterr().err
+
+
+def test_a_model_without_chat_template_is_refused(tiny_model, tmp_path, capsys):
+    folder = tmp_path / "model"
+    shutil.copytree(tiny_model, folder)
+    (folder / "chat_template.jinja").unlink()
+    with pytest.raises(SystemExit):
+        fit(tmp_path, 1, f"--model.model={folder}")
+    assert "has no chat template" in capsys.readouterr().err

@@ -1,0 +1,40 @@
+import pytest
+
+from p2o.errors import InputError
+from p2o.preflight import check_lengths, check_questions
+from p2o.prompts import PromptRenderer
+from p2o.rewards.base import Reward
+from p2o.types import Question
+
+
+class EvenAnswers(Reward):
+    def grade(self, answered):
+        raise AssertionError("nothing is graded before training")
+
+    def reject(self, answer):
+        return "" if int(answer) % 2 == 0 else "it is odd"
+
+
+def check(tokenizer, text="1+1?", answer="2", room=40):
+    questions = [Question("a", "0+0?", "0"), Question("b", text, answer, origin="train.jsonl:7")]
+    check_questions(questions, PromptRenderer(tokenizer, "Q: "), EvenAnswers(), room)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"answer": "3"}, r"train.jsonl:7 \(id 'b'\): the answer '3' can never be matched: it is odd"),
+        ({"text": "x" * 50}, r"train.jsonl:7 \(id 'b'\): the prompt has 56 tokens, model.max_prompt_length is 40"),
+        ({"text": "a<|end|>"}, r"train.jsonl:7 \(id 'b'\): .*special token"),
+    ],
+)
+def test_names_the_row(tokenizer, change, message):
+    check(tokenizer)
+    with pytest.raises(InputError, match=message):
+        check(tokenizer, **change)
+
+
+def test_lengths_must_fit_the_window():
+    check_lengths(300, 212, 512)
+    with pytest.raises(InputError, match="window of 512"):
+        check_lengths(300, 213, 512)
