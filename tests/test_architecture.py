@@ -16,6 +16,7 @@ LAYERS = [
     ["policy"],
     ["evolution.callback"],
     ["summary", "components"],
+    ["trainer_cli"],
     ["cli"],
     ["__main__"],
 ]

@@ -134,7 +134,7 @@ def test_validate_measures_a_checkpoint(straight, capsys):
 
 
 def test_the_config_of_a_run_starts_it_again(straight, tmp_path):
-    saved = next((straight[0] / "lightning_logs").glob("version_*/config.yaml"))
+    saved = next((straight[0] / "logs").glob("version_*/config.yaml"))
     config = yaml.safe_load(saved.read_text())
     assert config["data"]["tau"] == 2
     main(["fit", "--config", str(saved), f"--trainer.default_root_dir={tmp_path}", "--trainer.max_epochs=1"])

@@ -17,7 +17,7 @@ def test_groups_without_signal_are_told_by_cause():
         "no_signal/all_right_templated": 0.2,
         "no_signal/all_right_mixed": 0.2,
     }
-    assert len(shares) == 6
+    assert len(shares) == 9
 
 
 def test_equal_shaped_rewards_are_no_verdict():

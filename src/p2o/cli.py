@@ -1,114 +1,30 @@
-"""The command line: fit, validate and test through LightningCLI, and export."""
+"""The `p2o` command. Imports what a command needs when it is called: `p2o --help` should not load torch."""
 
 import argparse
-import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from jsonargparse import ArgumentError
-from lightning.pytorch.callbacks import ModelCheckpoint
-from lightning.pytorch.cli import LightningArgumentParser, LightningCLI
 
-import p2o.components  # noqa: F401  (lets YAML and the command line name components by their class alone)
-from p2o.checkpoints import load_checkpoint
 from p2o.errors import InputError
-from p2o.evolution.callback import TemplateEvolution
-from p2o.export import export
-from p2o.files import check_writable
-from p2o.mixture import MixtureDataModule
-from p2o.policy import PolicyModule
-from p2o.summary import RunSummary
 
 HELP = """usage: p2o <command> [options]
 
 P²O: policy optimization with prompt evolution on hard questions.
 
 commands:
-  fit       train a policy              p2o fit --config configs/quickstart.yaml
-  validate  measure a checkpoint        p2o validate --config configs/quickstart.yaml --ckpt_path last
-  test      the same on the test questions
-  export    checkpoint -> model folder  p2o export runs/quickstart/checkpoints/last.ckpt my-model
+  fit       train a policy                    p2o fit --config configs/quickstart.yaml
+  validate  measure a checkpoint              p2o validate --config configs/quickstart.yaml --ckpt_path last
+  test      the same, as Lightning's test     p2o test --config configs/quickstart.yaml --ckpt_path last
+  export    write a checkpoint as a model     p2o export runs/quickstart/checkpoints/last.ckpt my-model
 
-`p2o <command> --help` lists the options of a command, `p2o fit --print_config` shows them with their values.
+`p2o <command> --help` lists the options of a command, `p2o fit --config X --print_config` shows their values.
 """
 
 
-# An abbreviation would set an option without a word; exit_on_error would print the usage before each message.
-PARSER: dict[str, Any] = {"allow_abbrev": False, "exit_on_error": False}
-
-
-class P2OCLI(LightningCLI):
-    """LightningCLI with an `evolution`, a `summary` and a `checkpoint` section."""
-
-    def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
-        """Adds the sections; the order of callbacks is the order in which an epoch ends."""
-        parser.add_lightning_class_args(TemplateEvolution, "evolution")
-        parser.add_lightning_class_args(RunSummary, "summary")
-        parser.add_lightning_class_args(ModelCheckpoint, "checkpoint")
-        # Only at the end of an epoch, after evolution: a checkpoint before it would lose that epoch's evolution.
-        parser.set_defaults(
-            {"checkpoint.save_last": True, "checkpoint.save_on_train_epoch_end": True, "checkpoint.filename": "{epoch}"}
-        )
-        for part in ("model", "data", "evolution"):
-            parser.link_arguments("seed_everything", f"{part}.seed", compute_fn=int)
-
-    def before_instantiate_classes(self) -> None:
-        """Checks what the Trainer would only notice after the first epoch."""
-        config = self.config[self.subcommand]
-        root = Path(config.trainer.default_root_dir or os.getcwd())
-        check_writable(root)
-        if config.checkpoint.dirpath is None:  # a fixed folder, so that `--ckpt_path last` finds it
-            config.checkpoint.dirpath = str(root / "checkpoints")
-
-    def _parse_ckpt_path(self) -> None:
-        """Checks the checkpoint with a clear message.
-
-        Lightning's own version would read hyper-parameters from it and let them override the command line (issue
-        21455); p2o keeps them in config.yaml alone.
-        """
-        config = self.config.get(self.config.get("subcommand")) or {}
-        if (path := config.get("ckpt_path")) and path not in ("last", "best", "hpc", "registry"):
-            load_checkpoint(Path(path))
-
-    @staticmethod
-    def subcommands() -> dict[str, set[str]]:
-        """The Trainer's methods that p2o offers."""
-        return {name: LightningCLI.subcommands()[name] for name in ("fit", "validate", "test")}
-
-
-def run_trainer(args: Sequence[str] | None) -> None:
-    """fit, validate or test; None reads the command line."""
-    P2OCLI(
-        PolicyModule,
-        MixtureDataModule,
-        args=None if args is None else list(args),
-        seed_everything_default=0,
-        auto_configure_optimizers=False,  # the module owns its optimizer
-        trainer_defaults={
-            "reload_dataloaders_every_n_epochs": 1,  # the mixture is rebuilt each epoch
-            "num_sanity_val_steps": 0,  # validation costs rollouts
-        },
-        save_config_kwargs={"overwrite": True},  # resuming into the same folder would raise otherwise
-        parser_kwargs=PARSER | {name: PARSER for name in P2OCLI.subcommands()},
-    )
-
-
-def run_export(args: Sequence[str]) -> None:
-    """Checkpoint -> model folder."""
-    parser = argparse.ArgumentParser(
-        "p2o export", description="Write a checkpoint as a Hugging Face model folder, tokenizer included."
-    )
-    parser.add_argument("checkpoint", type=Path, help="a checkpoint of p2o fit")
-    parser.add_argument("out", type=Path, help="the folder to make")
-    options = parser.parse_args(args)
-    export(options.checkpoint, options.out)
-    print(f"Wrote {options.out}.")
-
-
 def main(args: Sequence[str] | None = None) -> None:
-    """The `p2o` command. Returns None: a console script exits with what it returns."""
+    """Runs a command; None reads the command line. Returns None: a console script exits with what it returns."""
     words = sys.argv[1:] if args is None else args
     if not words or words[0] in ("-h", "--help"):
         print(HELP, end="")
@@ -117,7 +33,23 @@ def main(args: Sequence[str] | None = None) -> None:
         if words[0] == "export":
             run_export(words[1:])
         else:
+            from p2o.trainer_cli import run_trainer
+
             run_trainer(args)
     except (InputError, ArgumentError) as error:
         print(f"p2o: error: {error}", file=sys.stderr)
         raise SystemExit(2) from error
+
+
+def run_export(words: Sequence[str]) -> None:
+    """Checkpoint -> model folder."""
+    parser = argparse.ArgumentParser(
+        "p2o export", description="Write a checkpoint as a Hugging Face model folder, tokenizer included."
+    )
+    parser.add_argument("checkpoint", type=Path, help="a checkpoint of p2o fit")
+    parser.add_argument("out", type=Path, help="the folder to make")
+    options = parser.parse_args(words)
+    from p2o.export import export
+
+    export(options.checkpoint, options.out)
+    print(f"Wrote {options.out}.")

@@ -210,7 +210,7 @@ class PolicyModule(LightningModule):
         return float(self.trainer.strategy.reduce(torch.tensor(float(value), device=self.device), reduce_op="mean"))
 
     def _log_rollouts(self, groups: Sequence[Sequence[Rollout]]) -> None:
-        self.log_dict(rollout_metrics(groups), batch_size=len(groups), on_step=True, on_epoch=True)
+        self.log_dict(rollout_metrics(groups), batch_size=len(groups), on_step=True, on_epoch=True, sync_dist=True)
         for context, (accuracy, count) in context_accuracies([r for group in groups for r in group]).items():
             self.log(f"train/accuracy_{context}", accuracy, batch_size=count, on_step=False, on_epoch=True)
 

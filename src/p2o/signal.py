@@ -20,12 +20,13 @@ def signal_shares(groups: Sequence[Sequence[Rollout]]) -> dict[str, float]:
     A third verdict, "equal", is for shaped rewards that are equal without being all right or all wrong.
     """
     causes = Counter(
-        f"no_signal/{_verdict(group)}_{context_of(group)}"
-        for group in groups
-        if len({rollout.reward for rollout in group}) == 1
+        (_verdict(group), context_of(group)) for group in groups if len({rollout.reward for rollout in group}) == 1
     )
-    names = [f"no_signal/{v}_{c}" for v in ("all_wrong", "all_right") for c in ("bare", "templated", "mixed")]
-    return {name: causes[name] / len(groups) for name in dict.fromkeys([*names, *causes])}
+    return {
+        f"no_signal/{verdict}_{context}": causes[verdict, context] / len(groups)
+        for verdict in ("all_wrong", "all_right", "equal")
+        for context in ("bare", "templated", "mixed")
+    }
 
 
 def _verdict(group: Sequence[Rollout]) -> str:

@@ -4,6 +4,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+import torch
 from lightning import Callback, LightningModule, Trainer
 from lightning.pytorch.utilities import rank_zero_info
 
@@ -50,7 +51,7 @@ class RunSummary(Callback):
                 "reward": round(float(trainer.callback_metrics["train/reward_epoch"]), 6),
                 "hard_set": len(mixture_of(trainer).hard_set.hard),
                 "validation": validation_accuracies(trainer.callback_metrics),
-                "rollouts": dict(pl_module.rollouts),
+                "rollouts": {phase: _over_processes(trainer, count) for phase, count in pl_module.rollouts.items()},
                 "seconds": round(time.monotonic() - self._epoch_started, 2),
                 **evolved(trainer, trainer.current_epoch),
             }
@@ -85,6 +86,11 @@ class RunSummary(Callback):
         """Continues the summary of the run that is resumed."""
         self.seconds = state_dict["seconds"]
         self.epochs = list(state_dict["epochs"])
+
+
+def _over_processes(trainer: Trainer, count: int) -> int:
+    """The sum of a count over the processes of a distributed run."""
+    return int(trainer.strategy.reduce(torch.tensor(count), reduce_op="sum"))
 
 
 def evolved(trainer: Trainer, epoch: int) -> dict[str, Any]:

@@ -8,16 +8,16 @@ QUESTION = Question("q", text="What is {x} in 100%? {0}", answer="\\frac{1}{2}")
 
 def graded(outcome, extracted=""):
     reward = float(outcome is Outcome.CORRECT)
-    return Rollout(QUESTION, "z", (), Completion((), truncated=False), "So {y} it is.", Grade(reward, outcome, extracted))
+    return Rollout(
+        QUESTION, "z", (), Completion((), truncated=False), "So {y} it is.", Grade(reward, outcome, extracted)
+    )
 
 
 def test_an_example_is_the_bare_message_the_completion_and_the_verdict():
     example = to_example(graded(Outcome.WRONG, "2"), instruction="Box it: \\boxed{}.\nQuestion: ")
     assert example.inputs == "Box it: \\boxed{}.\nQuestion: What is {x} in 100%? {0}"
     assert example.outputs == "So {y} it is."
-    assert example.feedback == (
-        "The final answer is wrong.\nIt was read as: 2\nThe correct answer is: \\frac{1}{2}"
-    )
+    assert example.feedback == ("The final answer is wrong.\nIt was read as: 2\nThe correct answer is: \\frac{1}{2}")
 
 
 @pytest.mark.parametrize(

@@ -36,7 +36,9 @@ def new_search(policy, reflect, budget, train=9, dev=6, topics=5, **changes):
 def random_search(case):
     """Settings from everywhere: tiny budgets, single questions, lucky policies, useless reflectors."""
     rng = random.Random(case)
-    policy = HintPolicy(memory=rng.choice((1, 2, 2, 5)), completions=rng.choice((1, 1, 3)), luck=rng.choice((0, 0, 20, 90)))
+    policy = HintPolicy(
+        memory=rng.choice((1, 2, 2, 5)), completions=rng.choice((1, 1, 3)), luck=rng.choice((0, 0, 20, 90))
+    )
     reflector = HintReflector(*rng.choice(((0, 0, 0, 0), (3, 1, 1, 1), (0, 9, 0, 1), (5, 0, 5, 0))))
     return new_search(
         policy,
@@ -47,8 +49,8 @@ def random_search(case):
         topics=rng.randint(1, 8),
         width=rng.randint(1, 6),
         mini_batch_size=rng.randint(1, 5),
-        patience=rng.choice((1, 4, 1_000, 1_000)),
-        selector=rng.choice((DominanceSelector(), BestOrTiedSelector(), BestSelector())),
+        patience=rng.choice((1, 4, 40, 40)),
+        selector=rng.choice((DominanceSelector(), BestOrTiedSelector(), BestSelector(), EveryoneSelector())),
         seed_templates=rng.choice((("",), ("", "topic0", "topic1 ", "x", "y"))),
         seed=case,
     )
@@ -131,23 +133,21 @@ def test_the_random_settings_reach_every_end_and_every_fate():
     assert {search.stop_reason for search in searches} == set(StopReason)
     assert {candidate.status for candidate in candidates} == set(Status)
     causes = {cause for search in searches for cause in search.history.refusals}
-    assert causes == {"no fence", "already in the pool", "already tried", "proposed twice at once"}
+    assert causes == {"no fence", "already in the pool", "already tried", "proposed twice at once", "empty template"}
 
 
-@pytest.mark.parametrize("case", [*range(0, 150, 10), 7, 33])
+@pytest.mark.parametrize("case", range(0, 150, 7))
 def test_a_search_resumed_after_any_step_equals_the_straight_one(case):
     straight = random_search(case)
-    states = [straight.state_dict()]
+    moments = [(0, straight.state_dict())]
     while straight.stop_reason is None:
         straight.step()
-        states.append(straight.state_dict())
-    for steps in sorted({*range(min(4, len(states))), *range(0, len(states), 1 + len(states) // 10), len(states) - 1}):
-        state = states[steps]
+        moments.append((len(straight.evaluate.calls), straight.state_dict()))
+    for calls, state in moments[:4] + moments[4 :: 1 + len(moments) // 10] + moments[-1:]:
         resumed = random_search(case)
         resumed.load_state_dict(json.loads(json.dumps(state)))
         assert resumed.state_dict() == state
         assert resumed.run() == straight.history
-        calls = sum(len([x for x in straight.evaluate.calls if x[0].startswith(f"evolution {i}:")]) for i in range(steps))
         assert resumed.evaluate.calls == straight.evaluate.calls[calls:]
 
 

@@ -8,11 +8,11 @@ from p2o.quickstart.chains import FACTOR, Chain, ChainQuestions, draw_chain
 
 
 def test_a_chain_worked_by_hand():
-    chain = Chain(7, (("Add", 5), ("Multiply by", 9), ("Subtract", 9), ("Multiply by", 7)))
-    assert chain.states == (12, 8, 99, 93)  # 7 + 5, 12 · 9 = 108, 8 - 9 = -1, 99 · 7 = 693
-    assert chain.answer == "93"
+    chain = Chain(7, (("Add", 5), ("Multiply by", 7), ("Subtract", 9), ("Multiply by", 7)))
+    assert chain.states == (12, 84, 75, 25)  # 7 + 5, 84, 75, 525
+    assert chain.answer == "25"
     assert chain.text == (
-        "Work modulo 100. Start with 7. (a) Add 5. (b) Multiply by 9. (c) Subtract 9. (d) Multiply by 7. "
+        "Work modulo 100. Start with 7. (a) Add 5. (b) Multiply by 7. (c) Subtract 9. (d) Multiply by 7. "
         "What is the result?"
     )
 

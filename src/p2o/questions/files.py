@@ -81,10 +81,12 @@ def _parquet(path: Path, columns: Columns) -> Iterator[Row]:
     import pyarrow.parquet
     from pyarrow import ArrowException
 
-    try:
-        with path.open("rb") as opened, pyarrow.parquet.ParquetFile(opened) as file:
+    with path.open("rb") as opened:
+        try:
+            file = pyarrow.parquet.ParquetFile(opened)
             check_columns(str(path), file.schema_arrow.names, columns)
             batches: Iterable[Any] = file.iter_batches(columns=columns.used)
             yield from enumerate((row for batch in batches for row in batch.to_pylist()), 1)
-    except ArrowException as error:
-        raise InputError(f"{path}: expected a Parquet file that pyarrow can read: {error}.") from error
+        except (ArrowException, OSError) as error:  # OSError: pyarrow's for damaged pages
+            said = " ".join(str(error).split())
+            raise InputError(f"{path}: expected a Parquet file that pyarrow can read: {said}.") from error

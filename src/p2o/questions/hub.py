@@ -35,8 +35,8 @@ class HubQuestions(QuestionSource):
         difficulty: str = "",
         limit: int = 0,
     ) -> None:
-        if limit < 0:
-            raise InputError(f"HubQuestions needs limit >= 0 (0 reads all rows), got {limit}.")
+        if not name or limit < 0:
+            raise InputError(f"HubQuestions needs a name and limit >= 0 (0 reads all rows), got {name!r} and {limit}.")
         self.name = name
         self.split = split
         self.subset = subset
@@ -65,5 +65,5 @@ class HubQuestions(QuestionSource):
         except (DatasetsError, OSError, ValueError) as error:
             raise InputError(
                 f"{source}: expected a data set on the Hugging Face hub or a local folder, and a split of it. "
-                f"datasets says: {error}"
+                f"datasets says: {error}" + (f" ({error.__cause__})" if error.__cause__ else "")
             ) from error

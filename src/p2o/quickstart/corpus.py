@@ -59,11 +59,12 @@ class Corpus:
     def __init__(self, renderer: PromptRenderer, seed: int) -> None:
         self.renderer = renderer
         self.rng = random.Random(seed)
+        self.longest = max(LENGTHS)
 
     def answers(self, count: int) -> list[Row]:
         """Questions under templates of every kind or none, with the answers that those call for."""
         kinds = (Kind.STRONG, Kind.PARTIAL, Kind.USELESS, None)
-        return [self._answer(kind) for kind in self.rng.choices(kinds, weights=(30, 16, 20, 34), k=count)]
+        return [self._answer(kind) for kind in self.rng.choices(kinds, weights=(36, 14, 18, 32), k=count)]
 
     def reflections(self, count: int) -> list[Row]:
         """Reflection prompts as a run makes them, each with a new instruction in a fence."""
@@ -92,7 +93,8 @@ class Corpus:
 
     def _chain(self, weights: Sequence[float]) -> Chain:
         while True:
-            chain = draw_chain(self.rng, self.rng.choices(LENGTHS, weights=weights)[0])
+            length = self.rng.choices(LENGTHS[: self.longest], weights=weights[: self.longest])[0]
+            chain = draw_chain(self.rng, length)
             if chain.split == "train":
                 return chain
 

@@ -31,8 +31,9 @@ CHAT_TEMPLATE = (
 # A space belongs to the word before it, so that a number is the same token everywhere; a label takes its line break.
 PIECES = r"\d+|\n?\([a-h]\) ?|\n?\\boxed\{|[A-Za-z]+ ?|[^\sA-Za-z\d]+ ?|\s+"
 
-ROWS, REFLECTIONS, EVERY = 64, 6, 3  # rows in a step; reflection rows in every third
-PEAK_RATE, WARMUP = 3e-3, 50
+ROWS, REFLECTIONS, EVERY = 64, 6, 6  # rows in a step; reflection rows in every sixth
+INITIAL = 0.08  # of 128 dimensions; with the usual 0.02 nothing is learnt in 500 steps
+PEAK_RATE, WARMUP = 2e-3, 50
 
 
 def make_tokenizer(seed: int) -> PreTrainedTokenizerFast:
@@ -87,13 +88,25 @@ def make_model(tokenizer: PreTrainedTokenizerFast) -> LlamaForCausalLM:
         num_attention_heads=4,
         max_position_embeddings=2048,
         tie_word_embeddings=True,
+        initializer_range=INITIAL,
         bos_token_id=None,
         eos_token_id=tokenizer.eos_token_id,
         pad_token_id=tokenizer.pad_token_id,
     )
     model = LlamaForCausalLM(config)
+    _number_embeddings(model, tokenizer)
     model.generation_config = GenerationConfig(eos_token_id=tokenizer.eos_token_id, pad_token_id=tokenizer.pad_token_id)
     return model
+
+
+@torch.no_grad()
+def _number_embeddings(model: LlamaForCausalLM, tokenizer: PreTrainedTokenizerFast) -> None:
+    """Lets numbers begin as the sum of their residues modulo 4 and 25, which halves the time to learn to calculate."""
+    weights = model.get_input_embeddings().weight
+    fours, twentyfives = (INITIAL * torch.randn(count, weights.shape[1]) for count in (4, 25))
+    for number in range(MODULUS):
+        token = tokenizer.encode(str(number))[0]
+        weights[token] = 0.7 * (fours[number % 4] + twentyfives[number % 25]) + 0.3 * weights[token]
 
 
 def summed_loss(model: LlamaForCausalLM, rows: Sequence[Row]) -> tuple[torch.Tensor, int]:
@@ -120,8 +133,11 @@ def train(model: LlamaForCausalLM, corpus: Corpus, steps: int, save: "Saver") ->
     schedule = torch.optim.lr_scheduler.LambdaLR(
         optimizer, lambda step: min(1, (step + 1) / WARMUP) * (0.02 + 0.49 * (1 + math.cos(math.pi * step / steps)))
     )
+    longest = corpus.longest
     began, mean = time.monotonic(), 0.0
     for step in range(1, steps + 1):
+        # Short chains first: attention finds its way among few operations, and keeps it among many.
+        corpus.longest = min(longest, 2 + int(max(0.0, step / steps - 0.1) * 30))
         rows = sorted(corpus.answers(ROWS), key=lambda row: len(row.prompt) + len(row.completion))
         batches = [rows[: ROWS // 2], rows[ROWS // 2 :]]  # rows of like length together: less padding
         if step % EVERY == 0:
@@ -139,7 +155,7 @@ def train(model: LlamaForCausalLM, corpus: Corpus, steps: int, save: "Saver") ->
         mean = total if step == 1 else 0.98 * mean + 0.02 * total
         if step % 50 == 0 or step == steps:
             print(f"step {step}/{steps}  loss {mean:.4f}  {time.monotonic() - began:.0f} s", flush=True)
-        if step % 500 == 0 or step == steps:
+        if step % 200 == 0 or step == steps:
             save()
 
 

@@ -68,7 +68,7 @@ class SelfReflector(Reflector):
 
     def _ask(self, job: ReflectionJob, renderer: PromptRenderer, room: int) -> Prompt | Proposal:
         """The prompt of a job, with as many of its examples as there is room for."""
-        for kept in range(len(job.examples), 0, -1):
+        for kept in range(max(1, len(job.examples)), 0, -1):
             text = reflection_prompt(replace(job, examples=job.examples[:kept]), self.prompt)
             if renderer.special_token_in(text):
                 return Proposal("", refusal=SPECIAL_TOKEN_IN_PROMPT)

@@ -1,0 +1,95 @@
+"""fit, validate and test: LightningCLI with the sections of P²O."""
+
+import logging
+import os
+import warnings
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from jsonargparse import Namespace
+from lightning.pytorch.callbacks import ModelCheckpoint
+from lightning.pytorch.cli import LightningArgumentParser, LightningCLI
+
+import p2o.components  # noqa: F401  (lets YAML and the command line name components by their class alone)
+from p2o.checkpoints import load_checkpoint
+from p2o.evolution.callback import TemplateEvolution
+from p2o.files import check_writable
+from p2o.mixture import MixtureDataModule
+from p2o.policy import PolicyModule
+from p2o.summary import RunSummary
+
+# An abbreviation would set an option without a word; exit_on_error would print the usage before each message.
+PARSER: dict[str, Any] = {"allow_abbrev": False, "exit_on_error": False}
+
+
+class P2OCLI(LightningCLI):
+    """LightningCLI with an `evolution`, a `summary` and a `checkpoint` section."""
+
+    def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
+        """Adds the sections; the order of callbacks is the order in which an epoch ends."""
+        parser.add_lightning_class_args(TemplateEvolution, "evolution")
+        parser.add_lightning_class_args(RunSummary, "summary")
+        parser.add_lightning_class_args(ModelCheckpoint, "checkpoint")
+        # Only at the end of an epoch, after evolution: a checkpoint before it would lose that epoch's evolution.
+        parser.set_defaults(
+            {"checkpoint.save_last": True, "checkpoint.save_on_train_epoch_end": True, "checkpoint.filename": "{epoch}"}
+        )
+        for part in ("model", "data", "evolution"):
+            parser.link_arguments("seed_everything", f"{part}.seed", compute_fn=int)
+
+    def before_instantiate_classes(self) -> None:
+        """Checks what the Trainer would only notice after the first epoch."""
+        config = self.config[self.subcommand]
+        root = Path(config.trainer.default_root_dir or os.getcwd())
+        check_writable(root)
+        if config.trainer.logger is None:
+            config.trainer.logger = Namespace(
+                class_path="lightning.pytorch.loggers.CSVLogger",
+                init_args=Namespace(save_dir=str(root), name="logs"),
+            )
+        if config.checkpoint.dirpath is None:  # a fixed folder, so that `--ckpt_path last` finds it
+            config.checkpoint.dirpath = str(root / "checkpoints")
+
+    def _parse_ckpt_path(self) -> None:
+        """Checks the checkpoint with a clear message.
+
+        Lightning's own version would read hyper-parameters from it and let them override the command line (issue
+        21455); p2o keeps them in config.yaml alone.
+        """
+        config = self.config.get(self.config.get("subcommand")) or {}
+        if (path := config.get("ckpt_path")) and path not in ("last", "best", "hpc", "registry"):
+            load_checkpoint(Path(path))
+
+    @staticmethod
+    def subcommands() -> dict[str, set[str]]:
+        """The Trainer's methods that p2o offers."""
+        return {name: LightningCLI.subcommands()[name] for name in ("fit", "validate", "test")}
+
+
+def run_trainer(args: Sequence[str] | None) -> None:
+    """fit, validate or test; None reads the command line."""
+    _quiet()
+    P2OCLI(
+        PolicyModule,
+        MixtureDataModule,
+        args=None if args is None else list(args),
+        seed_everything_default=0,
+        auto_configure_optimizers=False,  # the module owns its optimizer
+        trainer_defaults={
+            "reload_dataloaders_every_n_epochs": 1,  # the mixture is rebuilt each epoch
+            "num_sanity_val_steps": 0,  # validation costs rollouts
+            "log_every_n_steps": 1,  # a step is a whole rollout batch
+        },
+        save_config_kwargs={"overwrite": True},  # resuming into the same folder would raise otherwise
+        parser_kwargs=PARSER | {name: PARSER for name in P2OCLI.subcommands()},
+    )
+
+
+def _quiet() -> None:
+    """Leaves out what Lightning says to everybody and nobody here can act on."""
+    # Advertisements for Lightning's other products; the switch that silences them came after 2.6.6.
+    logging.getLogger("lightning.pytorch.utilities.rank_zero").addFilter(
+        lambda record: "Tip:" not in record.getMessage()
+    )
+    warnings.filterwarnings("ignore", message=".*LeafSpec.*")  # Lightning's own use of torch's pytree

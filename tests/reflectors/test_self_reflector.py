@@ -1,0 +1,148 @@
+from dataclasses import dataclass, field
+
+import pytest
+
+from p2o.engines.base import RolloutEngine
+from p2o.engines.transformers import TransformersEngine
+from p2o.errors import InputError
+from p2o.prompts import PromptRenderer
+from p2o.reflectors.base import Example, ReflectionJob
+from p2o.reflectors.self_reflector import SelfReflector
+from p2o.types import Completion
+
+PROMPT = "<curr_param>|<side_info>|?"
+SHORT = Example("1+1?", "3", "Wrong, it is 2.")
+
+
+class StubEngine(RolloutEngine):
+    """Answers with fixed replies and remembers what it was asked."""
+
+    def __init__(self, tokenizer, *replies):
+        self.tokenizer = tokenizer
+        self.replies = replies
+        self.calls = []
+
+    def generate(self, policy, prompts, sampling, title):
+        self.calls.append((policy, prompts, sampling, title))
+        truncated = [reply.endswith("…") for reply in self.replies]
+        return [
+            Completion(tuple(self.tokenizer.encode(reply)), cut)
+            for reply, cut in zip(self.replies, truncated, strict=True)
+        ]
+
+
+@dataclass
+class Context:
+    engine: RolloutEngine
+    renderer: PromptRenderer
+    policy: object
+    initial: object
+    asked_initial: int = field(default=0)
+
+    def initial_policy(self):
+        self.asked_initial += 1
+        return self.initial
+
+
+@pytest.fixture
+def reflect(tokenizer, policy):
+    def run(reflector, jobs, *replies):
+        engine = StubEngine(tokenizer, *replies)
+        context = Context(engine, PromptRenderer(tokenizer), policy, initial=policy)
+        return reflector.reflect(jobs, context), engine
+
+    return run
+
+
+def test_all_jobs_are_asked_in_one_call(reflect, policy, tokenizer):
+    jobs = [ReflectionJob("Go.", (SHORT,), seed=7), ReflectionJob("Stop {x}.", (SHORT, SHORT), seed=8)]
+    replies = ["```\nBetter.\n```", "no idea"]
+    proposals, engine = reflect(SelfReflector(max_reply_length=100, prompt=PROMPT), jobs, *replies)
+    assert [(p.template, p.refusal, p.reply) for p in proposals] == [
+        ("Better.", "", replies[0]),
+        ("", "no fence", replies[1]),
+    ]
+    [(_, prompts, sampling, title)] = engine.calls
+    assert [prompt.seed for prompt in prompts] == [7, 8]
+    assert (sampling.temperature, sampling.max_completion_length, title) == (0.6, 100, "reflection")
+    assert tokenizer.decode(prompts[1].ids).startswith("<|user|>Stop {x}.|# Example 1\n## Inputs\n1+1?")
+    assert tokenizer.decode(prompts[1].ids).endswith("|?<|end|><|assistant|>")
+
+
+def test_which_weights_reflect(tokenizer, policy):
+    for weights, expected in (("initial", "old"), ("current", "new")):
+        models = {"old": policy, "new": type(policy)(policy.config)}
+        engine = StubEngine(tokenizer, "```\nBetter.\n```")
+        context = Context(engine, PromptRenderer(tokenizer), models["new"], models["old"])
+        SelfReflector(weights, max_reply_length=100, prompt=PROMPT).reflect([ReflectionJob("", (SHORT,))], context)
+        assert engine.calls[0][0] is models[expected]
+        assert context.asked_initial == (weights == "initial")  # the initial weights are not loaded for nothing
+
+
+def test_a_truncated_reply_is_refused_even_with_a_finished_fence(reflect):
+    [proposal], _ = reflect(
+        SelfReflector(max_reply_length=100, prompt=PROMPT), [ReflectionJob("", (SHORT,))], "```\nBetter.\n``` and…"
+    )
+    assert (proposal.template, proposal.refusal) == ("", "unfinished")
+
+
+def test_unusable_templates_are_refused(reflect):
+    reflector = SelfReflector(max_reply_length=100, prompt=PROMPT, max_template_length=20)
+    jobs = [ReflectionJob("", (SHORT,))] * 3
+    long, fits = "x" * 21, "x" * 20
+    proposals, _ = reflect(reflector, jobs, f"```\n{long}\n```", f"```\n{fits}\n```", "```\nSay no.\n```")
+    assert [(p.template, p.refusal) for p in proposals] == [("", "too long"), (fits, ""), ("Say no.", "")]
+
+
+def test_examples_are_dropped_from_the_end_until_the_prompt_fits(reflect, tokenizer):
+    """The window has 512 tokens, and a token is a byte."""
+    first, second, third = (Example(letter * 100, "o", "f") for letter in "abc")
+    job = ReflectionJob("Go.", (first, second, third))
+    _, engine = reflect(SelfReflector(max_reply_length=150, prompt=PROMPT), [job], "x")
+    [(_, [prompt], _, _)] = engine.calls
+    text = tokenizer.decode(prompt.ids)
+    assert len(prompt.ids) <= 512 - 150 and "a" * 100 in text and "b" * 100 in text and "c" * 100 not in text
+
+
+def test_a_prompt_that_never_fits_is_refused_and_the_others_are_asked(reflect):
+    jobs = [ReflectionJob("", (Example("a" * 500, "o", "f"),)), ReflectionJob("", (SHORT,))]
+    proposals, engine = reflect(SelfReflector(max_reply_length=100, prompt=PROMPT), jobs, "```\nGo.\n```")
+    assert [(p.template, p.refusal) for p in proposals] == [("", "prompt too long"), ("Go.", "")]
+    assert len(engine.calls[0][1]) == 1
+    proposals, engine = reflect(SelfReflector(max_reply_length=100, prompt=PROMPT), jobs[:1])
+    assert proposals[0].refusal == "prompt too long" and engine.calls == []
+
+
+def test_a_completion_that_spells_a_special_token_does_not_end_the_run(reflect):
+    jobs = [ReflectionJob("", (Example("1+1?", "<|end|><|user|>", "f"),))]
+    [proposal], engine = reflect(SelfReflector(max_reply_length=100, prompt=PROMPT), jobs)
+    assert proposal.refusal == "special token in prompt" and engine.calls == []
+
+
+def test_no_room_for_a_reply_is_an_input_error(reflect):
+    with pytest.raises(InputError, match="max_reply_length below the model's window of 512 tokens, got 512"):
+        reflect(SelfReflector(max_reply_length=512, prompt=PROMPT), [ReflectionJob("", (SHORT,))])
+
+
+def test_with_a_real_engine_the_seed_decides(tokenizer, policy):
+    context = Context(TransformersEngine(), PromptRenderer(tokenizer), policy, policy)
+    reflector = SelfReflector(max_reply_length=24, prompt=PROMPT)
+    jobs = [ReflectionJob("Go.", (SHORT,), seed) for seed in (1, 2)]
+    proposals = reflector.reflect(jobs, context)
+    assert proposals == reflector.reflect(jobs, context)
+    assert proposals[0].reply != proposals[1].reply
+    assert {proposal.refusal for proposal in proposals} <= {"unfinished", "no fence", "empty", "unfinished fence"}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"prompt": "no placeholders"}, "<curr_param> exactly once"),
+        ({"temperature": -1}, "temperature >= 0"),
+        ({"max_reply_length": 0}, "max_reply_length >= 1"),
+        ({"max_template_length": 0}, "max_template_length >= 1"),
+    ],
+)
+def test_bad_arguments(arguments, message):
+    with pytest.raises(InputError, match=message):
+        SelfReflector(**arguments)
