@@ -50,6 +50,10 @@ class P2OCLI(LightningCLI):
             )
         if config.checkpoint.dirpath is None:  # a fixed folder, so that `--ckpt_path last` finds it
             config.checkpoint.dirpath = str(root / "checkpoints")
+        if config.ckpt_path == "last":
+            last = Path(config.checkpoint.dirpath).glob(f"{ModelCheckpoint.CHECKPOINT_NAME_LAST}*.ckpt")
+            for path in sorted(last, key=lambda path: path.stat().st_mtime)[-1:]:  # the one that Lightning takes
+                load_checkpoint(path)
 
     def _parse_ckpt_path(self) -> None:
         """Checks the checkpoint with a clear message.

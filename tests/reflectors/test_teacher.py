@@ -64,7 +64,7 @@ class Handler(BaseHTTPRequestHandler):
         teacher = self.server
         body = json.loads(self.rfile.read(int(self.headers["content-length"])))
         with teacher.lock:
-            teacher.requests.append((self.path, dict(self.headers), body, time.monotonic()))
+            teacher.requests.append((self.path, self.headers, body, time.monotonic()))
             answer = teacher.script[min(len(teacher.requests), len(teacher.script)) - 1]
             teacher.active += 1
             teacher.most_active = max(teacher.most_active, teacher.active)
@@ -202,7 +202,8 @@ def test_too_slow(reflect, teacher):
 
 @pytest.mark.parametrize(
     "body",
-    [b'{"id": ', b"", b"null", b"[1]", b"\xff", b"<html>", b'{"error": {"message": "x"}}', b'{"choices": []}', b'{"choices": [{}]}',
+    [b'{"id": ', b"", b"null", b"[1]", b"\xff", b"<html>",
+     b'{"error": {"message": "x"}}', b'{"choices": []}', b'{"choices": [{}]}',
      b'{"choices": [{"message": "x"}]}', b'{"choices": [{"message": {"content": 5}}]}', b"[" * 100_000],
 )  # fmt: skip
 def test_what_is_no_chat_completion_is_an_error(reflect, body):
@@ -239,7 +240,7 @@ def test_refusals(reflect, body, cause):
 def test_a_reply_of_10_mb(reflect):
     start = time.process_time()
     [proposal] = reflect(completion("```\n" + "x y\n" * 2_500_000 + "```"))
-    assert proposal.refusal == "too long" and time.process_time() - start < 60
+    assert proposal.refusal == "too long" and time.process_time() - start < 5
 
 
 def test_the_key_is_never_kept(reflect, teacher):

@@ -34,7 +34,7 @@ class TemplateEvolution(Callback):
         reflector: Proposes templates.
         selector: Chooses parents (paper: DominanceSelector, its Algorithm 4).
         budget: Rollouts of one evolution at most, never overshot: a number, or a level of `auto_budget` for this dev
-            size (paper: heavy_4, 11,040 at 300 dev questions). 0 switches evolution off.
+            size and these completions (paper: heavy_4, 11,040 at 300 dev questions). 0 switches evolution off.
         dev_size: Dev questions at most; half of the hard set if that is fewer (paper: 300).
         width: W, parents of an iteration at most (paper: 16).
         mini_batch_size: B, train questions on which a child is compared with its parent (paper: 3).
@@ -73,6 +73,7 @@ class TemplateEvolution(Callback):
         self.selector = selector
         self.budget = budget
         self.dev_size = dev_size
+        self.completions = completions
         self.temperature = temperature
         self.min_hard_set = min_hard_set
         self.carry_over = carry_over
@@ -135,7 +136,7 @@ class TemplateEvolution(Callback):
         shuffled = list(hard)
         random.Random(derive_seed(self.seed, "split", epoch)).shuffle(shuffled)
         dev_size = min(self.dev_size, len(hard) // 2)
-        budget = self.budget if isinstance(self.budget, int) else auto_budget(self.budget, dev_size)
+        budget = self.budget if isinstance(self.budget, int) else self.completions * auto_budget(self.budget, dev_size)
         carried = [template.text for template in last_bank.templates] if self.carry_over else []
         return EvolutionSearch(
             train=shuffled[dev_size:],
@@ -153,7 +154,7 @@ class TemplateEvolution(Callback):
         self, module: PolicyModule, epoch: int, pairs: Sequence[tuple[Question, str]], title: str
     ) -> list[Graded]:
         """n completions for each pair, all in one engine call."""
-        n = self.settings.keywords["completions"]
+        n = self.completions
         asks = [
             (question, template, derive_seed(self.seed, "evaluate", epoch, question.id, template, k))
             for question, template in pairs

@@ -33,6 +33,6 @@ def feedback(rollout: Rollout, show_answer: bool = True) -> str:
     sentences = [VERDICTS[rollout.grade.outcome]]
     if rollout.grade.outcome is Outcome.WRONG and rollout.grade.extracted:
         sentences.append(f"It was read as: {rollout.grade.extracted}")
-    if True:
+    if show_answer:
         sentences.append(f"The correct answer is: {rollout.question.answer}")
     return "\n".join(sentences)

@@ -243,6 +243,5 @@ class EvolutionSearch:
 
 
 def best_gains(children: Sequence[Child], count: int) -> list[Child]:
-    """The `count` children with the largest gains, the first of equals, in their old order."""
-    ranked = sorted(range(len(children)), key=lambda index: -children[index].gain)
-    return [children[index] for index in sorted(ranked[:count])]
+    """The `count` children with the largest gains, the first of equals."""
+    return sorted(children, key=lambda child: -child.gain)[:count]

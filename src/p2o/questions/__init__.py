@@ -2,5 +2,6 @@
 
 from p2o.questions.base import QuestionSource
 from p2o.questions.files import QuestionFile
+from p2o.questions.hub import HubQuestions
 
-__all__ = ["QuestionFile", "QuestionSource"]
+__all__ = ["HubQuestions", "QuestionFile", "QuestionSource"]

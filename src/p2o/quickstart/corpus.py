@@ -19,7 +19,7 @@ BRANCH = 0.1
 
 LENGTHS = (1, 2, 3, 4, 5, 6, 7, 8)
 # Direct answers are learnt where they can be: the answer to a long chain is noise to a model that must not take steps.
-DIRECT_WEIGHTS = (8, 12, 1, 1, 1, 1, 1, 1)
+DIRECT_WEIGHTS = (15, 5, 0.5, 0.5, 0.5, 0.5, 0.5, 0.5)
 STEPWISE_WEIGHTS = (1, 1, 1, 1, 2, 3, 3, 4)
 
 
@@ -60,11 +60,12 @@ class Corpus:
         self.renderer = renderer
         self.rng = random.Random(seed)
         self.longest = max(LENGTHS)
+        self.weights = (36, 14, 18, 32)
 
     def answers(self, count: int) -> list[Row]:
         """Questions under templates of every kind or none, with the answers that those call for."""
         kinds = (Kind.STRONG, Kind.PARTIAL, Kind.USELESS, None)
-        return [self._answer(kind) for kind in self.rng.choices(kinds, weights=(36, 14, 18, 32), k=count)]
+        return [self._answer(kind) for kind in self.rng.choices(kinds, weights=self.weights, k=count)]
 
     def reflections(self, count: int) -> list[Row]:
         """Reflection prompts as a run makes them, each with a new instruction in a fence."""

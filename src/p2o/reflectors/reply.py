@@ -55,7 +55,9 @@ def check_template(proposal: Proposal, renderer: PromptRenderer, max_length: int
     """The proposal, or its refusal if the policy could not be asked with this template."""
     if renderer.special_token_in(proposal.template):
         return Proposal("", refusal=SPECIAL_TOKEN, reply=proposal.reply)
-    if len(renderer.tokenizer.encode(proposal.template, add_special_tokens=False)) > max_length:
+    # Megabytes are not tokenized: no ordinary text has 32 characters a token.
+    is_huge = len(proposal.template) > 32 * max_length
+    if is_huge or len(renderer.tokenizer.encode(proposal.template, add_special_tokens=False)) > max_length:
         return Proposal("", refusal=TOO_LONG, reply=proposal.reply)
     return proposal
 

@@ -67,8 +67,8 @@ class TeacherReflector(Reflector):
             )
         if timeout <= 0 or not base_url.startswith(("http://", "https://")):
             raise InputError(
-                f"TeacherReflector needs timeout > 0 and a base_url that starts with http:// or https://, got {timeout} "
-                f"and {base_url!r}."
+                "TeacherReflector needs timeout > 0 and a base_url that starts with http:// or https://, got "
+                f"{timeout} and {base_url!r}."
             )
         self.base_url = base_url
         self.model = model
