@@ -1,4 +1,4 @@
-"""The quickstart against its baselines over seeds: `python benchmarks/quickstart.py [--out runs/study] [--seeds 0 1 2]`.
+"""The quickstart against its baselines over seeds: `python benchmarks/quickstart.py [--out DIR] [--seeds 0 1 2]`.
 
 Runs `p2o fit` for every config, learning rate and seed that has no finished summary yet, two at a time with one thread
 each, then prints a Markdown table of what their summaries say. Baselines have their learning rate chosen from a grid,

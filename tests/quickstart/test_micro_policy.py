@@ -9,8 +9,9 @@ import torch
 from p2o.evolution.feedback import to_example
 from p2o.quickstart import INSTRUCTION, MICRO_POLICY
 from p2o.quickstart.chains import ChainQuestions
-from p2o.quickstart.corpus import OPENERS, Corpus
+from p2o.quickstart.corpus import BRANCH, OPENERS, Choice, Corpus, Row
 from p2o.quickstart.instructions import SENTENCES, Kind, draw_instruction, held_out, parse_instruction
+from p2o.quickstart.make_policy import summed_loss
 from p2o.quickstart.measure_policy import Measurer, easy_questions, example, right, stepwise
 from p2o.types import Completion, Grade, Outcome, Rollout
 
@@ -96,7 +97,7 @@ def test_a_useless_template_is_useless(measurer, hard, rng):
 def test_each_branching_is_rare_but_never_so_rare_that_the_context_ratio_masks_it(measurer, hard):
     for level in range(len(OPENERS)):
         chances = measurer.branch(hard[:16], level)
-        assert 0.05 < sum(chances) / len(chances) < 0.2
+        assert BRANCH / 2 < sum(chances) / len(chances) < BRANCH * 2
         assert min(chances) > 0.02
 
 
@@ -105,14 +106,14 @@ def test_the_path_leads_to_the_answer_without_a_template(measurer, hard):
 
 
 def test_it_proposes_templates_of_every_kind(measurer):
-    proposals = measurer.reflect(48)
+    proposals = measurer.reflect(32)
     texts = [proposal.template for proposal in proposals if proposal.template]
-    assert len(texts) >= 43
-    assert len(set(texts)) >= 30
+    assert len(texts) >= 29
+    assert len(set(texts)) >= 20
     instructions = [parse_instruction(text) for text in texts]
-    assert sum(instruction is not None for instruction in instructions) >= 30
+    assert sum(instruction is not None for instruction in instructions) >= 20
     kinds = Counter(instruction.kind for instruction in instructions if instruction)
-    assert min(kinds[kind] for kind in Kind) >= 3
+    assert min(kinds[kind] for kind in Kind) >= 2
 
 
 def test_it_is_measured_with_the_feedback_of_a_run(hard):
@@ -135,6 +136,33 @@ def test_training_rows_are_train_chains_under_trained_sentences(measurer):
         text = measurer.renderer.decode(row.prompt + row.completion)
         assert not any(sentence in text for sentence in kept)
         assert not any(question in text for question in validation)
+
+
+def test_choices_stand_where_an_opener_and_a_direct_answer_part(measurer):
+    tokenizer = measurer.renderer.tokenizer
+    openers = [tokenizer.encode(opener)[0] for opener in OPENERS]
+    box = tokenizer.encode("\\boxed{")[0]
+    assert len({box, *openers}) == len(OPENERS) + 1  # one token decides, and each level has its own
+    for row in Corpus(measurer.renderer, seed=0).answers(200):
+        for level, choice in enumerate(row.choices):
+            assert {row.completion[choice.position], choice.other} == {openers[level], box}
+        taught = tokenizer.decode(row.prompt[1 : 1 + row.template])
+        assert parse_instruction(taught) if taught else measurer.renderer.decode(row.prompt).startswith(INSTRUCTION)
+
+
+def test_the_loss_of_a_choice_is_shared_between_its_two_tokens(measurer):
+    prompt, completion = measurer.renderer.question("What?", "Be brief."), (7, 8, 9)
+    row = Row(prompt, completion, template=2, choices=(Choice(position=1, other=11, chance=0.3),))
+    short = Row(prompt[:5], completion)  # padded in the batch
+    logps = measurer.policy(torch.tensor([prompt + completion])).logits[0].log_softmax(-1)
+    start = len(prompt)
+    by_hand = [(logps[0, prompt[1]], 1), (logps[1, prompt[2]], 1), (logps[start - 1, 7], 1)]
+    by_hand += [(logps[start, 8], 0.3), (logps[start, 11], 0.7), (logps[start + 1, 9], 1)]
+    alone = -sum(logp * weight for logp, weight in by_hand)
+    torch.testing.assert_close(summed_loss(measurer.policy, [row]), alone)
+    torch.testing.assert_close(
+        summed_loss(measurer.policy, [row, short]), alone + summed_loss(measurer.policy, [short])
+    )
 
 
 def test_the_corpus_depends_on_its_seed_alone(measurer):

@@ -11,11 +11,12 @@ from p2o.quickstart.instructions import Kind, draw_instruction
 from p2o.reflectors.base import Example, ReflectionJob
 from p2o.reflectors.prompt import reflection_prompt
 
-OPENERS = ("Let me see.", "One by one.", "No rush.", "Here we go.")
+OPENERS = ("Let me see.", "One by one.", "No rush.", "Slowly now.", "Here we go.")
 """The path to the steps: without a useful template each sentence comes after the one before it with `BRANCH`."""
 
-BRANCH = 0.1
-"""Four branchings of 0.1 are 1 answer in 10,000, yet no token of the path is rare enough to be masked (below 0.01)."""
+BRANCH = 0.06
+"""Five branchings of 0.06 are less than one answer in a million, yet no token of the path is rare enough to be masked
+(below 0.01). With four of 0.1, plain GRPO met the path now and then, and one success was enough for it."""
 
 LENGTHS = (1, 2, 3, 4, 5, 6, 7, 8)
 # Direct answers are learnt where they can be: the answer to a long chain is noise to a model that must not take steps.
@@ -23,7 +24,7 @@ DIRECT_WEIGHTS = (18, 2, 0.5, 0.5, 0.5, 0.5, 0.5, 0.5)
 STEPWISE_WEIGHTS = (1, 1, 1, 1, 2, 3, 3, 4)
 
 KINDS = (Kind.STRONG, Kind.PARTIAL, Kind.USELESS, None)
-MIXTURE = (36, 14, 18, 32)
+MIXTURE = (28, 14, 22, 36)
 """How many of a hundred rows are of which of `KINDS`; None is the bare question."""
 
 MOSTLY_STEPS = (80, 2, 6, 12)
@@ -31,12 +32,27 @@ MOSTLY_STEPS = (80, 2, 6, 12)
 
 
 @dataclass(frozen=True)
+class Choice:
+    """A place in a completion where the policy shall now and then go on with another token than the row does."""
+
+    position: int
+    other: int
+    chance: float  # of the row's own token
+
+
+@dataclass(frozen=True)
 class Row:
-    """Prompt and completion, eos included; the first `given` ids of the completion bear no loss."""
+    """Prompt and completion, eos included.
+
+    The completion is learnt, and so are the first ids of the prompt after its opening token, `template` of them: what
+    reads instructions learns to write them. `choices` carry the chances themselves, since rows drawn by chance would
+    need many updates to tell 6 % from 12 %.
+    """
 
     prompt: tuple[int, ...]
     completion: tuple[int, ...]
-    given: int = 0
+    template: int = 0
+    choices: tuple[Choice, ...] = ()
 
 
 def direct(chain: Chain) -> str:
@@ -81,25 +97,29 @@ class Corpus:
         return [self._reflection() for _ in range(count)]
 
     def _answer(self, kind: Kind | None) -> Row:
-        rng = self.rng
         if kind is None or kind is Kind.USELESS:
-            template = draw_instruction(rng, kind).text if kind else ""
-            # Rows start anywhere on the path, or its far end would be met once in a thousand rows.
-            start = rng.choices(range(5), weights=(6, 4, 4, 5, 4))[0]
-            level = start
-            while level < len(OPENERS) and rng.random() < BRANCH:
-                level += 1
-            return self._row(template, start, level)
-        instruction = draw_instruction(rng, kind)
-        return self._row(instruction.text, 0, len(OPENERS) if rng.random() < instruction.rate else 0)
+            template = draw_instruction(self.rng, kind).text if kind else ""
+            # The whole path is taken far more often than the policy shall take it; `choices` keep it rare.
+            level = self.rng.choices(range(len(OPENERS) + 1), weights=(10, 2, 2, 2, 2, 8))[0]
+            return self._row(template, level, (BRANCH,) * len(OPENERS))
+        instruction = draw_instruction(self.rng, kind)
+        level = len(OPENERS) if self.rng.random() < max(0.5, instruction.rate) else 0
+        return self._row(instruction.text, level, (instruction.rate,))
 
-    def _row(self, template: str, start: int, level: int) -> Row:
+    def _row(self, template: str, level: int, chances: Sequence[float]) -> Row:
         steps = level == len(OPENERS)
         chain = self._chain(STEPWISE_WEIGHTS if steps else DIRECT_WEIGHTS)
+        answer = self._ids(direct(chain))
+        completion = (*self._ids(stepwise(chain) if steps else opening(level) + direct(chain)), self._eos)
+        choices = []
+        for place, chance in enumerate(chances[: level + 1]):
+            position, opener = len(self._ids(opening(place))), self._ids(OPENERS[place])[0]
+            if place < level:
+                choices.append(Choice(position, answer[0], chance))
+            else:
+                choices.append(Choice(position, opener, 1 - chance))
         prompt = self.renderer.question(chain.text, template)
-        completion = stepwise(chain) if steps else opening(level) + direct(chain)
-        given = self._ids(opening(start))
-        return Row(prompt, (*given, *self._ids(completion.removeprefix(opening(start))), self._eos), len(given))
+        return Row(prompt, completion, len(self._ids(template)), tuple(choices))
 
     def _chain(self, weights: Sequence[float]) -> Chain:
         while True:

@@ -113,18 +113,25 @@ def _number_embeddings(model: LlamaForCausalLM, tokenizer: PreTrainedTokenizerFa
 
 
 def summed_loss(model: LlamaForCausalLM, rows: Sequence[Row]) -> torch.Tensor:
-    """The summed negative log-likelihood of the tokens that bear loss."""
+    """The summed cross-entropy of the tokens that are learnt, each against its one or two targets."""
     width = max(len(row.prompt) + len(row.completion) for row in rows)
     ids = torch.full((len(rows), width), model.config.pad_token_id)  # [B, T], padded on the right
-    bears_loss = torch.zeros(len(rows), width, dtype=torch.bool)
+    learnt = torch.zeros(len(rows), width, dtype=torch.bool)
+    others, chances = ids.clone(), torch.ones(len(rows), width)
     for i, row in enumerate(rows):
-        end = len(row.prompt) + len(row.completion)
+        start, end = len(row.prompt), len(row.prompt) + len(row.completion)
         ids[i, :end] = torch.tensor(row.prompt + row.completion)
-        bears_loss[i, len(row.prompt) + row.given : end] = True
+        learnt[i, start:end] = True
+        learnt[i, 1 : 1 + row.template] = True
+        for choice in row.choices:
+            others[i, start + choice.position] = choice.other
+            chances[i, start + choice.position] = choice.chance
     # Causal attention never looks at padding on the right. Logits only where they are needed: most tokens are prompt.
-    hidden = model.model(ids[:, :-1]).last_hidden_state[bears_loss[:, 1:]]
-    targets = ids[:, 1:][bears_loss[:, 1:]]
-    return torch.nn.functional.cross_entropy(model.lm_head(hidden), targets, reduction="sum")
+    hidden = model.model(ids[:, :-1]).last_hidden_state[learnt[:, 1:]]
+    logps: torch.Tensor = model.lm_head(hidden).log_softmax(-1)  # [N, V]
+    own, other = (logps.gather(-1, target[learnt].unsqueeze(-1)).squeeze(-1) for target in (ids, others))  # [N]
+    loss: torch.Tensor = -(chances[learnt] * own + (1 - chances[learnt]) * other).sum()
+    return loss
 
 
 def train(model: LlamaForCausalLM, corpus: Corpus, steps: int) -> Iterator[float]:
@@ -144,7 +151,7 @@ def train(model: LlamaForCausalLM, corpus: Corpus, steps: int) -> Iterator[float
         batches = [rows[: ROWS // 2], rows[ROWS // 2 :]]  # rows of like length together: less padding
         if step % EVERY == 0:
             batches.append(corpus.reflections(REFLECTIONS))
-        tokens = sum(len(row.completion) - row.given for batch in batches for row in batch)
+        tokens = sum(len(row.completion) + row.template for batch in batches for row in batch)
         mean = 0.0
         for batch in batches:
             loss = summed_loss(model, batch) / tokens
@@ -161,9 +168,9 @@ def main() -> None:
     """The command line."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("out", type=Path, help="folder of the policy, written every 100 steps")
-    parser.add_argument("--steps", type=int, default=1200)
+    parser.add_argument("--steps", type=int, default=900)
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--threads", type=int, default=2, help="other counts round otherwise: another policy")
+    parser.add_argument("--threads", type=int, default=1, help="other counts round otherwise: another policy")
     arguments = parser.parse_args()
     torch.set_num_threads(arguments.threads)
     torch.manual_seed(arguments.seed)
