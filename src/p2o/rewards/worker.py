@@ -12,6 +12,7 @@ import subprocess
 import sys
 import weakref
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from multiprocessing import Pipe
 from multiprocessing.connection import Connection, wait
@@ -122,15 +123,22 @@ def serve(descriptor: int) -> None:
         resource.setrlimit(resource.RLIMIT_AS, (MEMORY if hard == resource.RLIM_INFINITY else min(MEMORY, hard), hard))
     logging.disable(logging.CRITICAL)  # what is worth saying is in the result
     connection = Connection(descriptor)
-    while True:
-        try:
-            function, item, deadline = connection.recv()
-        except EOFError:
-            return
-        signal.setitimer(signal.ITIMER_REAL, deadline)
-        try:
-            reply = pickle.dumps(function(item))
-        except Exception as error:  # not swallowed: whatever the function raises is this item's result
-            reply = pickle.dumps(Failure(timeout=False, reason=f"{type(error).__name__}: {error}"[:1000]))
-        signal.setitimer(signal.ITIMER_REAL, 0)
-        connection.send_bytes(reply)
+    # A future keeps whatever the function raises, since that is this item's result and no fault of the worker.
+    with ThreadPoolExecutor(max_workers=1) as thread:
+        while True:
+            try:
+                function, item, deadline = connection.recv()
+            except EOFError:
+                return
+            signal.setitimer(signal.ITIMER_REAL, deadline)
+            future = thread.submit(_pickled_result, function, item)
+            if error := future.exception():
+                reply = pickle.dumps(Failure(timeout=False, reason=f"{type(error).__name__}: {error}"[:1000]))
+            else:
+                reply = future.result()
+            signal.setitimer(signal.ITIMER_REAL, 0)
+            connection.send_bytes(reply)
+
+
+def _pickled_result(function: Callable[[Item], Result], item: Item) -> bytes:
+    return pickle.dumps(function(item))
