@@ -38,6 +38,15 @@ def grade(reward, gold, completion, truncated=False):
         (r"\text{Yes}", "Yes"),
         ("(x+1)^2", "x^2+2x+1"),
         ("9" * 5000, "9" * 5000),
+        ("yes", r"\text{Yes}."),
+        (r"\text{even}", "even"),
+        (r"\text{(B)}", "B"),
+        ("5", r"5\,\mathrm{cm}"),
+        (r"90^\circ", "90"),
+        (r"\begin{pmatrix} 1 & 2 \\ 3 & 4 \end{pmatrix}", r"\begin{bmatrix}1&2\\3&4\end{bmatrix}"),
+        (r"(-\infty,2)\cup(3,\infty)", r"(-\infty, 2) \cup (3, \infty)"),
+        ("[0,1)", "[0, 1)"),
+        ("1,2,3", "3, 2, 1"),
     ],
 )
 def test_correct(reward, gold, answer):
@@ -56,6 +65,10 @@ def test_correct(reward, gold, answer):
         ("(1,2)", "1<x<2"),  # no leniency between sets and relations
         ("(1,2)", "(2,1)"),
         ("5", "5, 6"),
+        ("[0,1)", "[0,1]"),
+        (r"\begin{pmatrix} 1 \\ 2 \end{pmatrix}", r"\begin{pmatrix} 1 \\ 3 \end{pmatrix}"),
+        (r"\text{even}", "odd"),
+        (r"\{1,2\}", "(1,2)"),
         ("5", "either 4 or 5"),
         (r"\text{Yes}", "No"),
         ("9" * 5000, "9" * 4999 + "8"),
@@ -64,6 +77,10 @@ def test_correct(reward, gold, answer):
 def test_wrong(reward, gold, answer):
     result = grade(reward, gold, rf"So it is \boxed{{{answer}}}.")
     assert result == Grade(0.0, Outcome.WRONG, answer)
+
+
+def test_set_relations_if_asked_for():
+    assert grade(MathAnswer(timeout=20, set_relations=True), "(1,2)", r"\boxed{1<x<2}").outcome is Outcome.CORRECT
 
 
 def test_only_the_last_box_counts(reward):

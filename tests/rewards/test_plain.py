@@ -29,6 +29,13 @@ from p2o.rewards.plain import plainly_equal
         ("1 2", "12", None),
         ("a b", "ab", None),
         (r"\text{even}", "even", None),
+        ("yes", "yes.", True),
+        (r"\left\{1\right.", r"\left\{1\right", None),
+        (r"\emptyset", r"\varnothing", True),
+        ("(1,2)", r"\{1, 2\}", False),
+        (r"\{1,2\}", r"\left(1, 2\right)", False),
+        ("(1,2),(3,4)", r"\{(1,2),(3,4)\}", None),
+        ("(1,2)", "1,2", None),
     ],
 )
 def test_plainly_equal(gold, answer, equal):

@@ -9,7 +9,7 @@ from typing import Any
 from p2o.errors import InputError
 from p2o.rewards.base import Answered, Reward
 from p2o.rewards.boxed import last_boxed, unbox
-from p2o.rewards.plain import integer, plainly_equal
+from p2o.rewards.plain import end_trimmed, integer, plainly_equal
 from p2o.rewards.worker import Failure, WorkerPool
 from p2o.types import Grade, Outcome
 
@@ -94,7 +94,7 @@ def _parse(answer: str) -> list[Any]:
     from math_verify import LatexExtractionConfig, parse
 
     # Boxed, since unboxed it looks for something like a formula first, and finds none in half of DeepMath's answers.
-    boxed = "\\boxed{" + answer + "}"
+    boxed = "\\boxed{" + end_trimmed(answer) + "}"
     return list(
         parse(boxed, [LatexExtractionConfig(boxed_match_priority=0)], parsing_timeout=None, raise_on_error=True)
     )

@@ -5,6 +5,7 @@ Most answers of a rollout batch are of this kind, and reading LaTeX with math-ve
 
 import re
 from fractions import Fraction
+from itertools import accumulate
 
 _INTEGER = re.compile(r"(?P<sign>[+-]?)0*(?P<digits>[0-9]+)")
 # Bounded digits: Python refuses to read more than 4,300.
@@ -14,6 +15,7 @@ _FRACTION = re.compile(
 _DECIMAL = re.compile(r"-?[0-9]{1,99}\.[0-9]{1,99}")
 _SPACING = re.compile(r"\\left(?![A-Za-z])|\\right(?![A-Za-z])|\\[,;:! ]")
 _BLANK = re.compile(r"(?<![0-9A-Za-z])\s+|\s+(?![0-9A-Za-z])")  # not between words, and not in "1 2"
+_FULL_STOP = re.compile(r"(?<=[0-9A-Za-z)\]}$])(?<!\\right)\.$")
 _FRAC = re.compile(r"\\[dt]frac(?![A-Za-z])")
 
 
@@ -22,6 +24,8 @@ def plainly_equal(gold: str, answer: str) -> bool | None:
     gold, answer = spelling(gold), spelling(answer)
     if gold == answer:
         return True
+    if {brackets(gold), brackets(answer)} == {"set", "tuple"}:
+        return False  # math-verify takes {1, 2} for (1, 2)
     if (gold_integer := integer(gold)) and (answer_integer := integer(answer)):
         return gold_integer == answer_integer
     gold_number, answer_number = number(gold), number(answer)
@@ -35,10 +39,25 @@ def plainly_equal(gold: str, answer: str) -> bool | None:
 
 def spelling(text: str) -> str:
     r"""A text without what changes its looks alone: outer `$`, `\left`, `\,`, `\dfrac`, blanks beside signs."""
-    text = text.strip()
+    text = end_trimmed(text)
     if len(text) > 1 and text[0] == text[-1] == "$" and "$" not in text[1:-1]:
         text = text[1:-1]
     return _BLANK.sub("", _SPACING.sub("", _FRAC.sub(r"\\frac", text)))
+
+
+def end_trimmed(text: str) -> str:
+    """A text without the full stop and the blanks at its end, and without blanks at its start."""
+    return _FULL_STOP.sub("", text.strip()).replace("\\varnothing", "\\emptyset")
+
+
+def brackets(text: str) -> str:
+    r"""What a spelling is by its outermost brackets: "set" for `\{1,2\}`, "tuple" for `(1,2)`, else ""."""
+    if text.startswith("\\{") and text.endswith("\\}"):
+        return "set"
+    if not (text.startswith("(") and text.endswith(")") and "," in text):
+        return ""
+    depths = list(accumulate((sign == "(") - (sign == ")") for sign in text))
+    return "tuple" if 0 not in depths[:-1] else ""  # the first bracket of (1,2),(3,4) is closed before the end
 
 
 def integer(text: str) -> tuple[bool, str] | None:
