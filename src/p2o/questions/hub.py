@@ -4,7 +4,7 @@ from typing import Any
 
 from p2o.errors import InputError
 from p2o.questions.base import QuestionSource
-from p2o.questions.rows import Columns, check_columns, read_rows
+from p2o.questions.rows import Columns, check_columns, to_questions
 from p2o.types import Question
 
 
@@ -50,7 +50,7 @@ class HubQuestions(QuestionSource):
         table = self._download(source)
         check_columns(source, table.column_names, self.columns)
         table = table.select_columns(self.columns.used).select(range(min(self.limit or len(table), len(table))))
-        return read_rows(source, enumerate(table, 1), self.columns)
+        return to_questions(source, enumerate(table, 1), self.columns)
 
     def _download(self, source: str) -> Any:  # noqa: ANN401  # a datasets.Dataset; the package is optional
         try:

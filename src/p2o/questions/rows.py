@@ -25,7 +25,7 @@ class Columns:
         return list(dict.fromkeys(name for name in (self.question, self.answer, self.id, self.difficulty) if name))
 
 
-def read_rows(source: str, rows: Iterable[tuple[int, Mapping[str, Any]]], columns: Columns) -> list[Question]:
+def to_questions(source: str, rows: Iterable[tuple[int, Mapping[str, Any]]], columns: Columns) -> list[Question]:
     """Questions from numbered rows.
 
     Args:
@@ -41,10 +41,10 @@ def read_rows(source: str, rows: Iterable[tuple[int, Mapping[str, Any]]], column
         origin = f"{source}:{number}"
         check_columns(origin, row, columns)
         question = Question(
-            id=_text(origin, row, columns.id) if columns.id else str(number),
+            id=to_text(origin, row, columns.id) if columns.id else str(number),
             text=_words(origin, row, columns.question),
-            answer=_text(origin, row, columns.answer),
-            difficulty=_text(origin, row, columns.difficulty) if columns.difficulty else "all",
+            answer=to_text(origin, row, columns.answer),
+            difficulty=to_text(origin, row, columns.difficulty) if columns.difficulty else "all",
             origin=origin,
         )
         if (known := questions.setdefault(question.id, question)) is not question:
@@ -75,7 +75,7 @@ def _words(origin: str, row: Mapping[str, Any], column: str) -> str:
     return value
 
 
-def _text(origin: str, row: Mapping[str, Any], column: str) -> str:
+def to_text(origin: str, row: Mapping[str, Any], column: str) -> str:
     """A text, or a number as its decimal digits: 1e-07 would be read as e minus seven."""
     value = row[column]
     if isinstance(value, int | Decimal) and not isinstance(value, bool):
