@@ -19,13 +19,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("files", type=Path, nargs="+")
     arguments = parser.parse_args()
-    parsing = WorkerPool(parses, deadline=10, workers=1)
-    comparing = WorkerPool(partial(compare, set_relations=False), deadline=10, workers=1)
+    pool = WorkerPool(deadline=10, workers=1)
     for file in arguments.files:
         rows = [row for _, row in read_rows(file)]
         golds = list(dict.fromkeys(gold for row in rows if (gold := unbox(str(row["answer"])))))
-        parsed = [gold for gold, reads in zip(golds, parsing.map(golds), strict=True) if reads is True]
-        verdicts = comparing.map([Comparison(gold, gold) for gold in parsed])
+        parsed = [gold for gold, reads in zip(golds, pool.map(parses, golds), strict=True) if reads is True]
+        verdicts = pool.map(partial(compare, set_relations=False), [Comparison(gold, gold) for gold in parsed])
         odd = [(gold, verdict) for gold, verdict in zip(parsed, verdicts, strict=True) if verdict is not True]
         print(f"{file.name}: {len(rows)} rows, {len(golds)} golds, {len(parsed)} parse, {len(odd)} not equal to itself")
         for gold, verdict in odd:

@@ -1,8 +1,12 @@
 """Whole runs through the command line: real Trainer, real micro-policy, every part as a user has it."""
 
 import json
+import os
 import re
 import shutil
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -205,3 +209,19 @@ def test_a_model_without_chat_template_is_refused(tiny_model, tmp_path, capsys):
     with pytest.raises(SystemExit):
         fit(tmp_path, 1, f"--model.model={folder}")
     assert "has no chat template" in capsys.readouterr().err
+
+
+def test_a_killed_run_goes_on_from_its_last_whole_epoch(straight, tmp_path):
+    """A real process, killed in the middle of the second epoch or later, and started again by the same command."""
+    options = [f"--trainer.default_root_dir={tmp_path}", *SMALL, "--trainer.max_epochs=3", "--ckpt_path=last"]
+    command = [sys.executable, "-m", "p2o", "fit", "--config", str(CONFIGS / "quickstart.yaml"), *options]
+    process = subprocess.Popen(command, env=os.environ | {"OMP_NUM_THREADS": "1"}, stderr=subprocess.DEVNULL)
+    last = tmp_path / "checkpoints" / "last.ckpt"
+    while not last.exists():
+        assert process.poll() is None, "it ended before its first checkpoint"
+        time.sleep(0.01)
+    process.kill()
+    process.wait()
+    main(command[3:])
+    checkpoint = torch.load(last if not last.with_name("last-v1.ckpt").exists() else last.with_name("last-v1.ckpt"))
+    assert differences(state(straight[1]), state(checkpoint)) == []

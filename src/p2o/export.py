@@ -54,7 +54,6 @@ def _model(path: Path, content: dict[str, Any]) -> PreTrainedModel:
         model.load_state_dict(weights, assign=True)
     except RuntimeError as error:
         raise InputError(f"{path}: expected the weights its config describes. torch says: {error}") from error
-    model.tie_weights()
     return model
 
 

@@ -117,14 +117,14 @@ def test_a_bomb_times_out_and_the_rest_is_graded(caplog):
 
 
 def test_a_grader_that_raises_is_an_error_not_a_wrong_answer(reward, monkeypatch, caplog):
-    monkeypatch.setattr(reward._comparing, "function", len)  # TypeError: a comparison has no len
+    monkeypatch.setattr("p2o.rewards.math_answer.compare", len)  # TypeError: a comparison has no len
     assert grade(reward, "x", r"\boxed{y}") == Grade(0.0, Outcome.ERROR, "y")
     assert "TypeError" in caplog.text
 
 
 def test_equal_comparisons_are_made_once(reward, monkeypatch):
     asked = []
-    monkeypatch.setattr(reward._comparing, "map", lambda pairs: [asked.append(pair) or True for pair in pairs])
+    monkeypatch.setattr(reward._pool, "map", lambda compare, pairs: [asked.append(pair) or True for pair in pairs])
     answered = [Answered(Question("q", "?", "a"), rf"\boxed{{{text}}}") for text in "bbcb"]
     assert [grade.outcome for grade in reward.grade(answered)] == [Outcome.CORRECT] * 4
     assert asked == [Comparison("a", "b"), Comparison("a", "c")]
@@ -134,7 +134,9 @@ def test_integers_and_equal_texts_need_no_worker():
     reward = MathAnswer()
     grades = reward.grade([Answered(Question("q", "?", "42"), rf"\boxed{{{text}}}") for text in ["42", "+042", "43"]])
     assert [grade.outcome for grade in grades] == [Outcome.CORRECT, Outcome.CORRECT, Outcome.WRONG]
-    assert reward.reject("42") == "" and not reward._comparing._idle and not reward._parsing._idle
+    [boxed] = reward.grade([Answered(Question("q", "?", r"\boxed{ 42 }"), r"\boxed{42}")])
+    assert boxed.outcome is Outcome.CORRECT
+    assert reward.reject("42") == "" and not reward._pool._idle
 
 
 @pytest.mark.parametrize("gold", ["5", r"\frac{1}{2}", r"\boxed{7}", r"\text{Yes}", r"\infty", "(1, 2]", "x + 1"])

@@ -4,7 +4,10 @@ import math
 import operator
 import os
 import signal
+import subprocess
+import sys
 import time
+from pathlib import Path
 
 import pytest
 
@@ -16,53 +19,61 @@ def alive(pid):
 
 
 def test_results_come_in_order_from_several_workers():
-    pool = WorkerPool(operator.neg, deadline=20, workers=2)
-    assert pool.map(list(range(50))) == [-number for number in range(50)]
-    assert pool.map([]) == []
+    pool = WorkerPool(deadline=20, workers=2)
+    assert pool.map(operator.neg, list(range(50))) == [-number for number in range(50)]
+    assert pool.map(operator.neg, []) == []
 
 
 def test_a_late_item_is_a_timeout_and_the_others_are_done():
-    pool = WorkerPool(time.sleep, deadline=0.4, workers=1)
+    pool = WorkerPool(deadline=0.4, workers=1)
     start = time.monotonic()
     late = Failure(timeout=True, reason="the deadline")
-    assert pool.map([0, 60, 0]) == [None, late, None]
+    assert pool.map(time.sleep, [0, 60, 0]) == [None, late, None]
     assert time.monotonic() - start < 20
-    assert pool.map([0]) == [None]  # alive afterwards
+    assert pool.map(time.sleep, [0]) == [None]  # alive afterwards
+
+
+def test_the_deadline_is_for_an_item_and_not_for_the_pause_after_it():
+    pool = WorkerPool(deadline=0.3, workers=1)
+    pool.map(abs, [-1])
+    [worker] = pool._idle
+    time.sleep(0.5)
+    assert pool.map(abs, [-1]) == [1] and pool._idle == [worker]
 
 
 def test_one_long_c_call_does_not_escape_the_deadline():
-    [result] = WorkerPool(math.factorial, deadline=0.3, workers=1).map([20_000_000])
+    [result] = WorkerPool(deadline=0.3, workers=1).map(math.factorial, [20_000_000])
     assert isinstance(result, Failure) and result.timeout
 
 
 def test_an_exception_is_the_result_of_its_item():
-    results = WorkerPool(math.sqrt, deadline=20, workers=1).map([4.0, -1.0, 9.0])
+    results = WorkerPool(deadline=20, workers=1).map(math.sqrt, [4.0, -1.0, 9.0])
     assert results[0] == 2.0 and results[2] == 3.0
     assert isinstance(results[1], Failure) and not results[1].timeout and "ValueError" in results[1].reason
 
 
 def test_a_crash_is_the_result_of_its_item():
-    results = WorkerPool(os._exit, deadline=20, workers=1).map([3])
+    results = WorkerPool(deadline=20, workers=1).map(os._exit, [3])
     assert results == [Failure(timeout=False, reason="the worker process ended with status 3")]
 
 
 def test_memory_is_bounded():
-    [result] = WorkerPool(bytearray, deadline=20, workers=1).map([8 << 30])
+    [result] = WorkerPool(deadline=20, workers=1).map(bytearray, [8 << 30])
     assert isinstance(result, Failure) and "MemoryError" in result.reason
 
 
 def test_an_idle_worker_that_was_killed_is_replaced():
-    pool = WorkerPool(abs, deadline=20, workers=1)
-    assert pool.map([-1]) == [1]
+    pool = WorkerPool(deadline=20, workers=1)
+    assert pool.map(abs, [-1]) == [1]
     [worker] = pool._idle
     os.kill(worker.process.pid, signal.SIGKILL)
     worker.process.wait()
-    assert pool.map([-2]) == [2]
+    assert pool.map(abs, [-2]) == [2]
 
 
 def test_no_process_is_left_behind():
-    pool = WorkerPool(time.sleep, deadline=0.3, workers=2)
-    pool.map([0, 60, 0])
+    pool = WorkerPool(deadline=0.3, workers=2)
+    pool.map(time.sleep, [0, 60, 0])
     pids = [worker.process.pid for worker in pool._idle]
     assert pids and all(alive(pid) for pid in pids)
     del pool
@@ -72,15 +83,45 @@ def test_no_process_is_left_behind():
 
 
 def test_a_copy_has_workers_of_its_own():
-    pool = WorkerPool(abs, deadline=20, workers=1)
-    pool.map([1])
+    pool = WorkerPool(deadline=20, workers=1)
+    pool.map(abs, [1])
     copied = copy.deepcopy(pool)
-    assert copied.map([-3]) == [3] and copied._idle[0] is not pool._idle[0]
+    assert copied.map(abs, [-3]) == [3] and copied._idle[0] is not pool._idle[0]
 
 
 def test_a_worker_does_not_import_torch():
     """It would take seconds and hundreds of megabytes for each worker: keep `p2o/__init__` light."""
-    pool = WorkerPool(eval, deadline=20, workers=1)
+    pool = WorkerPool(deadline=20, workers=1)
     importing = "__import__('p2o.rewards.math_answer') and 'torch' in __import__('sys').modules"
     assert importlib.import_module("p2o.rewards.math_answer")
-    assert pool.map([importing]) == [False]
+    assert pool.map(eval, [importing]) == [False]
+
+
+PARENT = """
+import os, signal, threading, time
+from p2o.rewards.worker import WorkerPool
+pools = [WorkerPool(deadline=1.5, workers=1) for _ in range(2)]
+print(*[worker.process.pid for pool in pools for _ in pool.map(abs, [1]) for worker in pool._idle], flush=True)
+threading.Thread(target=pools[1].map, args=(time.sleep, [60])).start()
+time.sleep(0.2)
+os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+def test_workers_do_not_outlive_a_parent_that_was_killed():
+    """The idle one ends with the pipe, the busy one at the deadline of its item."""
+    parent = subprocess.run([sys.executable, "-c", PARENT], capture_output=True, text=True)
+    pids = parent.stdout.split()
+    assert parent.returncode == -signal.SIGKILL and len(pids) == 2
+    end = time.monotonic() + 20
+    while any(running(pid) for pid in pids):
+        assert time.monotonic() < end
+        time.sleep(0.05)
+
+
+def running(pid):
+    """Neither gone nor a zombie that waits for init."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except FileNotFoundError:
+        return False

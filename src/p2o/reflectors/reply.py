@@ -70,6 +70,6 @@ def _block(opening: re.Match[str], lines: list[str]) -> str | None:
     if not matches:
         return None
     last, match = matches[-1]
-    if last > 0 and _LANGUAGE.fullmatch(lines[0].strip()):
+    if _LANGUAGE.fullmatch(lines[0].strip()):
         lines[0] = ""
     return "\n".join([*lines[:last], match["rest"]]).strip()

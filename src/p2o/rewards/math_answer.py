@@ -39,8 +39,8 @@ class MathAnswer(Reward):
     def __init__(self, timeout: float = 5.0, workers: int = 1, set_relations: bool = False) -> None:
         if timeout <= 0 or workers < 1:
             raise InputError(f"MathAnswer needs timeout > 0 and workers >= 1, got {timeout} and {workers}.")
-        self._comparing = WorkerPool(partial(compare, set_relations=set_relations), timeout, workers)
-        self._parsing = WorkerPool(parses, timeout, 1)
+        self.set_relations = set_relations
+        self._pool = WorkerPool(timeout, workers)
 
     def grade(self, answered: Sequence[Answered]) -> list[Grade]:
         """One grade for each completion, in order."""
@@ -51,7 +51,8 @@ class MathAnswer(Reward):
             pair: plainly_equal(pair.gold, pair.answer) for pair in dict.fromkeys(comparisons)
         }
         unclear = [pair for pair, equal in verdicts.items() if equal is None and pair.answer]
-        verdicts.update(zip(unclear, self._comparing.map(unclear), strict=True))
+        judge = partial(compare, set_relations=self.set_relations)
+        verdicts.update(zip(unclear, self._pool.map(judge, unclear), strict=True))
         return [_grade(pair, verdicts[pair], item.truncated) for pair, item in zip(comparisons, answered, strict=True)]
 
     def reject(self, answer: str) -> str:
@@ -61,7 +62,7 @@ class MathAnswer(Reward):
             return "it is empty"
         if integer(gold):
             return ""
-        [parsed] = self._parsing.map([gold])
+        [parsed] = self._pool.map(parses, [gold])
         if isinstance(parsed, Failure):
             return f"math-verify fails on it ({parsed.reason})"
         return "" if parsed else "math-verify reads nothing in it"
@@ -86,7 +87,7 @@ def compare(pair: Comparison, set_relations: bool) -> bool:
 
 def parses(gold: str) -> bool:
     """Whether math-verify makes an expression of a gold answer. For a worker process, as `compare` is."""
-    return any(not isinstance(expression, str) for expression in _parse(gold))
+    return any(not isinstance(expression, str) for expression in _parse_gold(gold))
 
 
 def _parse(answer: str) -> list[Any]:

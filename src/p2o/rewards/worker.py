@@ -13,10 +13,11 @@ import sys
 import weakref
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 from multiprocessing import Pipe
 from multiprocessing.connection import Connection, wait
-from typing import Any, Generic, TypeVar
+from typing import Any, TypeVar
 
 MEMORY = 4 << 30  # bytes of address space for a worker: a runaway factorial must not take the training down
 
@@ -32,31 +33,32 @@ class Failure:
     reason: str
 
 
-class WorkerPool(Generic[Item, Result]):
+class WorkerPool:
     """Worker processes, started when they are first needed and replaced when one has died.
 
     Args:
-        function: A top-level function; functions, items and results travel as pickles.
         deadline: Seconds per item; the kernel kills a worker that takes longer.
         workers: Processes at most.
     """
 
-    def __init__(self, function: Callable[[Item], Result], deadline: float, workers: int) -> None:
-        self.function = function
+    def __init__(self, deadline: float, workers: int) -> None:
         self.deadline = deadline
         self.workers = workers
-        self._idle: list[_Worker[Result]] = []
+        self._idle: list[_Worker] = []
 
     def __getstate__(self) -> dict[str, Any]:
         return {**self.__dict__, "_idle": []}  # a copy starts workers of its own
 
-    def map(self, items: Sequence[Item]) -> list[Result | Failure]:
-        """The results of all items, in order. A failed item does not touch the others."""
-        results: dict[int, Result | Failure] = {}
-        queue = iter(enumerate(items))
-        busy: dict[Connection, tuple[_Worker[Result], int]] = {}
+    def map(self, function: Callable[[Item], Result], items: Sequence[Item]) -> list[Result | Failure]:
+        """The results of all items, in order. A failed item does not touch the others.
+
+        The function is a top-level one: functions, items and results travel as pickles.
+        """
+        results: dict[int, Any] = {}
+        tasks = ((index, (function, item, self.deadline)) for index, item in enumerate(items))
+        busy: dict[Connection, tuple[_Worker, int]] = {}
         try:
-            self._give(queue, busy)
+            self._give(tasks, busy)
             while busy:
                 ready = wait(list(busy))
                 for connection in [connection for connection in busy if connection in ready]:
@@ -64,23 +66,24 @@ class WorkerPool(Generic[Item, Result]):
                     results[index] = worker.result()
                     if worker.process.returncode is None:
                         self._idle.append(worker)
-                self._give(queue, busy)
+                self._give(tasks, busy)
         finally:
             for worker, _ in busy.values():  # interrupted: a late answer would be taken for that of the next item
                 worker.stop()
         return [results[index] for index in range(len(items))]
 
-    def _give(self, queue: Iterator[tuple[int, Item]], busy: dict[Connection, tuple["_Worker[Result]", int]]) -> None:
+    def _give(self, tasks: Iterator[tuple[int, Any]], busy: dict[Connection, tuple["_Worker", int]]) -> None:
         """Keeps all workers busy while there are items."""
-        while len(busy) < self.workers and (task := next(queue, None)) is not None:
-            index, item = task
+        while len(busy) < self.workers and (task := next(tasks, None)) is not None:
+            index, message = task
             self._idle = [worker for worker in self._idle if worker.process.poll() is None]
             worker = self._idle.pop() if self._idle else _Worker()
             busy[worker.connection] = worker, index
-            worker.connection.send((self.function, item, self.deadline))
+            with suppress(OSError):  # it has died since: its result will say so
+                worker.connection.send(message)
 
 
-class _Worker(Generic[Result]):
+class _Worker:
     """One process and the pipe to it.
 
     A fresh interpreter rather than `multiprocessing`: fork is unsafe beside torch's threads, and spawn imports the
@@ -95,11 +98,10 @@ class _Worker(Generic[Result]):
         theirs.close()
         self.stop = weakref.finalize(self, _stop, self.process, self.connection)  # at the latest when Python ends
 
-    def result(self) -> Result | Failure:
+    def result(self) -> object:
         """The result that is there, or why there will be none."""
         try:
-            result: Result | Failure = self.connection.recv()
-            return result
+            return self.connection.recv()
         except (EOFError, OSError):
             status = self.process.wait()
             self.stop()
