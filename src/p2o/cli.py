@@ -59,14 +59,14 @@ def run_export(words: Sequence[str]) -> None:
 
 def run_grade(words: Sequence[str]) -> None:
     """Rows -> graded rows."""
-    from p2o.grading import grade_command
+    from p2o.commands.grade import grade_command
 
     grade_command(words)
 
 
 def run_prepare(words: Sequence[str]) -> None:
     """Data set -> training questions."""
-    from p2o.prepare.command import prepare_command
+    from p2o.commands.prepare import prepare_command
 
     prepare_command(words)
 

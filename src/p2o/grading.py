@@ -13,7 +13,7 @@ from p2o.types import Outcome, Question
 AT_ONCE = 1024  # rows that are graded together
 
 
-def grade_file(source: Path, out: Path, reward: Reward) -> dict[Outcome, int]:
+def grade_file(source: Path, out: Path, reward: Reward) -> Counter[Outcome]:
     """Writes the rows of `source` to `out` with `reward`, `outcome` and `extracted`; says how often each outcome came.
 
     A row has an `answer` (text or number) and a `completion`; `truncated` says whether the length limit cut the
