@@ -89,3 +89,29 @@ def to_text(origin: str, row: Mapping[str, Any], column: str) -> str:
 
 def _show(value: object) -> str:
     return "an empty text" if isinstance(value, str) and not value.strip() else f"{value!r:.100}"
+
+
+# How public mathematical data sets spell the two columns, the more telling names first.
+_QUESTIONS = ("question", "problem")
+_ANSWERS = ("answer", "final_answer")
+_DIFFICULTIES = ("difficulty", "level")
+
+
+def guess_columns(where: str, names: Iterable[str]) -> Columns:
+    """The columns of a data set by their usual names.
+
+    Raises:
+        InputError: There is no column for the question or none for the answer.
+    """
+    existing = list(names)
+
+    def first(usual: tuple[str, ...]) -> str:
+        return next((name for name in usual if name in existing), "")
+
+    columns = Columns(first(_QUESTIONS), first(_ANSWERS), first(("id",)), first(_DIFFICULTIES))
+    if not (columns.question and columns.answer):
+        raise InputError(
+            f"{where}: expected a column {' or '.join(map(repr, _QUESTIONS))} and a column "
+            f"{' or '.join(map(repr, _ANSWERS))}, found {', '.join(map(repr, existing)) or 'none'}. Rename the columns."
+        )
+    return columns
