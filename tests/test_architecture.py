@@ -8,7 +8,11 @@ SOURCE = Path(__file__).parent.parent / "src" / "p2o"
 # Each layer may import from itself and from the layers above it.
 LAYERS = [
     ["errors", "types", "seeds"],
-    ["files", "prompts", "templates", "signal", "questions", "rewards"],
+    ["files"],
+    ["tables"],
+    ["prompts", "templates", "signal", "questions"],
+    ["rewards"],
+    ["grading", "prepare"],
     ["engines", "advantages", "losses", "contexts", "batches", "logprobs", "metrics", "hard_set", "checkpoints"],
     ["reflectors", "quickstart", "objective"],
     ["evolution"],  # all but the callback
@@ -16,7 +20,7 @@ LAYERS = [
     ["policy"],
     ["evolution.callback"],
     ["summary", "components"],
-    ["trainer_cli"],
+    ["trainer_cli", "commands"],
     ["cli"],
     ["__main__"],
 ]

@@ -36,7 +36,7 @@ def prepare_command(words: Sequence[str]) -> None:
     read = read_sources(sources, options.revision, columns)
     evaluation = evaluation_questions(options.evaluation)
     prepared = prepare(read, recipe, evaluation, MathAnswer(), options.seed)
-    names = [] if options.evaluation == [NONE] else options.evaluation or list(HUB)
+    names = [] if options.evaluation == [NONE] else [Path(place).name for place in options.evaluation] or list(HUB)
     entries = [source_entry(source, options.revision) for source in sources]
     card = write(options.out, prepared, make_card(options.recipe, entries, recipe, names, options.seed, prepared))
     for name in ("questions after each step", "left out", "parts"):

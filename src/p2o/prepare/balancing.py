@@ -41,9 +41,7 @@ def quotas(counts: dict[str, int]) -> dict[str, int]:
     total = sum(counts.values())
     others = {kind: count for kind, count in counts.items() if kind != "yes_no"}
     weight = sum(math.sqrt(count) for count in others.values())
-    plan = {
-        kind: min(count, int(total * (1 - YES_NO) * math.sqrt(count) / weight)) for kind, count in others.items()
-    }
+    plan = {kind: min(count, int(total * (1 - YES_NO) * math.sqrt(count) / weight)) for kind, count in others.items()}
     return plan | {"yes_no": min(counts.get("yes_no", 0), yes_no_room(sum(plan.values())))}
 
 

@@ -2,9 +2,9 @@
 
 from collections import Counter
 from collections.abc import Iterator
+from importlib.metadata import version
 from typing import Any
 
-from p2o import __version__
 from p2o.prepare.answer_types import answer_type
 from p2o.prepare.pipeline import Prepared
 from p2o.prepare.recipes import Recipe
@@ -16,15 +16,16 @@ def make_card(
     """The card in plain types; the files' hashes are added when they are written."""
     return {
         "name": name,
-        "p2o": __version__,
+        "p2o": version("p2o"),
         "sources": sources,
         "seed": seed,
         "filters": {
             "minimum difficulty": recipe.min_difficulty,
             "answer types balanced": recipe.balanced,
             "gold answers that do not parse": "left out",
-            "duplicates (letters and digits alike)": "left out",
-            "overlap (letters and digits alike, or 13 words in a row)": evaluation or "not checked",
+            "duplicates (letters, digits and answer alike)": "left out",
+            "overlap (letters and digits alike, or 13 words in a row that are no common phrase)": evaluation
+            or "not checked",
         },
         "questions after each step": prepared.counts,
         "left out": dict(Counter(row.rule for row in prepared.left_out).most_common()),

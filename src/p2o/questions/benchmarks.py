@@ -50,9 +50,7 @@ def load_benchmark(name: str, folder: str = "") -> Benchmark:
     if name.endswith((".jsonl", ".parquet")):
         return Benchmark(Path(name).stem, tuple(questions_of(Path(name).expanduser())))
     if name not in HUB:
-        raise InputError(
-            f"{name!r}: expected a benchmark ({', '.join(HUB)}) or the path of a .jsonl or .parquet file."
-        )
+        raise InputError(f"{name!r}: expected a benchmark ({', '.join(HUB)}) or the path of a .jsonl or .parquet file.")
     if folder:
         return Benchmark(name, tuple(questions_of(Path(folder).expanduser() / f"{name}.jsonl")))
     place = HUB[name]
