@@ -17,8 +17,8 @@ LAYERS = [
     ["reflectors", "quickstart", "objective"],
     ["evolution"],  # all but the callback
     ["models", "mixture", "preflight", "export"],
-    ["policy"],
-    ["evolution.callback"],
+    ["policy", "processes"],
+    ["evaluation", "evolution.callback"],
     ["summary", "components"],
     ["trainer_cli", "commands"],
     ["cli"],

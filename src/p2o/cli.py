@@ -16,7 +16,7 @@ P²O: policy optimization with prompt evolution on hard questions.
 commands:
   fit       train a policy                    p2o fit --config configs/quickstart.yaml
   validate  measure a checkpoint              p2o validate --config configs/quickstart.yaml --ckpt_path last
-  test      the same, as Lightning's test     p2o test --config configs/quickstart.yaml --ckpt_path last
+  test      evaluate on benchmarks            p2o test --config configs/quickstart.yaml --data.benchmarks '[math500]'
   export    write a checkpoint as a model     p2o export runs/quickstart/checkpoints/last.ckpt my-model
   prepare   make training data                p2o prepare deepscaler data/deepscaler
   grade     grade answers and completions     p2o grade rows.jsonl graded.jsonl

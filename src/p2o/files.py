@@ -29,8 +29,13 @@ def replacing(path: Path) -> Iterator[Path]:
 
 def write_json(path: Path, value: dict[str, Any]) -> None:
     """An object as JSON."""
+    write_text(path, json.dumps(value, indent=2, ensure_ascii=False) + "\n")
+
+
+def write_text(path: Path, text: str) -> None:
+    """A text as UTF-8."""
     with replacing(path) as part:
-        part.write_text(json.dumps(value, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+        part.write_text(text, encoding="utf-8")
 
 
 def check_writable(folder: Path) -> None:

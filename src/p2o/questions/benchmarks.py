@@ -1,5 +1,6 @@
 """The paper's six evaluation sets by name, and any other by its path."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
@@ -34,10 +35,18 @@ HUB = {
 
 @dataclass(frozen=True)
 class Benchmark:
-    """A set of questions to evaluate on; `name` is its column in tables."""
+    """A set of questions to evaluate on, and how often each is asked at which temperature."""
 
     name: str
     questions: tuple[Question, ...]
+    samples: int
+    temperature: float
+
+
+def benchmark_of(name: str, questions: Sequence[Question]) -> Benchmark:
+    """The paper's protocol: the mean of 16 samples at T = 0.6 for sets of fewer than 100 questions, else greedy."""
+    few = len(questions) < 100
+    return Benchmark(name, tuple(questions), samples=16 if few else 1, temperature=0.6 if few else 0.0)
 
 
 def load_benchmark(name: str, folder: str = "") -> Benchmark:
@@ -48,14 +57,14 @@ def load_benchmark(name: str, folder: str = "") -> Benchmark:
         folder: Where `NAME.jsonl` is, for machines without the hub; empty: the hub.
     """
     if name.endswith((".jsonl", ".parquet")):
-        return Benchmark(Path(name).stem, tuple(questions_of(Path(name).expanduser())))
+        return benchmark_of(Path(name).stem, questions_of(Path(name).expanduser()))
     if name not in HUB:
         raise InputError(f"{name!r}: expected a benchmark ({', '.join(HUB)}) or the path of a .jsonl or .parquet file.")
     if folder:
-        return Benchmark(name, tuple(questions_of(Path(folder).expanduser() / f"{name}.jsonl")))
+        return benchmark_of(name, questions_of(Path(folder).expanduser() / f"{name}.jsonl"))
     place = HUB[name]
     hub = HubQuestions(place.name, place.split, place.subset, question=place.question, answer=place.answer)
-    return Benchmark(name, tuple(hub.load()))
+    return benchmark_of(name, hub.load())
 
 
 def questions_of(path: Path) -> list[Question]:
