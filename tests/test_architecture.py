@@ -18,7 +18,7 @@ LAYERS = [
     ["evolution"],  # all but the callback
     ["models", "mixture", "preflight", "export"],
     ["policy", "processes"],
-    ["evaluation", "evolution.callback"],
+    ["evaluation", "mining", "evolution.callback"],
     ["summary", "components"],
     ["trainer_cli", "commands"],
     ["cli"],
