@@ -76,7 +76,7 @@ def compare(pair: Comparison, set_relations: bool) -> bool:
     # deadline is the kernel's.
     return bool(
         verify(
-            gold=_parse_gold(pair.gold),
+            gold=_parse(pair.gold),
             target=_parse(pair.answer),
             allow_set_relation_comp=set_relations,
             timeout_seconds=None,
@@ -87,9 +87,10 @@ def compare(pair: Comparison, set_relations: bool) -> bool:
 
 def parses(gold: str) -> bool:
     """Whether math-verify makes an expression of a gold answer. For a worker process, as `compare` is."""
-    return any(not isinstance(expression, str) for expression in _parse_gold(gold))
+    return any(not isinstance(expression, str) for expression in _parse(gold))
 
 
+@lru_cache(maxsize=1 << 14)  # golds come back every epoch, and frequent answers with every question
 def _parse(answer: str) -> list[Any]:
     """What math-verify reads in an answer: expressions, and the normalised text."""
     from math_verify import LatexExtractionConfig, parse
@@ -99,11 +100,6 @@ def _parse(answer: str) -> list[Any]:
     return list(
         parse(boxed, [LatexExtractionConfig(boxed_match_priority=0)], parsing_timeout=None, raise_on_error=True)
     )
-
-
-@lru_cache(maxsize=1 << 14)
-def _parse_gold(gold: str) -> list[Any]:
-    return _parse(gold)
 
 
 def _grade(pair: Comparison, equal: bool | Failure | None, truncated: bool) -> Grade:
