@@ -5,6 +5,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from p2o.cli import main
+from p2o.prepare.sources import commit_of
 from p2o.prepare.write import sha256
 from p2o.questions import QuestionFile
 
@@ -84,6 +85,25 @@ def test_hub_spelling_and_other_columns(tmp_path):
     other = write(tmp_path / "other.jsonl", *rows)
     prepare(tmp_path / "b", "--source", other, "--question", "ask", "--answer", "gold", "--evaluation", "none")
     assert pq.read_table(tmp_path / "b" / "train.parquet").num_rows == 3
+
+
+def test_a_data_set_as_the_hub_has_it(tmp_path, monkeypatch):
+    """DeepMath's columns, as `datasets` reads them."""
+    datasets = pytest.importorskip("datasets", reason="needs the extra 'hub'")
+    monkeypatch.setattr(datasets.config, "HF_DATASETS_CACHE", tmp_path / "cache")
+    (tmp_path / "data").mkdir()
+    rows = [
+        {"question": f"{n}?", "final_answer": f"{n}", "difficulty": 6.5 + n % 2, "r1_solution_1": "so"}
+        for n in range(9)
+    ]
+    datasets.Dataset.from_list(rows).to_json(tmp_path / "data" / "train.jsonl")
+    options = ["--source", str(tmp_path / "data"), "--evaluation", "none", "--test", "1", "--revision", "main"]
+    main(["prepare", "deepmath", str(tmp_path / "out"), *options])
+    card = json.loads((tmp_path / "out" / "card.json").read_text())
+    assert card["questions after each step"]["difficulty"] == 4
+    assert card["sources"] == [{"hub": str(tmp_path / "data"), "revision": "main"}]
+    commit = "0123456789" * 4
+    assert commit_of({f"hf://datasets/some/set@{commit}/data/train.parquet": None}) == commit
 
 
 def refused(capsys, *words):

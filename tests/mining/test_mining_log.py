@@ -2,8 +2,8 @@ import json
 import os
 
 import pytest
-from factories import rollout
 
+from factories import rollout
 from p2o.mining.callback import read_epoch, write
 from p2o.mining.record import QuestionRecord, record, template_id
 from p2o.mining.summary import summarise

@@ -9,7 +9,7 @@ from p2o.errors import InputError
 from p2o.prepare.card import make_card
 from p2o.prepare.pipeline import prepare
 from p2o.prepare.recipes import RECIPES
-from p2o.prepare.sources import read_sources, source_entry
+from p2o.prepare.sources import read_sources
 from p2o.prepare.write import write
 from p2o.questions.benchmarks import HUB, load_benchmark, questions_of
 from p2o.questions.rows import Columns
@@ -33,11 +33,10 @@ def prepare_command(words: Sequence[str]) -> None:
     if options.min_difficulty is not None:
         recipe = replace(recipe, min_difficulty=options.min_difficulty)
     columns = Columns(options.question, options.answer, options.id, options.difficulty) if options.question else None
-    read = read_sources(sources, options.revision, columns)
+    read, entries = read_sources(sources, options.revision, columns)
     evaluation = evaluation_questions(options.evaluation)
     prepared = prepare(read, recipe, evaluation, MathAnswer(), options.seed)
     names = [] if options.evaluation == [NONE] else [Path(place).name for place in options.evaluation] or list(HUB)
-    entries = [source_entry(source, options.revision) for source in sources]
     card = write(options.out, prepared, make_card(options.recipe, entries, recipe, names, options.seed, prepared))
     for name in ("questions after each step", "left out", "parts"):
         for key, value in card[name].items():

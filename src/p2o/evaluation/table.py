@@ -1,6 +1,7 @@
 """The results of an evaluation as a Markdown table, which is readable on a console too."""
 
 from collections.abc import Iterator, Mapping
+from statistics import fmean
 from typing import Any
 
 HEADER = ["benchmark", "questions", "samples", "pass@1", "95 %", "pass@k", "maj@k", "tokens", "truncated"]
@@ -13,7 +14,10 @@ def markdown_table(benchmarks: Mapping[str, Mapping[str, Any]]) -> Iterator[str]
         rows.append(["average", "", "", _percent(average(benchmarks)), "", "", "", "", ""])
     widths = [max(len(row[column]) for row in rows) for column in range(len(HEADER))]
     for number, row in enumerate(rows):
-        cells = [cell.rjust(width) if i else cell.ljust(width) for i, (cell, width) in enumerate(zip(row, widths, strict=True))]
+        cells = [
+            cell.rjust(width) if i else cell.ljust(width)
+            for i, (cell, width) in enumerate(zip(row, widths, strict=True))
+        ]
         yield f"| {' | '.join(cells)} |"
         if number == 0:
             yield "|" + "|".join("-" * (width + 1) + (":" if i else "-") for i, width in enumerate(widths)) + "|"
@@ -21,7 +25,7 @@ def markdown_table(benchmarks: Mapping[str, Mapping[str, Any]]) -> Iterator[str]
 
 def average(benchmarks: Mapping[str, Mapping[str, Any]]) -> float:
     """The mean of pass@1 over benchmarks, each counting alike (the paper's average)."""
-    return sum(scores["pass@1"] for scores in benchmarks.values()) / len(benchmarks)
+    return fmean(scores["pass@1"] for scores in benchmarks.values())
 
 
 def _row(name: str, scores: Mapping[str, Any]) -> list[str]:
