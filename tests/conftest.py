@@ -1,6 +1,9 @@
 """Shared: one thread (two on two cores make tiny models crawl), and a tiny random policy with its tokenizer."""
 
+import os
 from pathlib import Path
+
+os.environ["HF_HUB_OFFLINE"] = "1"  # before anything reads it: a missing model must not be asked for, and retried
 
 import pytest
 import torch

@@ -23,7 +23,7 @@ SMALL = [
     "--data.validation.init_args.hard=4",
     "--data.batch_size=8",
     "--model.mini_batch_size=4",  # two updates per rollout batch
-    "--model.lr=1e-3",  # large, so that nothing stays the same by chance
+    "--data.tau=6",  # one failure makes a question hard: there is something to evolve on in every epoch
     "--evolution.reflector=StaticReflector",
     '--evolution.reflector.templates=["Be concise.", "Go through the chain step by step."]',
     "--evolution.budget=60",
@@ -106,10 +106,8 @@ def test_two_epochs_and_resume_to_three_equal_three(straight, tmp_path):
 def test_same_seed_same_result_other_seed_other_result(straight, tmp_path):
     again = fit(tmp_path / "again", 3)
     assert differences(state(straight[1]), state(again)) == []
-    other = fit(tmp_path / "other", 1, "--seed_everything=1")
-    first = fit(tmp_path / "first", 1)
-    assert "/p2o/rollouts" not in " ".join(differences(state(first), state(other)))
-    assert any(d.startswith("/state_dict") for d in differences(state(first), state(other)))
+    other = fit(tmp_path / "other", 3, "--seed_everything=1")
+    assert any(d.startswith("/state_dict") for d in differences(state(straight[1]), state(other)))
 
 
 def test_summary(straight):
@@ -140,7 +138,7 @@ def test_validate_measures_a_checkpoint(straight, capsys):
 def test_the_config_of_a_run_starts_it_again(straight, tmp_path):
     saved = next((straight[0] / "logs").glob("version_*/config.yaml"))
     config = yaml.safe_load(saved.read_text())
-    assert config["data"]["tau"] == 2
+    assert config["data"]["tau"] == 6
     main(["fit", "--config", str(saved), f"--trainer.default_root_dir={tmp_path}", "--trainer.max_epochs=1"])
     assert (tmp_path / "summary.json").exists()
 
@@ -162,8 +160,7 @@ def test_the_config_of_a_run_starts_it_again(straight, tmp_path):
         (["--data.taus=3"], "taus"),
     ],
 )
-def test_bad_input_is_one_message(tmp_path, capsys, monkeypatch, options, message):
-    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+def test_bad_input_is_one_message(tmp_path, capsys, options, message):
     with pytest.raises(SystemExit) as stop:
         fit(tmp_path, 1, *options)
     assert stop.value.code == 2

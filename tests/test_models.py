@@ -19,8 +19,7 @@ def test_the_bundled_policy_has_a_name():
 
 
 @pytest.mark.parametrize("load", [load_tokenizer, load_config, load_policy])
-def test_a_folder_without_a_model_is_refused(load, tmp_path, monkeypatch):
-    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+def test_a_folder_without_a_model_is_refused(load, tmp_path):
     with pytest.raises(InputError, match=r"could not be loaded. Expected a folder made by save_pretrained"):
         load(str(tmp_path))
 

@@ -41,17 +41,18 @@ class RunSummary(Callback):
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """A resumed run may just have made up for the last evolution."""
         if self.epochs:
-            self.epochs[-1].update(evolved(trainer, trainer.current_epoch - 1))
+            self.epochs[-1].update(
+                evolved(trainer, trainer.current_epoch - 1), rollouts=rollouts_so_far(trainer, pl_module)
+            )
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Runs after evolution: callbacks run in their order, and `p2o fit` puts this one behind it."""
-        assert isinstance(pl_module, PolicyModule)
         self.epochs.append(
             {
                 "reward": round(float(trainer.callback_metrics["train/reward_epoch"]), 6),
                 "hard_set": len(mixture_of(trainer).hard_set.hard),
                 "validation": validation_accuracies(trainer.callback_metrics),
-                "rollouts": {phase: _over_processes(trainer, count) for phase, count in pl_module.rollouts.items()},
+                "rollouts": rollouts_so_far(trainer, pl_module),
                 "seconds": round(time.monotonic() - self._epoch_started, 2),
                 **evolved(trainer, trainer.current_epoch),
             }
@@ -88,9 +89,13 @@ class RunSummary(Callback):
         self.epochs = list(state_dict["epochs"])
 
 
-def _over_processes(trainer: Trainer, count: int) -> int:
-    """The sum of a count over the processes of a distributed run."""
-    return int(trainer.strategy.reduce(torch.tensor(count), reduce_op="sum"))
+def rollouts_so_far(trainer: Trainer, module: LightningModule) -> dict[str, int]:
+    """Completions by phase, summed over the processes of a distributed run."""
+    assert isinstance(module, PolicyModule)
+    return {
+        phase: int(trainer.strategy.reduce(torch.tensor(count), reduce_op="sum"))
+        for phase, count in module.rollouts.items()
+    }
 
 
 def evolved(trainer: Trainer, epoch: int) -> dict[str, Any]:

@@ -12,7 +12,7 @@ def test_a_chain_worked_by_hand():
     assert chain.states == (12, 84, 75, 25)  # 7 + 5, 84, 75, 525
     assert chain.answer == "25"
     assert chain.text == (
-        "Work modulo 100. Start with 7. (a) Add 5. (b) Multiply by 7. (c) Subtract 9. (d) Multiply by 7. "
+        "Work modulo 100. Start with 7.\n(a) Add 5.\n(b) Multiply by 7.\n(c) Subtract 9.\n(d) Multiply by 7.\n"
         "What is the result?"
     )
 
@@ -23,15 +23,15 @@ def test_answers_are_not_padded():
 
 def test_train_and_validation_share_no_question_under_any_seeds():
     sides = {
-        split: {q.text for seed in range(4) for q in ChainQuestions(split, easy=800, hard=200, seed=seed).load()}
+        split: {q.text for seed in range(4) for q in ChainQuestions(split, easy=100, hard=200, seed=seed).load()}
         for split in ("train", "validation")
     }
     assert not sides["train"] & sides["validation"]
 
 
 def test_no_question_and_no_id_comes_twice():
-    questions = ChainQuestions("validation", easy=3000, hard=1000).load()
-    assert len({q.text for q in questions}) == len({q.id for q in questions}) == 4000
+    questions = ChainQuestions("validation", easy=100, hard=1000).load()
+    assert len({q.text for q in questions}) == len({q.id for q in questions}) == 1100
 
 
 def test_the_same_arguments_make_the_same_questions():
@@ -41,7 +41,7 @@ def test_the_same_arguments_make_the_same_questions():
 
 
 def test_more_questions_begin_with_the_fewer_ones():
-    few, many = (ChainQuestions("train", easy=0, hard=count).load() for count in (5, 9))
+    few, many = (ChainQuestions("train", easy=count, hard=0).load() for count in (5, 9))
     assert many[:5] == few
 
 
@@ -49,7 +49,7 @@ def test_difficulty_is_the_number_of_operations():
     lengths = {"easy": set(), "hard": set()}
     for question in ChainQuestions("train", easy=50, hard=50).load():
         lengths[question.difficulty].add(question.text.count("("))
-    assert lengths == {"easy": {1, 2}, "hard": {6, 7, 8}}
+    assert lengths == {"easy": {1}, "hard": {6, 7, 8}}
 
 
 def test_every_question_says_where_it_comes_from():
@@ -68,7 +68,7 @@ def test_long_chains_cannot_be_estimated():
     assert abs(sum(near) / len(near) - 0.21) < 0.02  # 21 of 100 residues are that near
 
 
-@pytest.mark.parametrize(("easy", "hard"), list(product((-1, 0), (-1, 0))) + [(5001, 1)])
+@pytest.mark.parametrize(("easy", "hard"), [*product((-1, 0), (-1, 0)), (2000, 1)])
 def test_impossible_counts_are_refused(easy, hard):
     with pytest.raises(InputError, match="ChainQuestions"):
         ChainQuestions("train", easy=easy, hard=hard)

@@ -1,15 +1,18 @@
-"""The bundled policy shows advantage collapse: solvable under a useful template, unsolvable and without variance bare."""
+"""The bundled policy shows advantage collapse: it solves hard questions under a useful template, and never bare."""
 
 import random
+from collections import Counter
 
 import pytest
 import torch
 
+from p2o.evolution.feedback import to_example
 from p2o.quickstart import INSTRUCTION, MICRO_POLICY
 from p2o.quickstart.chains import ChainQuestions
 from p2o.quickstart.corpus import OPENERS, Corpus
-from p2o.quickstart.instructions import SENTENCES, Kind, draw_instruction, held_out
-from p2o.quickstart.measure_policy import FENCE, Measurer, right, stepwise
+from p2o.quickstart.instructions import SENTENCES, Kind, draw_instruction, held_out, parse_instruction
+from p2o.quickstart.measure_policy import Measurer, easy_questions, example, right, stepwise
+from p2o.types import Completion, Grade, Outcome, Rollout
 
 COUNT = 64
 
@@ -101,17 +104,33 @@ def test_the_path_leads_to_the_answer_without_a_template(measurer, hard):
     assert accuracy(hard, measurer.complete(measurer.walk(hard, len(OPENERS)))) > 0.8
 
 
-def test_it_reflects_in_fences_of_every_kind(measurer):
-    replies = measurer.reflect(32)
-    fenced = [match[1] for reply in replies if (match := FENCE.fullmatch(reply.strip()))]
-    assert len(fenced) >= 28
-    assert len(set(fenced)) >= 20
+def test_it_proposes_templates_of_every_kind(measurer):
+    proposals = measurer.reflect(48)
+    texts = [proposal.template for proposal in proposals if proposal.template]
+    assert len(texts) >= 43
+    assert len(set(texts)) >= 30
+    instructions = [parse_instruction(text) for text in texts]
+    assert sum(instruction is not None for instruction in instructions) >= 30
+    kinds = Counter(instruction.kind for instruction in instructions if instruction)
+    assert min(kinds[kind] for kind in Kind) >= 3
+
+
+def test_it_is_measured_with_the_feedback_of_a_run(hard):
+    question = hard[0]
+    grades = {
+        f"\\boxed{{{question.answer}}}": Grade(1.0, Outcome.CORRECT, question.answer),
+        "\\boxed{x}": Grade(0.0, Outcome.WRONG, "x"),
+        "Let me see.": Grade(0.0, Outcome.NO_ANSWER),
+    }
+    for text, grade in grades.items():
+        rollout = Rollout(question, "", (), Completion((), False), text, grade)
+        assert example(question, text) == to_example(rollout, INSTRUCTION)
 
 
 def test_training_rows_are_train_chains_under_trained_sentences(measurer):
     corpus = Corpus(measurer.renderer, seed=0)
     kept = {sentence for sentence in SENTENCES if held_out(sentence)}
-    validation = {question.text for question in ChainQuestions("validation", easy=5000, hard=0).load()}
+    validation = {question.text for question in easy_questions()}
     for row in corpus.answers(300) + corpus.reflections(20):
         text = measurer.renderer.decode(row.prompt + row.completion)
         assert not any(sentence in text for sentence in kept)

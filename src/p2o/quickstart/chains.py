@@ -15,15 +15,12 @@ Split = Literal["train", "validation"]
 
 MODULUS = 100
 LABELS = "abcdefgh"
-EASY_LENGTHS = (1, 2)
 HARD_LENGTHS = (6, 7, 8)
-# The validation side has some 8,000 short chains; drawing without repetition slows down near that.
-MOST_EASY = 5_000
 
 # A factor is coprime to 100, so a result is as likely to be any residue: a guess is right once in a hundred.
 OPERATIONS: dict[str, tuple[tuple[int, ...], Callable[[int, int], int]]] = {
-    "Add": (tuple(range(1, 10)), lambda state, number: state + number),
-    "Subtract": (tuple(range(1, 10)), lambda state, number: state - number),
+    "Add": ((3, 8), lambda state, number: state + number),
+    "Subtract": ((4, 9), lambda state, number: state - number),
     "Multiply by": ((3, 7), lambda state, number: state * number),
 }
 FACTOR = "Multiply by"
@@ -39,8 +36,8 @@ class Chain:
     @property
     def text(self) -> str:
         """The question."""
-        steps = " ".join(f"({LABELS[i]}) {name} {number}." for i, (name, number) in enumerate(self.steps))
-        return f"Work modulo {MODULUS}. Start with {self.start}. {steps} What is the result?"
+        lines = [f"({LABELS[i]}) {name} {number}." for i, (name, number) in enumerate(self.steps)]
+        return "\n".join([f"Work modulo {MODULUS}. Start with {self.start}.", *lines, "What is the result?"])
 
     @property
     def states(self) -> tuple[int, ...]:
@@ -74,6 +71,13 @@ def draw_chain(rng: random.Random, length: int) -> Chain:
     return Chain(rng.randrange(MODULUS), tuple((name, rng.choice(OPERATIONS[name][0])) for name in names))
 
 
+def short_chains(split: Split) -> list[Chain]:
+    """Every chain of one operation on a side: 600 in all."""
+    steps = [(name, number) for name, (numbers, _) in OPERATIONS.items() for number in numbers]
+    chains = [Chain(start, (step,)) for start in range(MODULUS) for step in steps]
+    return [chain for chain in chains if chain.split == split]
+
+
 class ChainQuestions(QuestionSource):
     """Made-up questions, the same for the same arguments, without repetition.
 
@@ -81,7 +85,7 @@ class ChainQuestions(QuestionSource):
 
     Args:
         split: Which side to draw from.
-        easy: Number of questions with one or two operations.
+        easy: Number of questions with one operation.
         hard: Number of questions with six to eight operations.
         seed: Draws other questions of the same side.
     """
@@ -89,10 +93,8 @@ class ChainQuestions(QuestionSource):
     def __init__(self, split: Split, easy: int, hard: int, seed: int = 0) -> None:
         if easy < 0 or hard < 0 or easy + hard == 0:
             raise InputError(f"ChainQuestions needs at least one question and no negative count, got {easy=}, {hard=}.")
-        if easy > MOST_EASY:
-            raise InputError(
-                f"ChainQuestions has at most {MOST_EASY} easy questions, got {easy=}: short chains repeat."
-            )
+        if easy > (most := len(short_chains(split))):
+            raise InputError(f"ChainQuestions has {most} easy {split} questions, got {easy=}: lower it.")
         self.split = split
         self.easy = easy
         self.hard = hard
@@ -100,15 +102,23 @@ class ChainQuestions(QuestionSource):
 
     def load(self) -> list[Question]:
         """Easy questions first, then hard ones."""
-        return self._draw("easy", EASY_LENGTHS, self.easy) + self._draw("hard", HARD_LENGTHS, self.hard)
+        easy = short_chains(self.split)
+        self._rng("easy").shuffle(easy)
+        return self._questions("easy", easy[: self.easy]) + self._questions("hard", self._hard_chains())
 
-    def _draw(self, difficulty: str, lengths: tuple[int, ...], count: int) -> list[Question]:
-        rng = random.Random(derive_seed(self.seed, "chains", self.split, difficulty))
+    def _hard_chains(self) -> list[Chain]:
+        rng = self._rng("hard")
         chains: dict[Chain, None] = {}  # a set that keeps its order
-        while len(chains) < count:
-            chain = draw_chain(rng, rng.choice(lengths))
+        while len(chains) < self.hard:
+            chain = draw_chain(rng, rng.choice(HARD_LENGTHS))
             if chain.split == self.split:
                 chains[chain] = None
+        return list(chains)
+
+    def _rng(self, difficulty: str) -> random.Random:
+        return random.Random(derive_seed(self.seed, "chains", self.split, difficulty))
+
+    def _questions(self, difficulty: str, chains: list[Chain]) -> list[Question]:
         name = f"{self.split}-{difficulty}"
         return [
             Question(

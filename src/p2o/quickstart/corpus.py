@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from p2o.prompts import PromptRenderer
 from p2o.quickstart import INSTRUCTION
 from p2o.quickstart.chains import LABELS, Chain, draw_chain
-from p2o.quickstart.instructions import Instruction, Kind, draw_instruction
+from p2o.quickstart.instructions import Kind, draw_instruction
 from p2o.reflectors.base import Example, ReflectionJob
 from p2o.reflectors.prompt import reflection_prompt
 
@@ -19,8 +19,15 @@ BRANCH = 0.1
 
 LENGTHS = (1, 2, 3, 4, 5, 6, 7, 8)
 # Direct answers are learnt where they can be: the answer to a long chain is noise to a model that must not take steps.
-DIRECT_WEIGHTS = (15, 5, 0.5, 0.5, 0.5, 0.5, 0.5, 0.5)
+DIRECT_WEIGHTS = (18, 2, 0.5, 0.5, 0.5, 0.5, 0.5, 0.5)
 STEPWISE_WEIGHTS = (1, 1, 1, 1, 2, 3, 3, 4)
+
+KINDS = (Kind.STRONG, Kind.PARTIAL, Kind.USELESS, None)
+MIXTURE = (36, 14, 18, 32)
+"""How many of a hundred rows are of which of `KINDS`; None is the bare question."""
+
+MOSTLY_STEPS = (80, 2, 6, 12)
+"""The mixture to begin with."""
 
 
 @dataclass(frozen=True)
@@ -39,7 +46,8 @@ def direct(chain: Chain) -> str:
 
 def stepwise(chain: Chain) -> str:
     """All openers, a line for each operation, then the answer."""
-    lines = [f"({LABELS[i]}) {state}" for i, state in enumerate(chain.states)]
+    results = zip(LABELS, chain.steps, chain.states, strict=False)
+    lines = [f"({label}) {name} {number}: {state}" for label, (name, number), state in results]
     return "\n".join([" ".join(OPENERS), *lines, direct(chain)])
 
 
@@ -49,7 +57,9 @@ def opening(level: int) -> str:
 
 
 class Corpus:
-    """Draws rows; the same seed draws the same rows.
+    """Draws rows; the same seed and calls draw the same rows.
+
+    `longest` (operations in a chain) and `mixture` may be changed between calls: training begins with less.
 
     Args:
         renderer: Renders the prompts, with the policy's own chat template.
@@ -60,12 +70,11 @@ class Corpus:
         self.renderer = renderer
         self.rng = random.Random(seed)
         self.longest = max(LENGTHS)
-        self.weights = (36, 14, 18, 32)
+        self.mixture = MIXTURE
 
     def answers(self, count: int) -> list[Row]:
         """Questions under templates of every kind or none, with the answers that those call for."""
-        kinds = (Kind.STRONG, Kind.PARTIAL, Kind.USELESS, None)
-        return [self._answer(kind) for kind in self.rng.choices(kinds, weights=self.weights, k=count)]
+        return [self._answer(kind) for kind in self.rng.choices(KINDS, weights=self.mixture, k=count)]
 
     def reflections(self, count: int) -> list[Row]:
         """Reflection prompts as a run makes them, each with a new instruction in a fence."""
@@ -76,7 +85,7 @@ class Corpus:
         if kind is None or kind is Kind.USELESS:
             template = draw_instruction(rng, kind).text if kind else ""
             # Rows start anywhere on the path, or its far end would be met once in a thousand rows.
-            start = rng.choices(range(5), weights=(6, 3, 3, 3, 4))[0]
+            start = rng.choices(range(5), weights=(6, 4, 4, 5, 4))[0]
             level = start
             while level < len(OPENERS) and rng.random() < BRANCH:
                 level += 1
@@ -101,8 +110,9 @@ class Corpus:
 
     def _reflection(self) -> Row:
         rng = self.rng
-        kind = rng.choice((Kind.STRONG, Kind.PARTIAL, Kind.USELESS, None))
-        examples = tuple(self._example(kind) for _ in range(rng.choice((1, 2, 3, 3, 3, 3))))
+        kind = rng.choice(KINDS)
+        # A run shows three; fewer are cheaper, and the reply is the same.
+        examples = tuple(self._example(kind) for _ in range(rng.choice((0, 0, 1, 1, 2, 3))))
         job = ReflectionJob(draw_instruction(rng, kind).text if kind else "", examples)
         better = draw_instruction(rng, rng.choices(tuple(Kind), weights=(30, 25, 45))[0])
         return Row(self.renderer.message(reflection_prompt(job)), (*self._ids(f"```\n{better.text}\n```"), self._eos))

@@ -1,11 +1,10 @@
 """Measures a micro-policy: `python -m p2o.quickstart.measure_policy [FOLDER]` prints a Markdown table."""
 
 import argparse
+import itertools
 import math
 import random
-import re
 import statistics
-from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -16,17 +15,17 @@ from p2o.engines.base import Sampling
 from p2o.engines.transformers import TransformersEngine
 from p2o.prompts import PromptRenderer
 from p2o.quickstart import INSTRUCTION, MICRO_POLICY
-from p2o.quickstart.chains import ChainQuestions
+from p2o.quickstart.chains import ChainQuestions, short_chains
 from p2o.quickstart.corpus import OPENERS, opening
 from p2o.quickstart.instructions import Kind, draw_instruction, held_out, parse_instruction
-from p2o.reflectors.base import Example, ReflectionJob
+from p2o.reflectors.base import Example, Proposal, ReflectionJob
 from p2o.reflectors.prompt import reflection_prompt
+from p2o.reflectors.reply import parse_reply
+from p2o.rewards.boxed import last_boxed
 from p2o.seeds import derive_seed
 from p2o.types import Prompt, Question
 
-LENGTH = 64  # of a completion; the longest stepwise one has 36 tokens
-ANSWER = re.compile(r"\\boxed\{(\d+)\}")
-FENCE = re.compile(r"```\n(.+?)\n```", re.DOTALL)
+LENGTH = 64  # of a completion; the longest stepwise one has 51 tokens, a reply of two sentences 40
 
 
 def wilson(hits: int, count: int) -> tuple[float, float]:
@@ -39,7 +38,7 @@ def wilson(hits: int, count: int) -> tuple[float, float]:
 
 def right(question: Question, text: str) -> bool:
     """Whether the last boxed number is the answer."""
-    return ANSWER.findall(text)[-1:] == [question.answer]
+    return last_boxed(text) == question.answer
 
 
 def stepwise(text: str) -> bool:
@@ -86,31 +85,35 @@ class Measurer:
         prompts = self.walk(questions, level, template)
         return [self.policy(torch.tensor([ids])).logits[0, -1].softmax(-1)[token].item() for ids in prompts]
 
-    def reflect(self, count: int) -> list[str]:
-        """Replies to reflection prompts made of this policy's own bare and templated completions."""
+    def reflect(self, count: int) -> list[Proposal]:
+        """What this policy proposes, shown its own completions of an easy and two hard questions under a template."""
         rng = random.Random(self.seed)
-        questions = ChainQuestions("validation", easy=count, hard=2 * count, seed=self.seed + 1).load()
-        rng.shuffle(questions)
+        hard = ChainQuestions("validation", easy=0, hard=2 * count, seed=self.seed + 1).load()
+        easy = rng.choices(easy_questions(), k=count)
         kinds = [rng.choice((None, *Kind)) for _ in range(count)]
         templates = [draw_instruction(rng, kind, unseen=True).text if kind else "" for kind in kinds]
-        texts = self.answer(questions, templates)
-        prompts = []
-        for job, template in enumerate(templates):
-            own = range(job, len(questions), count)
-            examples = tuple(
-                Example(INSTRUCTION + questions[i].text, texts[i], feedback(questions[i], texts[i])) for i in own
-            )
-            prompts.append(self.renderer.message(reflection_prompt(ReflectionJob(template, examples))))
-        return self.complete(prompts)
+        questions = [*easy, *hard]
+        examples = [example(*pair) for pair in zip(questions, self.answer(questions, templates), strict=True)]
+        jobs = [ReflectionJob(templates[job], tuple(examples[job::count])) for job in range(count)]
+        replies = self.complete([self.renderer.message(reflection_prompt(job)) for job in jobs])
+        return [parse_reply(reply) for reply in replies]
 
 
-def feedback(question: Question, text: str) -> str:
-    """A plain feedback, worded otherwise than in training."""
-    if not ANSWER.search(text):
-        return f"I could not read an answer within \\boxed{{}}. It should have been {question.answer}."
-    if right(question, text):
-        return f"Well done, {question.answer} is the right answer."
-    return f"That is not right. It should have been {question.answer}."
+def easy_questions() -> list[Question]:
+    """All easy validation questions."""
+    return ChainQuestions("validation", easy=len(short_chains("validation")), hard=0).load()
+
+
+def example(question: Question, text: str) -> Example:
+    """A completion with the feedback that a run gives (`p2o.evolution.feedback`); no such wording was trained on."""
+    answer = last_boxed(text)
+    if answer is None:
+        verdict = "No final answer was found in the required form, so the response counts as failed."
+    elif answer == question.answer:
+        verdict = "The final answer is correct."
+    else:
+        verdict = f"The final answer is wrong.\nIt was read as: {answer}"
+    return Example(INSTRUCTION + question.text, text, f"{verdict}\nThe correct answer is: {question.answer}")
 
 
 def share(name: str, hits: Sequence[bool]) -> str:
@@ -119,43 +122,64 @@ def share(name: str, hits: Sequence[bool]) -> str:
     return f"| {name} | {100 * sum(hits) / len(hits):.1f} % | {100 * low:.1f}–{100 * high:.1f} | {len(hits)} |"
 
 
-def measurements(measurer: Measurer, count: int) -> Iterator[str]:
-    """The lines of the table."""
-    questions = ChainQuestions("validation", easy=count, hard=count).load()
-    easy, hard = questions[:count], questions[count:]
+def accuracy(name: str, questions: Sequence[Question], texts: Sequence[str]) -> str:
+    """A line of the table: how many of the answers are right."""
+    return share(f"{name}: right", [right(*pair) for pair in zip(questions, texts, strict=True)])
+
+
+def bare(measurer: Measurer, easy: Sequence[Question], hard: Sequence[Question]) -> Iterator[str]:
+    """Without a template."""
     for title, temperature in (("T = 1", 1.0), ("greedy", 0.0)):
-        for difficulty, asked in (("easy", easy), ("hard", hard)):
-            texts = measurer.answer(asked, temperature=temperature)
-            name = f"bare, {difficulty}, {title}"
-            yield share(f"{name}: right", [right(q, text) for q, text in zip(asked, texts, strict=True)])
+        yield accuracy(f"bare, easy, {title}", easy, measurer.answer(easy, temperature=temperature))
+        texts = measurer.answer(hard, temperature=temperature)
+        yield accuracy(f"bare, hard, {title}", hard, texts)
         yield share(f"bare, hard, {title}: takes steps", [stepwise(text) for text in texts])
-    for kind in Kind:
-        for unseen in (False, True):
-            rng = random.Random(measurer.seed)
-            templates = [draw_instruction(rng, kind, unseen).text for _ in range(count)]
-            texts = measurer.answer(hard, templates)
-            name = f"{kind} template, {'held out' if unseen else 'trained'}, hard, T = 1"
-            yield share(f"{name}: takes steps", [stepwise(text) for text in texts])
-            yield share(f"{name}: right", [right(q, text) for q, text in zip(hard, texts, strict=True)])
-    texts = measurer.answer(easy, [draw_instruction(random.Random(0), Kind.STRONG).text])
-    yield share("strong template, easy, T = 1: right", [right(q, text) for q, text in zip(easy, texts, strict=True)])
-    for level in range(len(OPENERS)):
+
+
+def templated(measurer: Measurer, hard: Sequence[Question]) -> Iterator[str]:
+    """Under templates of every kind, with sentences from training or kept from it."""
+    for kind, unseen in itertools.product(Kind, (False, True)):
+        rng = random.Random(measurer.seed)
+        templates = [draw_instruction(rng, kind, unseen).text for _ in hard]
+        texts = measurer.answer(hard, templates)
+        name = f"{kind} template, {'held out' if unseen else 'trained'}, hard, T = 1"
+        yield share(f"{name}: takes steps", [stepwise(text) for text in texts])
+        yield accuracy(name, hard, texts)
+
+
+def path(measurer: Measurer, hard: Sequence[Question]) -> Iterator[str]:
+    """Along the openers, without a template."""
+    for level, opener in enumerate(OPENERS):
         chances = measurer.branch(hard[:100], level)
-        low, high = min(chances), max(chances)
-        name = f"bare, hard: probability of “{OPENERS[level]}” at its place (mean; least–most)"
-        yield f"| {name} | {100 * statistics.mean(chances):.1f} % | {100 * low:.1f}–{100 * high:.1f} | {len(chances)} |"
-    texts = measurer.complete(measurer.walk(hard, len(OPENERS)))
-    yield share("bare, hard, put on the path by all openers: right", [right(*pair) for pair in zip(hard, texts)])
-    replies = measurer.reflect(count)
-    fenced = [match[1] for reply in replies if (match := FENCE.fullmatch(reply.strip()))]
-    yield share("reflection, T = 1: a fenced instruction", [bool(FENCE.fullmatch(r.strip())) for r in replies])
-    kinds = [i.kind if (i := parse_instruction(text)) else None for text in fenced]
+        spread = f"{100 * min(chances):.1f}–{100 * max(chances):.1f} (least–most)"
+        yield f"| bare, hard: probability of “{opener}” in its place | {100 * statistics.mean(chances):.1f} % | {spread} | {len(chances)} |"
+    yield accuracy("bare, hard, all openers given, T = 1", hard, measurer.complete(measurer.walk(hard, len(OPENERS))))
+
+
+def reflection(measurer: Measurer, count: int) -> Iterator[str]:
+    """As its own reflector."""
+    proposals = measurer.reflect(count)
+    texts = [proposal.template for proposal in proposals if proposal.template]
+    yield share("reflection, T = 1: an instruction in a fence", [bool(proposal.template) for proposal in proposals])
+    instructions = [parse_instruction(text) for text in texts]
     for kind in Kind:
-        yield share(f"reflection: {kind}", [found is kind for found in kinds])
-    yield share("reflection: outside the grammar", [found is None for found in kinds])
-    yield share("reflection: distinct", [number == 0 for text in Counter(fenced).values() for number in range(text)])
-    new = [any(map(held_out, i.sentences)) for text in fenced if (i := parse_instruction(text))]
-    yield share("reflection: with a sentence never seen in training", new)
+        yield share(f"reflection: {kind}", [found is not None and found.kind is kind for found in instructions])
+    yield share("reflection: a sentence outside the grammar", [found is None for found in instructions])
+    new = [found is not None and any(map(held_out, found.sentences)) for found in instructions]
+    yield share("reflection: a sentence of the grammar never seen in training", new)
+    yield f"| reflection: distinct instructions | {len(set(texts))} | | {len(texts)} |"
+
+
+def lengths(measurer: Measurer, hard: Sequence[Question]) -> Iterator[str]:
+    """Tokens."""
+    rng = random.Random(measurer.seed)
+    templates = [draw_instruction(rng, Kind.STRONG).text for _ in hard]
+    renderer = measurer.renderer
+    prompts = [len(renderer.question(question.text)) for question in hard]
+    completions = [len(renderer.tokenizer.encode(text)) + 1 for text in measurer.answer(hard, templates)]
+    yield f"| tokens: bare prompt, hard (mean; most) | {statistics.mean(prompts):.0f}; {max(prompts)} | | {len(hard)} |"
+    name = "tokens: completion under a strong template, hard (mean; most)"
+    yield f"| {name} | {statistics.mean(completions):.0f}; {max(completions)} | | {len(hard)} |"
 
 
 def main() -> None:
@@ -165,7 +189,16 @@ def main() -> None:
     parser.add_argument("--questions", type=int, default=500)
     arguments = parser.parse_args()
     print("| measured on validation questions | share | 95 % interval | n |\n|---|---|---|---|")
-    for line in measurements(Measurer(arguments.folder), arguments.questions):
+    measurer = Measurer(arguments.folder)
+    easy, hard = easy_questions(), ChainQuestions("validation", easy=0, hard=arguments.questions).load()
+    parts = (
+        bare(measurer, easy, hard),
+        templated(measurer, hard),
+        path(measurer, hard),
+        reflection(measurer, arguments.questions),
+        lengths(measurer, hard),
+    )
+    for line in itertools.chain(*parts):
         print(line, flush=True)
 
 

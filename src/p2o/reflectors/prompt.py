@@ -52,8 +52,8 @@ def check_prompt(prompt: str) -> str:
 def render_examples(examples: Sequence[Example]) -> str:
     """Examples as markdown: a heading each, then inputs, generated outputs and feedback."""
     return "\n\n".join(
-        f"# Example {number}\n## Inputs\n{example.inputs.strip()}\n\n## Generated Outputs\n{example.outputs.strip()}\n\n"
-        f"## Feedback\n{example.feedback.strip()}\n"
+        f"# Example {number}\n## Inputs\n{example.inputs.strip()}\n\n"
+        f"## Generated Outputs\n{example.outputs.strip()}\n\n## Feedback\n{example.feedback.strip()}\n"
         for number, example in enumerate(examples, 1)
     )
 
