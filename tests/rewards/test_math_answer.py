@@ -47,6 +47,7 @@ def grade(reward, gold, completion, truncated=False):
         (r"(-\infty,2)\cup(3,\infty)", r"(-\infty, 2) \cup (3, \infty)"),
         ("[0,1)", "[0, 1)"),
         ("1,2,3", "3, 2, 1"),
+        ("$x < 3$", r"We find that $x \lt 3$."),
     ],
 )
 def test_correct(reward, gold, answer):

@@ -15,7 +15,7 @@ _FRACTION = re.compile(
 _DECIMAL = re.compile(r"-?[0-9]{1,99}\.[0-9]{1,99}")
 _SPACING = re.compile(r"\\left(?![A-Za-z])|\\right(?![A-Za-z])|\\[,;:! ]")
 _BLANK = re.compile(r"(?<![0-9A-Za-z])\s+|\s+(?![0-9A-Za-z])")  # not between words, and not in "1 2"
-_FULL_STOP = re.compile(r"(?<=[0-9A-Za-z)\]}$])(?<!\\right)\.$")
+_FULL_STOP = re.compile(r"(?<=[0-9A-Za-z)\]}])(?<!\\right)\.$")
 _FRAC = re.compile(r"\\[dt]frac(?![A-Za-z])")
 
 
@@ -46,8 +46,12 @@ def spelling(text: str) -> str:
 
 
 def end_trimmed(text: str) -> str:
-    """A text without the full stop and the blanks at its end, and without blanks at its start."""
-    return _FULL_STOP.sub("", text.strip()).replace("\\varnothing", "\\emptyset")
+    r"""A text without a full stop at its end and blanks around it, and with one name for the empty set.
+
+    Within a sentence that has its formula in `$`, math-verify finds the formula by what stands around it.
+    """
+    text = text.strip().replace("\\varnothing", "\\emptyset")
+    return text if "$" in text else _FULL_STOP.sub("", text)
 
 
 def brackets(text: str) -> str:
