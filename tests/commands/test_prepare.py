@@ -56,7 +56,7 @@ def test_parts_card_and_what_was_left_out(tmp_path, source, evaluation, capsys):
         "rows": 44,
         "usable rows": 43,
         "duplicates": 42,
-        "overlap with evaluation sets": 41,
+        "overlap": 41,
         "gold answers": 40,
     }
     assert card["sources"] == [{"file": "source.jsonl", "sha256": sha256(Path(source))}]
@@ -67,6 +67,13 @@ def test_parts_card_and_what_was_left_out(tmp_path, source, evaluation, capsys):
         assert len(QuestionFile(str(path), id="id", difficulty="difficulty").load()) == count
     assert "train_90 was not made" in capsys.readouterr().out
     assert "in an evaluation set: 1" in (out / "README.md").read_text()
+
+
+def test_what_is_kept_is_reported(tmp_path, source, evaluation):
+    options = ("--source", source, "--evaluation", evaluation, "--keep", "duplicates", "overlap")
+    card = prepare(tmp_path / "out", *options)
+    assert card["questions after each step"]["gold answers"] == 42
+    assert card["left out"]["kept: duplicate"] == card["left out"]["kept: in an evaluation set"] == 1
 
 
 def test_the_same_seed_gives_the_same_bytes(tmp_path, source):

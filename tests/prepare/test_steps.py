@@ -116,5 +116,6 @@ def test_split_is_nested_and_depends_on_the_seed():
     assert parts["train_5"] == parts["train_20"][:5] and parts["train_20"] == parts["train"][:20]
     assert not set(ids(parts["test"])) & set(ids(parts["train"]))
     assert parts != split(questions, 10, (5, 20, 100), 43)
+    assert list(split(questions, 0, (), 42)) == ["train"]
     with pytest.raises(InputError, match="50 are left"):
         split(questions, 50, (), 42)

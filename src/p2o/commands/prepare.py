@@ -32,6 +32,7 @@ def prepare_command(words: Sequence[str]) -> None:
         recipe = replace(recipe, sizes=tuple(options.sizes))
     if options.min_difficulty is not None:
         recipe = replace(recipe, min_difficulty=options.min_difficulty)
+    recipe = replace(recipe, keep=tuple(options.keep))
     columns = Columns(options.question, options.answer, options.id, options.difficulty) if options.question else None
     read, entries = read_sources(sources, options.revision, columns)
     evaluation = evaluation_questions(options.evaluation)
@@ -69,6 +70,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--source", nargs="+", default=[], help=".jsonl or .parquet files, or a name on the hub; default: the recipe's")
     add("--revision", default="", help="commit of the data set on the hub; default: the newest")
     add("--evaluation", nargs="+", default=[], help="files or folders to keep out of training; none; default: the hub")
+    add("--keep", nargs="+", default=[], choices=["duplicates", "overlap"], help="report these, and leave them in")
     add("--min_difficulty", type=float, help="leave out easier questions (deepmath: 7)")
     add("--test", type=_count, help="questions to hold out (deepscaler, deepmath: 500)")
     add("--sizes", type=_count, nargs="*", help="nested training sets (deepscaler, deepmath: 5000 10000)")

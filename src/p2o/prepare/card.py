@@ -23,9 +23,11 @@ def make_card(
             "minimum difficulty": recipe.min_difficulty,
             "answer types balanced": recipe.balanced,
             "gold answers that do not parse": "left out",
-            "duplicates (letters, digits and answer alike)": "left out",
-            "overlap (letters and digits alike, or 13 words in a row that are no common phrase)": evaluation
-            or "not checked",
+            "duplicates (letters, digits and answer alike)": "kept" if "duplicates" in recipe.keep else "left out",
+            "overlap (letters and digits alike, or 13 words in a row that are no common phrase)": (
+                "kept" if "overlap" in recipe.keep else "left out" if evaluation else "not checked"
+            ),
+            "evaluation sets": evaluation,
         },
         "questions after each step": prepared.counts,
         "left out": dict(Counter(row.rule for row in prepared.left_out).most_common()),
@@ -34,7 +36,9 @@ def make_card(
             f"train_{size}" for size in recipe.sizes if f"train_{size}" not in prepared.parts
         ],
         "answer types": dict(
-            Counter(answer_type(q.answer) for q in prepared.parts["train"] + prepared.parts["test"]).most_common()
+            Counter(
+                answer_type(q.answer) for q in prepared.parts["train"] + prepared.parts.get("test", [])
+            ).most_common()
         ),
     }
 

@@ -1,7 +1,7 @@
 """The steps from the rows of a data set to its parts, each of which says what it leaves out."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 from p2o.prepare.balancing import balance
@@ -23,7 +23,7 @@ class Prepared:
 
     Args:
         parts: Questions by the name of their part.
-        left_out: All that did not get there, in the order of the steps.
+        left_out: All that did not get there, in the order of the steps, and what was found and kept.
         counts: Questions that were left after each step.
     """
 
@@ -47,14 +47,18 @@ def prepare(read: Sifted, recipe: Recipe, evaluation: Sequence[Question], reward
         steps["difficulty"] = partial(leave_out_easy, minimum=recipe.min_difficulty)
     steps["duplicates"] = leave_out_duplicates
     if evaluation:
-        steps["overlap with evaluation sets"] = partial(leave_out_overlap, evaluation=evaluation)
+        steps["overlap"] = partial(leave_out_overlap, evaluation=evaluation)
     steps["gold answers"] = partial(leave_out_unreadable, reward=reward)
     if recipe.balanced:
         steps["balancing"] = partial(balance, seed=seed)
     questions, left_out = read
     counts = {"rows": len(questions) + len(left_out), "usable rows": len(questions)}
     for name, step in steps.items():
-        questions, more = step(questions)
-        left_out = left_out + more
+        remaining, found = step(questions)
+        if name in recipe.keep:
+            found = [replace(row, rule=f"kept: {row.rule}") for row in found]
+        else:
+            questions = remaining
+        left_out = left_out + found
         counts[name] = len(questions)
     return Prepared(split(questions, recipe.test, recipe.sizes, seed), left_out, counts)

@@ -13,6 +13,7 @@ class Recipe:
         balanced: Whether answer types are balanced.
         test: Questions held out.
         sizes: Of nested training sets.
+        keep: Steps that report what they find and leave it in: "duplicates", "overlap".
     """
 
     hub: str = ""
@@ -20,6 +21,7 @@ class Recipe:
     balanced: bool = False
     test: int = 0
     sizes: tuple[int, ...] = ()
+    keep: tuple[str, ...] = ()
 
 
 RECIPES = {

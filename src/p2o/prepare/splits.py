@@ -8,7 +8,7 @@ from p2o.types import Question
 
 
 def split(questions: Sequence[Question], test: int, sizes: Sequence[int], seed: int) -> dict[str, list[Question]]:
-    """Named parts: `test`, `train` with all others, and `train_N`, its first N, for each size that there is.
+    """Named parts: `test` if it has any, `train` with all others, and `train_N`, its first N, for each size that there is.
 
     Raises:
         InputError: No question is left to train on.
@@ -21,4 +21,4 @@ def split(questions: Sequence[Question], test: int, sizes: Sequence[int], seed: 
     random.Random(seed).shuffle(order)
     train = order[test:]
     nested = {f"train_{size}": train[:size] for size in sizes if size <= len(train)}
-    return {"test": order[:test], "train": train} | nested
+    return ({"test": order[:test]} if test else {}) | {"train": train} | nested

@@ -25,11 +25,11 @@ class HubSet:
 
 HUB = {
     "aime24": HubSet("HuggingFaceH4/aime_2024", "train", "problem"),
-    "aime25": HubSet("yentinglin/aime_2025", "train", "problem"),
-    "amc23": HubSet("zwhe99/amc23"),
+    "aime25": HubSet("yentinglin/aime_2025", "train", "problem", subset="default"),
+    "amc23": HubSet("math-ai/amc23"),
     "math500": HubSet("HuggingFaceH4/MATH-500", question="problem"),
     "minerva_math": HubSet("math-ai/minervamath"),
-    "olympiadbench": HubSet("zwhe99/simplerl-OlympiadBench", question="question", answer="final_answer"),
+    "olympiadbench": HubSet("zwhe99/simplerl-OlympiadBench", answer="final_answer"),
 }
 
 

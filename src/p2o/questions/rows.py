@@ -76,7 +76,10 @@ def _words(origin: str, row: Mapping[str, Any], column: str) -> str:
 
 
 def to_text(origin: str, row: Mapping[str, Any], column: str) -> str:
-    """A text, or a number as its decimal digits: 1e-07 would be read as e minus seven."""
+    """A text, a number as its decimal digits (1e-07 would be read as e minus seven), or texts with commas between.
+
+    OlympiadBench lists the answers of a question that has several.
+    """
     value = row[column]
     if isinstance(value, int | Decimal) and not isinstance(value, bool):
         return str(value) if isinstance(value, int) else format(value, "f")
@@ -84,6 +87,8 @@ def to_text(origin: str, row: Mapping[str, Any], column: str) -> str:
         return format(Decimal(repr(value)), "f")
     if isinstance(value, str) and value.strip():
         return value
+    if isinstance(value, list) and value and all(isinstance(part, str) and part.strip() for part in value):
+        return ", ".join(value)
     raise InputError(f"{origin}: expected a text or a number in column {column!r}, got {_show(value)}.")
 
 
