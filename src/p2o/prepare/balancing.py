@@ -27,10 +27,6 @@ def balance(questions: Sequence[Question], seed: int) -> Sifted:
         counts = {kind: len(cell) for (level, kind), cell in cells.items() if level == difficulty}
         for kind, quota in quotas(counts).items():
             chosen |= _draw(cells[difficulty, kind], quota, derive_seed(seed, "balance", difficulty, kind))
-    yes_no = [q for q in questions if q.id in chosen and answer_type(q.answer) == "yes_no"]
-    # Over all difficulties: a kind that runs out of questions leaves its difficulty with too many yes/no.
-    room = yes_no_room(len(chosen) - len(yes_no))
-    chosen -= {question.id for question in yes_no} - _draw(yes_no, room, derive_seed(seed, "balance", "yes_no"))
     return [q for q in questions if q.id in chosen], [
         LeftOut(q.id, "answer-type balancing", answer_type(q.answer)) for q in questions if q.id not in chosen
     ]

@@ -14,6 +14,7 @@ def make_card(
     name: str, sources: list[dict[str, str]], recipe: Recipe, evaluation: list[str], seed: int, prepared: Prepared
 ) -> dict[str, Any]:
     """The card in plain types; the files' hashes are added when they are written."""
+    everything = prepared.parts["train"] + prepared.parts.get("test", [])
     return {
         "name": name,
         "p2o": version("p2o"),
@@ -35,11 +36,7 @@ def make_card(
         "not made for want of questions": [
             f"train_{size}" for size in recipe.sizes if f"train_{size}" not in prepared.parts
         ],
-        "answer types": dict(
-            Counter(
-                answer_type(q.answer) for q in prepared.parts["train"] + prepared.parts.get("test", [])
-            ).most_common()
-        ),
+        "answer types": dict(Counter(answer_type(question.answer) for question in everything).most_common()),
     }
 
 

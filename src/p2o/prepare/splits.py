@@ -8,7 +8,9 @@ from p2o.types import Question
 
 
 def split(questions: Sequence[Question], test: int, sizes: Sequence[int], seed: int) -> dict[str, list[Question]]:
-    """Named parts: `test` if it has any, `train` with all others, and `train_N`, its first N, for each size that there is.
+    """Named parts: `test` if it has any, `train` with all others, and `train_N`, its first N, for each size.
+
+    Sizes for which there are not enough questions are left out.
 
     Raises:
         InputError: No question is left to train on.
