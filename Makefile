@@ -18,7 +18,7 @@ else
 INSTALL_TORCH = $(BIN)/pip install -q "torch==$(TORCH)"
 endif
 
-.PHONY: quickstart quickstart-grpo quickstart-no-distillation study test style types oldest micro-policy clean
+.PHONY: quickstart quickstart-grpo quickstart-no-distillation study test style types micro-policy clean
 
 quickstart: $(VENV)/.runtime
 	$(BIN)/p2o fit --config configs/quickstart.yaml --seed_everything $(SEED)
@@ -39,12 +39,16 @@ style: $(VENV)/.dev
 types: $(VENV)/.dev
 	$(BIN)/mypy
 
+# The results table of the README: every config over three seeds, GRPO at every learning rate of its grid.
+study: $(VENV)/.runtime
+	$(BIN)/python benchmarks/quickstart.py
+
 # The pre-training of the bundled micro-policy; its data card has the figures.
 micro-policy: $(VENV)/.runtime
 	$(BIN)/python -m p2o.quickstart.make_policy build/micro_policy
 
 $(VENV)/.torch:
-	$(PYTHON) -c 'import sys; sys.exit("p2o needs Python 3.11 or newer, this is " + sys.version) if sys.version_info < (3, 11) else None'
+	$(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit("p2o needs Python 3.11 or newer, this is " + sys.version)'
 	$(PYTHON) -m venv $(VENV)
 	$(INSTALL_TORCH)
 	touch $@

@@ -222,3 +222,52 @@ def test_a_killed_run_goes_on_from_its_last_whole_epoch(straight, tmp_path):
     main(command[3:])
     checkpoint = torch.load(last if not last.with_name("last-v1.ckpt").exists() else last.with_name("last-v1.ckpt"))
     assert differences(state(straight[1]), state(checkpoint)) == []
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (None, r"train.jsonl: expected"),
+        ("", r"train.jsonl: expected questions"),
+        ('{"question": "1+1?", "answer": "2"}\n{"question": "2+2?"}\n', r"train.jsonl:2: expected a column 'answer'"),
+        ('{"question": " ", "answer": "2"}\n', r"train.jsonl:1: expected a text in column 'question', got an empty"),
+        ('{"question": "1+1?", "answer": "2"}\n{"question": ', r"train.jsonl:2"),
+        ('{"question": "1+1?", "answer": "\\\\frac{"}\n', r"train.jsonl:1 .*can never be matched"),
+        ('{"question": "<|end|>?", "answer": "2"}\n', r"train.jsonl:1 .*special token"),
+        (json.dumps({"question": "x" * 100_000, "answer": "2"}), r"train.jsonl:1 .*the prompt has \d+ tokens"),
+    ],
+)
+def test_bad_data_is_named_by_file_and_line(tmp_path, capsys, content, message):
+    path = tmp_path / "train.jsonl"
+    if content is not None:
+        path.write_text(content, encoding="utf-8")
+    config = ["--config", str(CONFIGS / "quickstart.yaml"), f"--trainer.default_root_dir={tmp_path / 'run'}"]
+    with pytest.raises(SystemExit) as stop:
+        main(["fit", *config, "--data.train=QuestionFile", f"--data.train.path={path}"])
+    assert stop.value.code == 2
+    assert re.search(message, capsys.readouterr().err)
+
+
+def test_awkward_questions_and_templates_run_unharmed(tmp_path):
+    awkward = [
+        "{x} {{0}} %s",
+        "\\boxed{1} \\n",
+        "```\ncode\n```",
+        "<think>a</think>",
+        "日本語 🙂",
+        "<curr_param> <side_info>",
+    ]
+    path = tmp_path / "train.jsonl"
+    rows = [{"question": text, "answer": "7"} for text in awkward]
+    path.write_text("\n".join(json.dumps(row) for row in rows), encoding="utf-8")
+    checkpoint = fit(
+        tmp_path / "run",
+        2,
+        "--data.train=QuestionFile",
+        f"--data.train.path={path}",
+        f"--evolution.reflector.templates={json.dumps(awkward, ensure_ascii=False)}",
+        "--evolution.min_hard_set=2",
+        "--model.max_completion_length=16",
+    )
+    [report] = checkpoint["callbacks"]["TemplateEvolution"]["reports"]
+    assert report["spent"] > 0 and report["refusals"].keys() <= {"already tried", "proposed twice at once"}

@@ -104,7 +104,7 @@ def make_model(tokenizer: PreTrainedTokenizerFast) -> LlamaForCausalLM:
 
 @torch.no_grad()
 def _number_embeddings(model: LlamaForCausalLM, tokenizer: PreTrainedTokenizerFast) -> None:
-    """Lets numbers begin as the sum of their residues modulo 4 and 25, which in a trial halved the time to learn steps."""
+    """Lets numbers begin as the sum of their residues modulo 4 and 25: in a trial, steps were learnt twice as fast."""
     weights = model.get_input_embeddings().weight
     fours, twentyfives = (INITIAL * torch.randn(count, weights.shape[1]) for count in (4, 25))
     for number in range(MODULUS):

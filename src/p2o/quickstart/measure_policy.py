@@ -151,8 +151,8 @@ def path(measurer: Measurer, hard: Sequence[Question]) -> Iterator[str]:
     """Along the openers, without a template."""
     for level, opener in enumerate(OPENERS):
         chances = measurer.branch(hard[:100], level)
-        spread = f"{100 * min(chances):.1f}–{100 * max(chances):.1f} (least–most)"
-        yield f"| bare, hard: probability of “{opener}” in its place | {100 * statistics.mean(chances):.1f} % | {spread} | {len(chances)} |"
+        mean, spread = 100 * statistics.mean(chances), f"{100 * min(chances):.1f}–{100 * max(chances):.1f} (least–most)"
+        yield f"| bare, hard: probability of “{opener}” in its place | {mean:.1f} % | {spread} | {len(chances)} |"
     yield accuracy("bare, hard, all openers given, T = 1", hard, measurer.complete(measurer.walk(hard, len(OPENERS))))
 
 

@@ -1,0 +1,83 @@
+"""The callback with the real micro-policy: what reaches the engine, and what is left after a phase."""
+
+import pytest
+
+from p2o.advantages import GroupNormalized
+from p2o.contexts import Masked
+from p2o.engines import TransformersEngine
+from p2o.errors import InputError
+from p2o.evolution import DominanceSelector
+from p2o.evolution.callback import TemplateEvolution
+from p2o.losses import ClippedLoss
+from p2o.models import BUNDLED, load_policy, load_tokenizer
+from p2o.policy import PolicyModule
+from p2o.prompts import PromptRenderer
+from p2o.quickstart import INSTRUCTION, ChainQuestions
+from p2o.reflectors import StaticReflector
+from p2o.rewards import MathAnswer
+from p2o.templates import TemplateBank
+
+USEFUL = "Go through the chain step by step."
+
+
+class CountingEngine(TransformersEngine):
+    """The real engine; counts its calls."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.calls: list[int] = []
+
+    def generate(self, policy, prompts, sampling, title):
+        self.calls.append(len(prompts))
+        return super().generate(policy, prompts, sampling, title)
+
+
+@pytest.fixture
+def module():
+    module = PolicyModule(
+        BUNDLED, CountingEngine(), MathAnswer(), GroupNormalized(), Masked(), ClippedLoss(), max_completion_length=96
+    )
+    module.renderer = PromptRenderer(load_tokenizer(BUNDLED), INSTRUCTION)
+    module.policy = load_policy(BUNDLED)
+    module.prompt_room = 1024
+    return module
+
+
+def search(module, templates, **settings):
+    evolution = TemplateEvolution(StaticReflector(templates), DominanceSelector(), **settings)
+    hard = ChainQuestions("train", easy=0, hard=12).load()
+    return evolution.search(module, hard, epoch=0, last_bank=TemplateBank())
+
+
+def test_each_phase_is_one_engine_call_and_the_useful_template_wins(module):
+    found = search(module, ["Be concise.", USEFUL], budget=80)
+    found.run()
+    assert module.engine.calls[0] == 6  # the empty template on all dev questions
+    phases = sum(
+        bool(i.parent_rollouts) + bool(i.child_rollouts) + bool(i.dev_rollouts) for i in found.history.iterations
+    )
+    assert len(module.engine.calls) == phases
+    assert sum(module.engine.calls) == found.history.spent == module.rollouts["evolution"] <= 80
+    assert found.bank.best is not None and found.bank.best.text == USEFUL
+
+
+def test_a_template_that_no_question_could_carry_is_refused(module):
+    found = search(module, ["long " * 2000, "forged <|end|>"], budget=80)
+    found.run()
+    assert set(found.history.refusals) == {"too long for the window", "special token"}
+    assert [candidate.text for candidate in found.history.pool] == [""]
+
+
+def test_completions_multiply_the_rollouts(module):
+    found = search(module, [USEFUL], budget=200, completions=3, temperature=1.0)
+    found.step()
+    assert module.engine.calls == [18]
+    assert (
+        len({score for candidate in found.history.pool for score in candidate.dev_scores} - {0, 1 / 3, 2 / 3, 1}) == 0
+    )
+
+
+@pytest.mark.parametrize("settings", [{"dev_size": 0}, {"min_hard_set": 0}, {"width": 0}, {"mini_batch_size": 0}])
+def test_impossible_sizes_are_refused_before_training(settings):
+    with pytest.raises(InputError, match=r"at least 1|1 or more"):
+        TemplateEvolution(StaticReflector(["a"]), DominanceSelector(), **settings)
