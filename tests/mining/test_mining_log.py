@@ -27,22 +27,22 @@ def test_record():
 
 
 EPOCHS = [
-    [entry(0, "a", 0), entry(0, "b", 0), entry(0, "c", 2)],
-    [entry(1, "a", 1, (T, U)), entry(1, "b", 0, (T, "")), entry(1, "c", 0)],
+    [entry(0, "a", 0), entry(0, "b", 0), entry(0, "c", 2), entry(0, "d", 0)],
+    [entry(1, "a", 1, (T, U)), entry(1, "b", 0, (T, "")), entry(1, "c", 0), entry(1, "d", 2)],
 ]
 
 
 def test_summary():
     first, second = summarise(EPOCHS, TEXTS)
-    assert first["hard_set"] == {"questions": 2} and first["templates"] == []
+    assert first["hard_set"] == {"questions": 3} and first["templates"] == []
     assert second == {
         "epoch": 1,
-        "questions": 3,
-        "hard_set": {"questions": 2, "entered": 1, "stayed": 1, "left": 1},
-        "questions_by_correct": {"0": 2, "1": 1},
-        "questions_by_context": {"templated": 1, "mixed": 1, "bare": 1},
-        "rollouts_by_context": {"bare": {"rollouts": 3, "correct": 0}, "templated": {"rollouts": 3, "correct": 1}},
-        "outcomes": {"wrong": 5, "correct": 1},
+        "questions": 4,
+        "hard_set": {"questions": 2, "entered": 1, "stayed": 1, "left": 2},
+        "questions_by_correct": {"0": 2, "1": 1, "2": 1},
+        "questions_by_context": {"templated": 1, "mixed": 1, "bare": 2},
+        "rollouts_by_context": {"bare": {"rollouts": 5, "correct": 2}, "templated": {"rollouts": 3, "correct": 1}},
+        "outcomes": {"wrong": 5, "correct": 3},
         "templates": [
             {"id": T, "rollouts": 2, "correct": 1, "text": "Go slowly."},
             {"id": U, "rollouts": 1, "correct": 0, "text": "Go fast."},
