@@ -19,7 +19,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("files", type=Path, nargs="+")
     arguments = parser.parse_args()
-    pool = WorkerPool(deadline=10, workers=1)
+    pool = WorkerPool(deadline=10, workers=1, imports=["math_verify"])
     for file in arguments.files:
         rows = [row for _, row in read_rows(file)]
         golds = list(dict.fromkeys(gold for row in rows if (gold := unbox(str(row["answer"])))))

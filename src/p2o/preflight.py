@@ -47,12 +47,10 @@ def check_prompts(questions: Iterable[Question], renderer: PromptRenderer, max_p
 
 def warn_of_golds(questions: Iterable[Question], reward: Reward) -> None:
     """Names the benchmark questions that count as wrong, whatever is answered: a benchmark is not ours to change."""
-    if lost := [question for question in questions if reward.reject(question.answer)]:
-        named = ", ".join(f"{question.id} ({question.answer:.40})" for question in lost[:10])
-        rank_zero_warn(
-            f"{len(lost)} benchmark answers cannot be read and are matched letter by letter alone: {named}"
-            + (", ..." if len(lost) > 10 else "")
-        )
+    lost = {question: reason for question in questions if (reason := reward.reject(question.answer))}
+    if lost:
+        named = "; ".join(f"{question.id} ({question.answer:.40}): {reason}" for question, reason in lost.items())
+        rank_zero_warn(f"{len(lost)} benchmark answers are matched letter by letter alone: {named[:1000]}")
 
 
 def _where(question: Question) -> str:

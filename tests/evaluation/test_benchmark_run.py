@@ -37,7 +37,7 @@ def run(root, model, *options):
 
 def test_protocol_results_and_completions(tmp_path, tiny_model, capsys):
     few, many = write(tmp_path / "few.jsonl", 3), write(tmp_path / "many.jsonl", 100)
-    with pytest.warns(UserWarning, match=r"1 benchmark answers cannot be read .* q0"):
+    with pytest.warns(UserWarning, match=r"1 benchmark answers are matched letter by letter alone: q0 "):
         results = run(tmp_path, tiny_model, f"--data.benchmarks=[{few}]")
     results = run(tmp_path, tiny_model, f"--data.benchmarks=[{few}, {many}]", "--data.benchmark_limit=2")
     assert list(results["benchmarks"]) == ["few", "many"]

@@ -22,7 +22,7 @@ def test_golds_that_parse_are_equal_to_themselves():
     golds = [gold for gold in dict.fromkeys(answers) if gold and not integer(gold)]
     assert len(golds) > 3000
     some = [*golds[::60], *EXCEPTIONS]
-    pool = WorkerPool(deadline=20, workers=1)
+    pool = WorkerPool(deadline=20, workers=1, imports=["math_verify"])
     parsed = [gold for gold, reads in zip(some, pool.map(parses, some), strict=True) if reads is True]
     assert len(parsed) >= 0.95 * len(some)
     verdicts = pool.map(partial(compare, set_relations=False), [Comparison(gold, gold) for gold in parsed])

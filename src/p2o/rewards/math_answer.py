@@ -40,7 +40,7 @@ class MathAnswer(Reward):
         if timeout <= 0 or workers < 1:
             raise InputError(f"MathAnswer needs timeout > 0 and workers >= 1, got {timeout} and {workers}.")
         self.set_relations = set_relations
-        self._pool = WorkerPool(timeout, workers)
+        self._pool = WorkerPool(timeout, workers, imports=["math_verify"])
 
     def grade(self, answered: Sequence[Answered]) -> list[Grade]:
         """One grade for each completion, in order."""
