@@ -64,7 +64,13 @@ def load_benchmark(name: str, folder: str = "") -> Benchmark:
         return benchmark_of(name, questions_of(Path(folder).expanduser() / f"{name}.jsonl"))
     place = HUB[name]
     hub = HubQuestions(place.name, place.split, place.subset, question=place.question, answer=place.answer)
-    return benchmark_of(name, hub.load())
+    try:
+        return benchmark_of(name, hub.load())
+    except InputError as error:
+        raise InputError(
+            f"{error} Without the hub, name a folder that holds {name}.jsonl: data.benchmark_folder of p2o test, "
+            "--evaluation of p2o prepare (which also takes none)."
+        ) from error
 
 
 def questions_of(path: Path) -> list[Question]:
