@@ -8,15 +8,19 @@ SOURCE = Path(__file__).parent.parent / "src" / "p2o"
 # Each layer may import from itself and from the layers above it.
 LAYERS = [
     ["errors", "types", "seeds"],
-    ["files", "prompts", "templates", "signal", "questions", "rewards"],
+    ["files"],
+    ["tables"],
+    ["prompts", "templates", "signal", "questions"],
+    ["rewards"],
+    ["grading", "prepare"],
     ["engines", "advantages", "losses", "contexts", "batches", "logprobs", "metrics", "hard_set", "checkpoints"],
     ["reflectors", "quickstart", "objective"],
     ["evolution"],  # all but the callback
     ["models", "mixture", "preflight", "export"],
-    ["policy"],
-    ["evolution.callback"],
+    ["policy", "processes"],
+    ["evaluation", "mining", "evolution.callback"],
     ["summary", "components"],
-    ["trainer_cli"],
+    ["trainer_cli", "commands"],
     ["cli"],
     ["__main__"],
 ]

@@ -16,8 +16,10 @@ P²O: policy optimization with prompt evolution on hard questions.
 commands:
   fit       train a policy                    p2o fit --config configs/quickstart.yaml
   validate  measure a checkpoint              p2o validate --config configs/quickstart.yaml --ckpt_path last
-  test      the same, as Lightning's test     p2o test --config configs/quickstart.yaml --ckpt_path last
+  test      evaluate on benchmarks            p2o test --config configs/quickstart.yaml --data.benchmarks '[math500]'
   export    write a checkpoint as a model     p2o export runs/quickstart/checkpoints/last.ckpt my-model
+  prepare   make training data                p2o prepare deepscaler data/deepscaler
+  grade     grade answers and completions     p2o grade rows.jsonl graded.jsonl
 
 `p2o <command> --help` lists the options of a command, `p2o fit --config X --print_config` shows their values.
 """
@@ -30,8 +32,8 @@ def main(args: Sequence[str] | None = None) -> None:
         print(HELP, end="")
         return
     try:
-        if words[0] == "export":
-            run_export(words[1:])
+        if words[0] in COMMANDS:
+            COMMANDS[words[0]](words[1:])
         else:
             from p2o.trainer_cli import run_trainer
 
@@ -53,3 +55,20 @@ def run_export(words: Sequence[str]) -> None:
 
     export(options.checkpoint, options.out)
     print(f"Wrote {options.out}.")
+
+
+def run_grade(words: Sequence[str]) -> None:
+    """Rows -> graded rows."""
+    from p2o.commands.grade import grade_command
+
+    grade_command(words)
+
+
+def run_prepare(words: Sequence[str]) -> None:
+    """Data set -> training questions."""
+    from p2o.commands.prepare import prepare_command
+
+    prepare_command(words)
+
+
+COMMANDS = {"export": run_export, "grade": run_grade, "prepare": run_prepare}

@@ -2,6 +2,8 @@
 
 import hashlib
 import random
+from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from lightning import LightningDataModule, Trainer
@@ -11,6 +13,7 @@ from p2o.errors import InputError
 from p2o.evolution.assignment import assign
 from p2o.hard_set import HardSet
 from p2o.questions.base import QuestionSource
+from p2o.questions.benchmarks import Benchmark, benchmark_of, load_benchmark
 from p2o.seeds import derive_seed
 from p2o.templates import Template, TemplateBank
 from p2o.types import Question, Sample
@@ -21,14 +24,19 @@ class MixtureDataModule(LightningDataModule):
 
     Args:
         train: Where the training questions come from.
-        validation: Where the validation questions come from; also used by `p2o test`.
+        validation: Where the validation questions come from.
         num_generations: K, rollouts of a question (paper: 6).
         tau: τ, a question is hard iff fewer than τ of its K rollouts are correct (paper: 2; its ablation: 1, 2, 4).
         bare_rollouts: How many of the K rollouts of a hard question keep the bare prompt (paper: 0). They give a group
             variance when the templated rollouts all succeed, and show how far the gain has been internalised.
         same_template_in_group: One template for all rollouts of a question instead of K draws (the paper's ablation).
         batch_size: Questions per rollout batch and process (paper: 128 in all).
-        validation_batch_size: Questions per validation batch and process.
+        validation_batch_size: Questions per validation or test batch and process.
+        benchmarks: What `p2o test` evaluates on: aime24, aime25, amc23, math500, minerva_math, olympiadbench (the
+            paper's six), or paths of .jsonl and .parquet files; empty: the validation questions. Sets of fewer than
+            100 questions are sampled 16 times at T = 0.6, larger ones are answered greedily (paper).
+        benchmark_folder: Where to find the six as `aime24.jsonl` and so on; empty: the Hugging Face hub.
+        benchmark_limit: Ask so many questions of each benchmark, from its start; 0: all.
         seed: Seeds the order of questions and the draws of templates, together with the epoch.
     """
 
@@ -42,9 +50,14 @@ class MixtureDataModule(LightningDataModule):
         same_template_in_group: bool = False,
         batch_size: int = 128,
         validation_batch_size: int = 256,
+        benchmarks: Sequence[str] = (),
+        benchmark_folder: str = "",
+        benchmark_limit: int = 0,
         seed: int = 0,
     ) -> None:
         super().__init__()
+        if benchmark_limit < 0:
+            raise InputError(f"data.benchmark_limit must be at least 0 (0 asks all questions), got {benchmark_limit}.")
         _check_sizes(num_generations, tau, bare_rollouts, batch_size, validation_batch_size)
         self.train = train
         self.validation = validation
@@ -53,19 +66,35 @@ class MixtureDataModule(LightningDataModule):
         self.same_template_in_group = same_template_in_group
         self.batch_size = batch_size
         self.validation_batch_size = validation_batch_size
+        self.benchmarks = benchmarks
+        self.benchmark_folder = benchmark_folder
+        self.benchmark_limit = benchmark_limit
         self.seed = seed
         self.hard_set = HardSet(tau)
         self.bank = TemplateBank()
         self.best_template: Template | None = None  # of the last bank that had one: a bank may be empty, this lasts
         self.train_questions: list[Question] = []
         self.validation_questions: list[Question] = []
+        self.test_benchmarks: list[Benchmark] = []
 
     def setup(self, stage: str) -> None:
-        """Loads the questions, once."""
+        """Loads the questions that the stage needs, once."""
+        if stage == "test":
+            self.test_benchmarks = self.test_benchmarks or self._load_benchmarks()
+            return
         if not self.train_questions:
             self.train_questions = self.train.load()
         if not self.validation_questions:
             self.validation_questions = self.validation.load()
+
+    def _load_benchmarks(self) -> list[Benchmark]:
+        found = [load_benchmark(name, self.benchmark_folder) for name in self.benchmarks]
+        found = found or [benchmark_of("validation", self.validation.load())]
+        names = [benchmark.name for benchmark in found]
+        if twice := [name for name in dict.fromkeys(names) if names.count(name) > 1]:
+            raise InputError(f"data.benchmarks: expected names of their own, got {twice[0]!r} twice. Rename a file.")
+        limit = self.benchmark_limit or None
+        return [replace(benchmark, questions=benchmark.questions[:limit]) for benchmark in found]
 
     def adopt(self, bank: TemplateBank) -> None:
         """Makes `bank` the one that the next epoch draws from."""
@@ -103,9 +132,9 @@ class MixtureDataModule(LightningDataModule):
         """Validation questions in the order of the data."""
         return _loader(self.validation_questions, self.validation_batch_size)
 
-    def test_dataloader(self) -> DataLoader[Question]:
-        """The validation questions."""
-        return self.val_dataloader()
+    def test_dataloader(self) -> list[DataLoader[Question]]:
+        """The questions of each benchmark."""
+        return [_loader(list(benchmark.questions), self.validation_batch_size) for benchmark in self.test_benchmarks]
 
     def transfer_batch_to_device(self, batch: Any, device: Any, dataloader_idx: int) -> Any:  # noqa: ANN401 (Lightning's signature)
         """Questions are text and stay where they are; Lightning refuses frozen dataclasses otherwise."""
@@ -126,7 +155,8 @@ class MixtureDataModule(LightningDataModule):
         Raises:
             InputError: The checkpoint was made with other training questions.
         """
-        if (found := fingerprint(self.train_questions)) != state_dict["questions"]:
+        found = fingerprint(self.train_questions)
+        if self.train_questions and found != state_dict["questions"]:  # `p2o test` loads none
             raise InputError(
                 "The checkpoint belongs to another config: its training questions have the fingerprint "
                 f"{state_dict['questions']}, those of data.train have {found}. Resume with the config.yaml of that run."

@@ -21,7 +21,7 @@ from p2o.metrics import context_accuracies, rollout_metrics
 from p2o.mixture import mixture_of
 from p2o.models import load_config, load_policy, load_tokenizer
 from p2o.objective import Objective, OldLogps
-from p2o.preflight import check_lengths, check_questions
+from p2o.preflight import check_lengths, check_prompts, check_questions, warn_of_golds
 from p2o.prompts import PromptRenderer
 from p2o.rewards.base import Answered, Reward
 from p2o.seeds import derive_seed
@@ -228,9 +228,20 @@ class PolicyModule(LightningModule):
                 accuracy = sum(correct) / len(correct)
                 self.log(f"val/{context}/{difficulty}", accuracy, batch_size=len(correct), sync_dist=True)
 
-    def test_step(self, questions: list[Question], batch_idx: int) -> None:
-        """The same as validation."""
-        self.validation_step(questions, batch_idx)
+    def test_step(
+        self, questions: list[Question], batch_idx: int, dataloader_idx: int = 0
+    ) -> dict[str, list[list[Rollout]]]:
+        """Completions of benchmark questions with the bare prompt, for EvaluationReport."""
+        benchmark = mixture_of(self.trainer).test_benchmarks[dataloader_idx]
+        samples = [Sample(question, ("",) * benchmark.samples) for question in questions]
+        asks = [
+            (question, "", derive_seed(self.seed, "test", benchmark.name, question.id, k))
+            for question in questions
+            for k in range(benchmark.samples)
+        ]
+        sampling = Sampling(benchmark.temperature, self.sampling.max_completion_length)
+        rollouts = self.answer(asks, sampling, "validation", benchmark.name)
+        return {"groups": group_rollouts(rollouts, samples)}
 
     # ---- set-up
 
@@ -242,9 +253,13 @@ class PolicyModule(LightningModule):
         check_lengths(self.max_prompt_length, self.sampling.max_completion_length, window)
         self.prompt_room = window - self.sampling.max_completion_length
         data = mixture_of(self.trainer)
-        check_questions(
-            [*data.train_questions, *data.validation_questions], self.renderer, self.reward, self.max_prompt_length
-        )
+        if stage == "test":
+            questions = [question for benchmark in data.test_benchmarks for question in benchmark.questions]
+            check_prompts(questions, self.renderer, self.max_prompt_length)
+            warn_of_golds(questions, self.reward)
+        else:
+            questions = [*data.train_questions, *data.validation_questions]
+            check_questions(questions, self.renderer, self.reward, self.max_prompt_length)
 
     def configure_model(self) -> None:
         """Loads the policy; Lightning may ask more than once."""

@@ -2,6 +2,8 @@
 
 from collections.abc import Iterable
 
+from lightning.pytorch.utilities import rank_zero_warn
+
 from p2o.errors import InputError
 from p2o.prompts import PromptRenderer
 from p2o.rewards.base import Reward
@@ -14,22 +16,45 @@ def check_questions(
     """Asks the reward for each gold answer, and renders each bare question.
 
     Raises:
-        InputError: A gold answer that no completion can match, a question that spells a special token, or a prompt of
-            more than `max_prompt_length` tokens; names the question's origin.
+        InputError: A gold answer that no completion can match, or what `check_prompts` refuses.
     """
     for question in questions:
-        where = f"{question.origin or 'question'} (id {question.id!r})"
         if reason := reward.reject(question.answer):
-            raise InputError(f"{where}: the answer {question.answer[:200]!r} can never be matched: {reason}.")
+            raise InputError(
+                f"{_where(question)}: the answer {question.answer[:200]!r} can never be matched: {reason}."
+            )
+        check_prompts([question], renderer, max_prompt_length)
+
+
+def check_prompts(questions: Iterable[Question], renderer: PromptRenderer, max_prompt_length: int) -> None:
+    """Renders each bare question.
+
+    Raises:
+        InputError: A question that spells a special token, or a prompt of more than `max_prompt_length` tokens; names
+            the question's origin.
+    """
+    for question in questions:
         try:
             length = len(renderer.question(question.text))
         except InputError as error:
-            raise InputError(f"{where}: {error}") from error
+            raise InputError(f"{_where(question)}: {error}") from error
         if length > max_prompt_length:
             raise InputError(
-                f"{where}: the prompt has {length} tokens, model.max_prompt_length is {max_prompt_length}. "
+                f"{_where(question)}: the prompt has {length} tokens, model.max_prompt_length is {max_prompt_length}. "
                 "Raise it, or leave the question out."
             )
+
+
+def warn_of_golds(questions: Iterable[Question], reward: Reward) -> None:
+    """Names the benchmark questions that count as wrong, whatever is answered: a benchmark is not ours to change."""
+    lost = {question: reason for question in questions if (reason := reward.reject(question.answer))}
+    if lost:
+        named = "; ".join(f"{question.id} ({question.answer:.40}): {reason}" for question, reason in lost.items())
+        rank_zero_warn(f"{len(lost)} benchmark answers are matched letter by letter alone: {named[:1000]}")
+
+
+def _where(question: Question) -> str:
+    return f"{question.origin or 'question'} (id {question.id!r})"
 
 
 def check_lengths(max_prompt_length: int, max_completion_length: int, window: int) -> None:

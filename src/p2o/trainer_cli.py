@@ -13,8 +13,10 @@ from lightning.pytorch.cli import LightningArgumentParser, LightningCLI
 
 import p2o.components  # noqa: F401  (lets YAML and the command line name components by their class alone)
 from p2o.checkpoints import load_checkpoint
+from p2o.evaluation.callback import EvaluationReport
 from p2o.evolution.callback import TemplateEvolution
 from p2o.files import check_writable
+from p2o.mining.callback import MiningLog
 from p2o.mixture import MixtureDataModule
 from p2o.policy import PolicyModule
 from p2o.summary import RunSummary
@@ -24,12 +26,14 @@ PARSER: dict[str, Any] = {"allow_abbrev": False, "exit_on_error": False}
 
 
 class P2OCLI(LightningCLI):
-    """LightningCLI with an `evolution`, a `summary` and a `checkpoint` section."""
+    """LightningCLI with the sections `evolution`, `mining`, `summary`, `report` and `checkpoint`."""
 
     def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
         """Adds the sections; the order of callbacks is the order in which an epoch ends."""
         parser.add_lightning_class_args(TemplateEvolution, "evolution")
+        parser.add_lightning_class_args(MiningLog, "mining")
         parser.add_lightning_class_args(RunSummary, "summary")
+        parser.add_lightning_class_args(EvaluationReport, "report")
         parser.add_lightning_class_args(ModelCheckpoint, "checkpoint")
         # Only at the end of an epoch, after evolution: a checkpoint before it would lose that epoch's evolution.
         parser.set_defaults(

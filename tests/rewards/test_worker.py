@@ -41,6 +41,13 @@ def test_the_deadline_is_for_an_item_and_not_for_the_pause_after_it():
     assert pool.map(abs, [-1]) == [1] and pool._idle == [worker]
 
 
+def test_imports_do_not_count_towards_the_deadline(tmp_path, monkeypatch):
+    (tmp_path / "slow_to_import.py").write_text("import time; time.sleep(1.5)")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path), prepend=os.pathsep)
+    pool = WorkerPool(deadline=0.5, workers=1, imports=["slow_to_import"])
+    assert pool.map(eval, ["'slow_to_import' in __import__('sys').modules"]) == [True]
+
+
 def test_one_long_c_call_does_not_escape_the_deadline():
     [result] = WorkerPool(deadline=0.3, workers=1).map(math.factorial, [20_000_000])
     assert isinstance(result, Failure) and result.timeout

@@ -4,7 +4,7 @@ from typing import Any
 
 from p2o.errors import InputError
 from p2o.questions.base import QuestionSource
-from p2o.questions.rows import Columns, check_columns, read_rows
+from p2o.questions.rows import Columns, check_columns, to_questions
 from p2o.types import Question
 
 
@@ -47,23 +47,30 @@ class HubQuestions(QuestionSource):
     def load(self) -> list[Question]:
         """All questions of the split."""
         source = f"{self.name}[{self.split}]"
-        table = self._download(source)
+        table = load_table(self.name, self.split, self.subset, self.revision)
         check_columns(source, table.column_names, self.columns)
         table = table.select_columns(self.columns.used).select(range(min(self.limit or len(table), len(table))))
-        return read_rows(source, enumerate(table, 1), self.columns)
+        return to_questions(source, enumerate(table, 1), self.columns)
 
-    def _download(self, source: str) -> Any:  # noqa: ANN401  # a datasets.Dataset; the package is optional
-        try:
-            from datasets import load_dataset
-            from datasets.exceptions import DatasetsError
-        except ImportError as error:
-            raise InputError(
-                f"{source}: expected the package `datasets` to read it ({error}). Run: pip install 'p2o[hub]'."
-            ) from error
-        try:
-            return load_dataset(self.name, self.subset or None, split=self.split, revision=self.revision or None)
-        except (DatasetsError, OSError, ValueError) as error:
-            raise InputError(
-                f"{source}: expected a data set on the Hugging Face hub or a local folder, and a split of it. "
-                f"datasets says: {error}" + (f" ({error.__cause__})" if error.__cause__ else "")
-            ) from error
+
+def load_table(name: str, split: str, subset: str = "", revision: str = "") -> Any:  # noqa: ANN401
+    """A `datasets.Dataset`; the package is optional.
+
+    Raises:
+        InputError: The package is missing, or the data set or its split cannot be had.
+    """
+    source = f"{name}[{split}]"
+    try:
+        from datasets import load_dataset
+        from datasets.exceptions import DatasetsError
+    except ImportError as error:
+        raise InputError(
+            f"{source}: expected the package `datasets` to read it ({error}). Run: pip install 'p2o[hub]'."
+        ) from error
+    try:
+        return load_dataset(name, subset or None, split=split, revision=revision or None)
+    except (DatasetsError, OSError, ValueError) as error:
+        raise InputError(
+            f"{source}: expected a data set on the Hugging Face hub or a local folder, and a split of it. "
+            f"datasets says: {error}" + (f" ({error.__cause__})" if error.__cause__ else "")
+        ) from error

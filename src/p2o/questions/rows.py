@@ -25,7 +25,7 @@ class Columns:
         return list(dict.fromkeys(name for name in (self.question, self.answer, self.id, self.difficulty) if name))
 
 
-def read_rows(source: str, rows: Iterable[tuple[int, Mapping[str, Any]]], columns: Columns) -> list[Question]:
+def to_questions(source: str, rows: Iterable[tuple[int, Mapping[str, Any]]], columns: Columns) -> list[Question]:
     """Questions from numbered rows.
 
     Args:
@@ -41,10 +41,10 @@ def read_rows(source: str, rows: Iterable[tuple[int, Mapping[str, Any]]], column
         origin = f"{source}:{number}"
         check_columns(origin, row, columns)
         question = Question(
-            id=_text(origin, row, columns.id) if columns.id else str(number),
+            id=to_text(origin, row, columns.id) if columns.id else str(number),
             text=_words(origin, row, columns.question),
-            answer=_text(origin, row, columns.answer),
-            difficulty=_text(origin, row, columns.difficulty) if columns.difficulty else "all",
+            answer=to_text(origin, row, columns.answer),
+            difficulty=to_text(origin, row, columns.difficulty) if columns.difficulty else "all",
             origin=origin,
         )
         if (known := questions.setdefault(question.id, question)) is not question:
@@ -75,8 +75,11 @@ def _words(origin: str, row: Mapping[str, Any], column: str) -> str:
     return value
 
 
-def _text(origin: str, row: Mapping[str, Any], column: str) -> str:
-    """A text, or a number as its decimal digits: 1e-07 would be read as e minus seven."""
+def to_text(origin: str, row: Mapping[str, Any], column: str) -> str:
+    """A text, a number as its decimal digits (1e-07 would be read as e minus seven), or texts with commas between.
+
+    OlympiadBench lists the answers of a question that has several.
+    """
     value = row[column]
     if isinstance(value, int | Decimal) and not isinstance(value, bool):
         return str(value) if isinstance(value, int) else format(value, "f")
@@ -84,8 +87,36 @@ def _text(origin: str, row: Mapping[str, Any], column: str) -> str:
         return format(Decimal(repr(value)), "f")
     if isinstance(value, str) and value.strip():
         return value
+    if isinstance(value, list) and value and all(isinstance(part, str) and part.strip() for part in value):
+        return ", ".join(value)
     raise InputError(f"{origin}: expected a text or a number in column {column!r}, got {_show(value)}.")
 
 
 def _show(value: object) -> str:
     return "an empty text" if isinstance(value, str) and not value.strip() else f"{value!r:.100}"
+
+
+# How public mathematical data sets spell the two columns, the more telling names first.
+_QUESTIONS = ("question", "problem")
+_ANSWERS = ("answer", "final_answer")
+_DIFFICULTIES = ("difficulty", "level")
+
+
+def guess_columns(where: str, names: Iterable[str]) -> Columns:
+    """The columns of a data set by their usual names.
+
+    Raises:
+        InputError: There is no column for the question or none for the answer.
+    """
+    existing = list(names)
+
+    def first(usual: tuple[str, ...]) -> str:
+        return next((name for name in usual if name in existing), "")
+
+    columns = Columns(first(_QUESTIONS), first(_ANSWERS), first(("id",)), first(_DIFFICULTIES))
+    if not (columns.question and columns.answer):
+        raise InputError(
+            f"{where}: expected a column {' or '.join(map(repr, _QUESTIONS))} and a column "
+            f"{' or '.join(map(repr, _ANSWERS))}, found {', '.join(map(repr, existing)) or 'none'}. Rename the columns."
+        )
+    return columns

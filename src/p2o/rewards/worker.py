@@ -4,6 +4,7 @@ Grading needs it: math-verify's own timeout is a SIGALRM handler in Python, whic
 never runs while sympy is inside one long C call such as `9**(9**9)`.
 """
 
+import importlib
 import logging
 import pickle
 import resource
@@ -12,6 +13,7 @@ import subprocess
 import sys
 import weakref
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
 from multiprocessing import Pipe
@@ -38,11 +40,14 @@ class WorkerPool:
     Args:
         deadline: Seconds per item; the kernel kills a worker that takes longer.
         workers: Processes at most.
+        imports: Modules that a worker imports when it starts, before any deadline: sympy takes seconds on a busy
+            machine, and no answer should time out for it.
     """
 
-    def __init__(self, deadline: float, workers: int) -> None:
+    def __init__(self, deadline: float, workers: int, imports: Sequence[str] = ()) -> None:
         self.deadline = deadline
         self.workers = workers
+        self.imports = tuple(imports)
         self._idle: list[_Worker] = []
 
     def __getstate__(self) -> dict[str, Any]:
@@ -76,7 +81,7 @@ class WorkerPool:
         while len(busy) < self.workers and (task := next(tasks, None)) is not None:
             index, message = task
             self._idle = [worker for worker in self._idle if worker.process.poll() is None]
-            worker = self._idle.pop() if self._idle else _Worker()
+            worker = self._idle.pop() if self._idle else _Worker(self.imports)
             busy[worker.connection] = worker, index
             with suppress(OSError):  # it has died since: its result will say so
                 worker.connection.send(message)
@@ -89,10 +94,11 @@ class _Worker:
     whole training program again in every worker.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, imports: Sequence[str]) -> None:
         self.connection, theirs = Pipe()
         # -P: a file in the working directory must not stand in for a module of the standard library.
-        command = [sys.executable, "-P", "-c", f"from {__name__} import serve; serve({theirs.fileno()})"]
+        code = f"from {__name__} import serve; serve({theirs.fileno()}, {list(imports)!r})"
+        command = [sys.executable, "-P", "-c", code]
         self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, pass_fds=[theirs.fileno()])
         theirs.close()
         self.stop = weakref.finalize(self, _stop, self.process, self.connection)  # at the latest when Python ends
@@ -115,7 +121,7 @@ def _stop(process: subprocess.Popen[bytes], connection: Connection) -> None:
     process.wait()
 
 
-def serve(descriptor: int) -> None:
+def serve(descriptor: int, imports: Sequence[str]) -> None:
     """The life of a worker process: it ends with its parent, or when the deadline of an item kills it."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # ctrl-C is for the parent, whose end closes the pipe
     signal.signal(signal.SIGALRM, signal.SIG_DFL)  # no Python handler: the kernel ends the process
@@ -123,16 +129,25 @@ def serve(descriptor: int) -> None:
         hard = resource.getrlimit(resource.RLIMIT_AS)[1]
         resource.setrlimit(resource.RLIMIT_AS, (MEMORY if hard == resource.RLIM_INFINITY else min(MEMORY, hard), hard))
     logging.disable(logging.CRITICAL)  # what is worth saying is in the result
+    for name in imports:
+        importlib.import_module(name)
     connection = Connection(descriptor)
-    while True:
-        try:
-            function, item, deadline = connection.recv()
-        except EOFError:
-            return
-        signal.setitimer(signal.ITIMER_REAL, deadline)
-        try:
-            reply = pickle.dumps(function(item))
-        except Exception as error:  # not swallowed: whatever the function raises is this item's result
-            reply = pickle.dumps(Failure(timeout=False, reason=f"{type(error).__name__}: {error}"[:1000]))
-        signal.setitimer(signal.ITIMER_REAL, 0)
-        connection.send_bytes(reply)
+    # A future keeps whatever the function raises, since that is this item's result and no fault of the worker.
+    with ThreadPoolExecutor(max_workers=1) as thread:
+        while True:
+            try:
+                function, item, deadline = connection.recv()
+            except EOFError:
+                return
+            signal.setitimer(signal.ITIMER_REAL, deadline)
+            future = thread.submit(_pickled_result, function, item)
+            if error := future.exception():
+                reply = pickle.dumps(Failure(timeout=False, reason=f"{type(error).__name__}: {error}"[:1000]))
+            else:
+                reply = future.result()
+            signal.setitimer(signal.ITIMER_REAL, 0)
+            connection.send_bytes(reply)
+
+
+def _pickled_result(function: Callable[[Item], Result], item: Item) -> bytes:
+    return pickle.dumps(function(item))

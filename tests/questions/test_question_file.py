@@ -67,6 +67,7 @@ def test_texts_pass_unharmed(tmp_path):
         ("1e-7", "0.0000001"),
         ("1e22", "10000000000000000000000"),
         ("27.0", "27.0"),
+        ('["1", "2"]', "1, 2"),
     ],
 )
 def test_numbers_are_taken_as_their_text(tmp_path, answer, text):
@@ -92,6 +93,8 @@ def test_numbers_are_taken_as_their_text(tmp_path, answer, text):
         (row(answer=True), "expected a text or a number in column 'answer', got True"),
         (row(answer=float("nan")), "expected a text or a number in column 'answer', got nan"),
         (row(answer=float("inf")), "expected a text or a number in column 'answer', got inf"),
+        (row(answer=[]), "expected a text or a number in column 'answer', got []"),
+        (row(answer=["1", 2]), "expected a text or a number in column 'answer', got ['1', 2]"),
         (row(answer={"a": 1}), "expected a text or a number in column 'answer', got {'a': 1}"),
         ('{"question": "q", "answer": ' + "9" * 5000 + "}", "expected one JSON object a line, got"),
     ],

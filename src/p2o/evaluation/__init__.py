@@ -1,0 +1,1 @@
+"""Evaluation on benchmarks: estimators, metrics, and the report of a run."""

@@ -1,0 +1,104 @@
+"""The report of `p2o test`: a table on the console, and files in the run folder."""
+
+from pathlib import Path
+from typing import Any
+
+from lightning import Callback, LightningModule, Trainer
+from lightning.pytorch.utilities import rank_zero_info
+
+from p2o.errors import InputError
+from p2o.evaluation.scores import BenchmarkScores
+from p2o.evaluation.table import average, markdown_table
+from p2o.files import write_json, write_text
+from p2o.mixture import mixture_of
+from p2o.policy import PolicyModule
+from p2o.processes import gather
+from p2o.tables import write_parquet
+from p2o.types import Rollout
+
+
+class EvaluationReport(Callback):
+    """Scores the benchmarks of `p2o test`: results.json, results.md and completions.parquet.
+
+    Args:
+        folder: Where they go, within `trainer.default_root_dir`; what an earlier test left there is replaced.
+    """
+
+    def __init__(self, folder: str = "evaluation") -> None:
+        if not folder:
+            raise InputError("report.folder: expected the name of a folder within trainer.default_root_dir, got ''.")
+        self.folder = folder
+        self._scores: list[BenchmarkScores] = []
+        self._completions: dict[tuple[str, str, int], dict[str, Any]] = {}
+
+    def on_test_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Starts with empty metrics."""
+        self._scores = [BenchmarkScores(b, pl_module.device) for b in mixture_of(trainer).test_benchmarks]
+        self._completions = {}
+
+    def on_test_batch_end(
+        self,
+        trainer: Trainer,
+        pl_module: LightningModule,
+        outputs: Any,  # noqa: ANN401 (Lightning's signature)
+        batch: Any,  # noqa: ANN401
+        batch_idx: int,
+        dataloader_idx: int = 0,
+    ) -> None:
+        """Observes graded completions, grouped by question."""
+        scores = self._scores[dataloader_idx]
+        for rollouts in outputs["groups"]:
+            scores.update(rollouts)
+            for number, rollout in enumerate(rollouts):
+                name = scores.benchmark.name
+                self._completions[name, rollout.question.id, number] = _entry(name, number, rollout)
+
+    def on_test_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Writes and prints."""
+        assert isinstance(pl_module, PolicyModule)
+        benchmarks = {scores.benchmark.name: scores.compute() for scores in self._scores}
+        completions: dict[tuple[str, str, int], dict[str, Any]] = {}
+        for others in gather(trainer, self._completions):
+            completions |= others
+        table = "\n".join(markdown_table(benchmarks))
+        results = {
+            "model": pl_module.model,
+            "checkpoint": trainer.ckpt_path and str(trainer.ckpt_path),
+            "instruction": pl_module.instruction,
+            "max_completion_length": pl_module.sampling.max_completion_length,
+            "seed": pl_module.seed,
+            "average": average(benchmarks),
+            "benchmarks": benchmarks,
+        }
+        if trainer.is_global_zero:
+            folder = Path(trainer.default_root_dir) / self.folder
+            folder.mkdir(parents=True, exist_ok=True)
+            write_json(folder / "results.json", results)
+            write_text(folder / "results.md", table + "\n")
+            write_parquet(folder / "completions.parquet", list(completions.values()), _schema())
+            rank_zero_info(f"{table}\nWrote {folder}: results.json, results.md, completions.parquet.")
+
+
+def _entry(benchmark: str, number: int, rollout: Rollout) -> dict[str, Any]:
+    """A completion as `p2o grade` reads it."""
+    return {
+        "benchmark": benchmark,
+        "id": rollout.question.id,
+        "sample": number,
+        "question": rollout.question.text,
+        "answer": rollout.question.answer,
+        "completion": rollout.text,
+        "truncated": rollout.completion.truncated,
+        "tokens": len(rollout.completion.ids),
+        "reward": rollout.reward,
+        "outcome": str(rollout.grade.outcome),
+        "extracted": rollout.grade.extracted,
+    }
+
+
+def _schema() -> Any:  # noqa: ANN401 (pyarrow's)
+    import pyarrow as pa
+
+    kinds = {"sample": pa.int32(), "truncated": pa.bool_(), "tokens": pa.int32(), "reward": pa.float32()}
+    names = ("benchmark", "id", "sample", "question", "answer", "completion", "truncated", "tokens", "reward")
+    return pa.schema([(name, kinds.get(name, pa.string())) for name in (*names, "outcome", "extracted")])

@@ -1,0 +1,49 @@
+"""Metrics over questions that are the same on one process and on many."""
+
+import torch
+from torch import Tensor
+from torchmetrics import Metric
+
+from p2o.evaluation.estimators import bootstrap_interval
+
+
+class QuestionMean(Metric):
+    """The mean of a value over questions.
+
+    Lightning gives some questions to two processes so that all have equally many; hence a place for each question,
+    whose values are averaged: a question that was asked twice counts once.
+
+    Args:
+        questions: How many there are.
+    """
+
+    full_state_update = False
+    sums: Tensor
+    counts: Tensor
+
+    def __init__(self, questions: int) -> None:
+        super().__init__()
+        self.add_state("sums", torch.zeros(questions, dtype=torch.float64), dist_reduce_fx="sum")
+        self.add_state("counts", torch.zeros(questions, dtype=torch.float64), dist_reduce_fx="sum")
+
+    def update(self, question: int, value: float) -> None:
+        """Adds the value of the question with this number."""
+        self.sums[question] += value
+        self.counts[question] += 1
+
+    def values(self) -> Tensor:
+        """The values of the questions seen, on all processes within `compute` [Q]."""
+        seen = self.counts > 0
+        return self.sums[seen] / self.counts[seen]
+
+    def compute(self) -> Tensor:
+        """The mean []."""
+        return self.values().mean()
+
+
+class QuestionInterval(QuestionMean):
+    """95 % bootstrap interval of that mean, over questions."""
+
+    def compute(self) -> Tensor:
+        """Low and high [2]."""
+        return bootstrap_interval(self.values())

@@ -1,0 +1,54 @@
+"""What is kept of a question and an epoch."""
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from p2o.signal import context_of
+from p2o.types import Rollout
+
+
+@dataclass(frozen=True)
+class QuestionRecord:
+    """The K rollouts of a question in an epoch.
+
+    Args:
+        epoch: Number of the epoch, from 0.
+        id: The question's id.
+        difficulty: Its difficulty label.
+        context: "bare", "templated", or "mixed" if some of the K rollouts were bare.
+        correct: How many rollouts were correct.
+        hard: Whether they are fewer than tau.
+        templates: Id of each rollout's template, "" for the bare question, K.
+        outcomes: Outcome of each rollout, K.
+    """
+
+    epoch: int
+    id: str
+    difficulty: str
+    context: str
+    correct: int
+    hard: bool
+    templates: tuple[str, ...]
+    outcomes: tuple[str, ...]
+
+
+def record(epoch: int, group: Sequence[Rollout], tau: int) -> QuestionRecord:
+    """The record of one group of rollouts."""
+    question = group[0].question
+    correct = sum(rollout.correct for rollout in group)
+    return QuestionRecord(
+        epoch=epoch,
+        id=question.id,
+        difficulty=question.difficulty,
+        context=context_of(group),
+        correct=correct,
+        hard=correct < tau,
+        templates=tuple(template_id(rollout.template) for rollout in group),
+        outcomes=tuple(str(rollout.grade.outcome) for rollout in group),
+    )
+
+
+def template_id(text: str) -> str:
+    """A short name of a template, the same in every epoch and run; "" of the empty one."""
+    return hashlib.blake2b(text.encode(), digest_size=6).hexdigest() if text else ""

@@ -1,0 +1,1 @@
+"""Makes training data: read, filter, balance, clean, split, write."""

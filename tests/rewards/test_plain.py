@@ -1,0 +1,42 @@
+import pytest
+
+from p2o.rewards.plain import plainly_equal
+
+
+@pytest.mark.parametrize(
+    ("gold", "answer", "equal"),
+    [
+        ("5", "5", True),
+        ("5", "6", False),
+        ("-5", "5", False),
+        ("00", "-0", True),
+        ("9" * 5000, "9" * 5000, True),
+        ("9" * 5000, "8" * 5000, False),
+        ("x", "x", True),
+        ("x", "y", None),
+        ("5", "5.0", True),
+        ("5", "500.0", None),
+        ("٥", "5", None),
+        (r"\frac{1}{2}", "0.5", True),
+        (r"\frac{1}{2}", r"\dfrac{2}{4}", True),
+        (r"-\frac{1}{2}", "-1/2", True),
+        (r"\frac{1}{2}", r"\frac{1}{3}", False),
+        ("2", r"\frac{4}{2}", True),
+        (r"\frac{1}{3}", "0.333333", None),
+        (r"\frac{1}{0}", r"\frac{2}{0}", None),
+        (r"\left(1,\, 2\right]", "$(1,2]$", True),
+        (r"\leftarrow", "arrow", None),
+        ("1 2", "12", None),
+        ("a b", "ab", None),
+        (r"\text{even}", "even", None),
+        ("yes", "yes.", True),
+        (r"\left\{1\right.", r"\left\{1\right", None),
+        (r"\emptyset", r"\varnothing", True),
+        ("(1,2)", r"\{1, 2\}", False),
+        (r"\{1,2\}", r"\left(1, 2\right)", False),
+        ("(1,2),(3,4)", r"\{(1,2),(3,4)\}", None),
+        ("(1,2)", "1,2", None),
+    ],
+)
+def test_plainly_equal(gold, answer, equal):
+    assert plainly_equal(gold, answer) is equal
