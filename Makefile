@@ -30,7 +30,7 @@ quickstart-no-distillation: $(VENV)/.runtime
 	$(BIN)/p2o fit --config configs/quickstart_no_distillation.yaml --seed_everything $(SEED)
 
 test: style types
-	OMP_WAIT_POLICY=passive $(BIN)/pytest
+	OMP_WAIT_POLICY=passive $(BIN)/pytest -n 2
 
 style: $(VENV)/.dev
 	$(BIN)/ruff check .
