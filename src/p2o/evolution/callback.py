@@ -165,7 +165,9 @@ class TemplateEvolution(Callback):
         return [tuple(rollouts[start : start + n]) for start in range(0, len(rollouts), n)]
 
     def _reflect(self, module: PolicyModule, screen: Screen, jobs: Sequence[ReflectionJob]) -> list[Proposal]:
-        return [screen(proposal) for proposal in self.reflector.reflect(jobs, module)]
+        proposals = self.reflector.reflect(jobs, module)
+        module.tokens["reflection"] += sum(proposal.tokens for proposal in proposals)
+        return [screen(proposal) for proposal in proposals]
 
     def state_dict(self) -> dict[str, Any]:
         """Plain types."""

@@ -36,6 +36,7 @@ class Proposal:
     template: str
     refusal: str = ""
     reply: str = ""
+    tokens: int = 0  # of the reply, as the engine or the endpoint counts them; 0 if nobody says
 
 
 class ReflectionContext(Protocol):

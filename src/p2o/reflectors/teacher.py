@@ -4,6 +4,7 @@ import json
 import os
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from tqdm import tqdm
@@ -106,7 +107,11 @@ class TeacherReflector(Reflector):
             finally:
                 for call in calls:
                     call.cancel()
-        return [check_template(call.result(), context.renderer, self.max_template_length) for call in calls]
+        proposals = [call.result() for call in calls]
+        return [
+            replace(check_template(proposal, context.renderer, self.max_template_length), tokens=proposal.tokens)
+            for proposal in proposals
+        ]
 
     def _ask(self, client: "OpenAI", job: ReflectionJob) -> Proposal:
         from openai import APIConnectionError, APIStatusError
@@ -137,9 +142,10 @@ class TeacherReflector(Reflector):
             case {"choices": [{"message": {**message}, **choice}, *_]} if isinstance(
                 content := message.get("content"), str | None
             ):
+                tokens = _completion_tokens(answer)
                 if choice.get("finish_reason") == "length":
-                    return Proposal("", refusal=UNFINISHED, reply=content or "")
-                return parse_reply(content)  # of a thought without an answer the content is null
+                    return Proposal("", refusal=UNFINISHED, reply=content or "", tokens=tokens)
+                return replace(parse_reply(content), tokens=tokens)  # of a thought without an answer content is null
         raise self._failure(f"answered with something else than a chat completion ({body[:200]!r})", "Check base_url")
 
     def _failure(self, what: str, advice: str) -> InputError:
@@ -155,3 +161,11 @@ class TeacherReflector(Reflector):
                 f"{'not ASCII' if key else 'not set'}. Set it; for a server without keys, to anything."
             )
         return key
+
+
+def _completion_tokens(answer: dict[str, Any]) -> int:
+    """Tokens of the reply by the endpoint's own count; 0 if it gives none."""
+    match answer:
+        case {"usage": {"completion_tokens": int(tokens)}}:
+            return tokens
+    return 0
