@@ -107,19 +107,16 @@ class TeacherReflector(Reflector):
             finally:
                 for call in calls:
                     call.cancel()
-        proposals = [call.result() for call in calls]
-        return [
-            replace(check_template(proposal, context.renderer, self.max_template_length), tokens=proposal.tokens)
-            for proposal in proposals
-        ]
+        return [check_template(call.result(), context.renderer, self.max_template_length) for call in calls]
 
     def _ask(self, client: "OpenAI", job: ReflectionJob) -> Proposal:
         from openai import APIConnectionError, APIStatusError
 
+        prompt = reflection_prompt(job, self.prompt)
         try:
             response = client.chat.completions.with_raw_response.create(
                 model=self.model,
-                messages=[{"role": "user", "content": reflection_prompt(job, self.prompt)}],
+                messages=[{"role": "user", "content": prompt}],
                 temperature=self.temperature,
                 max_tokens=self.max_reply_length,
                 extra_body=self.extra_body,
@@ -130,7 +127,7 @@ class TeacherReflector(Reflector):
         except APIConnectionError as error:
             cause = f"{error.message} {error.__cause__ or ''}".strip()
             raise self._failure(f"could not be reached ({cause})", "Check base_url, and that the server runs") from None
-        return self._read(response.content)
+        return replace(self._read(response.content), prompt=prompt)
 
     def _read(self, body: bytes) -> Proposal:
         """What an answer proposes; read from its bytes, since the client takes any JSON for a chat completion."""
