@@ -20,7 +20,9 @@ LAYERS = [
     ["policy", "processes"],
     ["evaluation", "mining", "validation_log", "evolution.callback"],
     ["summary", "components"],
-    ["trainer_cli", "commands"],
+    ["trainer_cli"],
+    ["study"],
+    ["commands"],
     ["cli"],
     ["__main__"],
 ]
