@@ -18,7 +18,7 @@ LAYERS = [
     ["evolution"],  # all but the callback
     ["models", "mixture", "preflight", "export"],
     ["policy", "processes"],
-    ["evaluation", "mining", "samples", "evolution.callback", "progress.callback"],
+    ["evaluation", "mining", "samples", "validation_log", "evolution.callback", "progress.callback"],
     ["summary", "components"],
     ["trainer_cli", "commands"],
     ["cli"],

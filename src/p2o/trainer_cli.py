@@ -23,6 +23,7 @@ from p2o.policy import PolicyModule
 from p2o.progress.callback import LiveProgress
 from p2o.samples import SampleCompletions
 from p2o.summary import RunSummary
+from p2o.validation_log import ValidationLog
 
 # An abbreviation would set an option without a word; exit_on_error would print the usage before each message.
 PARSER: dict[str, Any] = {"allow_abbrev": False, "exit_on_error": False}
@@ -37,6 +38,7 @@ class P2OCLI(LightningCLI):
         parser.add_lightning_class_args(TemplateEvolution, "evolution")
         parser.add_lightning_class_args(MiningLog, "mining")
         parser.add_lightning_class_args(SampleCompletions, "samples")
+        parser.add_lightning_class_args(ValidationLog, "outcomes")
         parser.add_lightning_class_args(RunSummary, "summary")
         parser.add_lightning_class_args(EvaluationReport, "report")
         parser.add_lightning_class_args(ModelCheckpoint, "checkpoint")

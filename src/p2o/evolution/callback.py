@@ -81,6 +81,7 @@ class TemplateEvolution(Callback):
         self.seed = seed
         self.pending = False  # the run ended after an epoch whose evolution nobody needed yet
         self.reports: list[dict[str, Any]] = []  # one for each evolution, plain types
+        self.last_search: EvolutionSearch | None = None  # of this process, with its whole history
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """A finished run that is resumed for more epochs first makes up for the evolution it left out.
@@ -120,7 +121,7 @@ class TemplateEvolution(Callback):
         bank = TemplateBank()
         if self.budget != 0 and len(hard) >= self.min_hard_set:
             if trainer.is_global_zero:
-                search = self.search(pl_module, hard, epoch, data.bank)
+                search = self.last_search = self.search(pl_module, hard, epoch, data.bank)
                 history = search.run()
                 bank = search.bank
                 self.reports.append(_report(epoch, search, history, bank))
@@ -165,7 +166,9 @@ class TemplateEvolution(Callback):
         return [tuple(rollouts[start : start + n]) for start in range(0, len(rollouts), n)]
 
     def _reflect(self, module: PolicyModule, screen: Screen, jobs: Sequence[ReflectionJob]) -> list[Proposal]:
-        return [screen(proposal) for proposal in self.reflector.reflect(jobs, module)]
+        proposals = self.reflector.reflect(jobs, module)
+        module.tokens["reflection"] += sum(proposal.tokens for proposal in proposals)
+        return [screen(proposal) for proposal in proposals]
 
     def state_dict(self) -> dict[str, Any]:
         """Plain types."""
