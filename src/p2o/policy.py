@@ -198,6 +198,8 @@ class PolicyModule(LightningModule):
             self.log("policy/clipped", terms.clipped, batch_size=terms.tokens)
             if terms.templated_tokens:
                 self.log("policy/context_silenced", terms.silenced, batch_size=terms.templated_tokens)
+            for name, (share, count) in terms.silence.shares().items():
+                self.log(f"context/{name}", share, batch_size=count, on_step=False, on_epoch=True)
         norm = torch.nn.utils.clip_grad_norm_(self.policy.parameters(), self.max_grad_norm)
         optimizer.step()
         scheduler.step()
@@ -216,7 +218,7 @@ class PolicyModule(LightningModule):
 
     # ---- evaluation
 
-    def validation_step(self, questions: list[Question], batch_idx: int) -> None:
+    def validation_step(self, questions: list[Question], batch_idx: int) -> dict[str, list[Rollout]]:
         """Greedy accuracy by difficulty, with the bare prompt and under the best template so far."""
         best = mixture_of(self.trainer).best_template
         contexts = {"bare": ""} | ({"templated": best.text} if best else {})
@@ -227,6 +229,7 @@ class PolicyModule(LightningModule):
                 correct = [r.correct for r in rollouts if (r.template, r.question.difficulty) == (template, difficulty)]
                 accuracy = sum(correct) / len(correct)
                 self.log(f"val/{context}/{difficulty}", accuracy, batch_size=len(correct), sync_dist=True)
+        return {"rollouts": rollouts}  # CompletionLog observes them
 
     def test_step(
         self, questions: list[Question], batch_idx: int, dataloader_idx: int = 0
