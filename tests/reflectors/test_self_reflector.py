@@ -67,6 +67,7 @@ def test_all_jobs_are_asked_in_one_call(reflect, policy, tokenizer):
     assert (sampling.temperature, sampling.max_completion_length, title) == (0.6, 100, "reflection")
     assert tokenizer.decode(prompts[1].ids).startswith("<|user|>Stop {x}.|# Example 1\n## Inputs\n1+1?")
     assert tokenizer.decode(prompts[1].ids).endswith("|?<|end|><|assistant|>")
+    assert [f"<|user|>{p.prompt}<|end|><|assistant|>" for p in proposals] == [tokenizer.decode(p.ids) for p in prompts]
 
 
 def test_which_weights_reflect(tokenizer, policy):

@@ -125,6 +125,7 @@ def test_a_call(reflect, teacher):
     assert body == {
         "model": "m", "temperature": 0.6, "max_tokens": 2048, "top_k": 5, "chat_template_kwargs": {"a": 1}
     }  # fmt: skip
+    assert proposal.prompt == message["content"]
     assert message["role"] == "user" and message["content"].startswith("Now: Be {quick}. Seen: # Example 1")
 
 

@@ -4,6 +4,7 @@ import json
 import os
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from tqdm import tqdm
@@ -111,10 +112,11 @@ class TeacherReflector(Reflector):
     def _ask(self, client: "OpenAI", job: ReflectionJob) -> Proposal:
         from openai import APIConnectionError, APIStatusError
 
+        prompt = reflection_prompt(job, self.prompt)
         try:
             response = client.chat.completions.with_raw_response.create(
                 model=self.model,
-                messages=[{"role": "user", "content": reflection_prompt(job, self.prompt)}],
+                messages=[{"role": "user", "content": prompt}],
                 temperature=self.temperature,
                 max_tokens=self.max_reply_length,
                 extra_body=self.extra_body,
@@ -125,7 +127,7 @@ class TeacherReflector(Reflector):
         except APIConnectionError as error:
             cause = f"{error.message} {error.__cause__ or ''}".strip()
             raise self._failure(f"could not be reached ({cause})", "Check base_url, and that the server runs") from None
-        return self._read(response.content)
+        return replace(self._read(response.content), prompt=prompt)
 
     def _read(self, body: bytes) -> Proposal:
         """What an answer proposes; read from its bytes, since the client takes any JSON for a chat completion."""
