@@ -18,7 +18,7 @@ LAYERS = [
     ["evolution"],  # all but the callback
     ["models", "mixture", "preflight", "export"],
     ["policy", "processes"],
-    ["evaluation", "mining", "evolution.callback"],
+    ["evaluation", "mining", "validation_log", "evolution.callback"],
     ["summary", "components"],
     ["trainer_cli", "commands"],
     ["cli"],

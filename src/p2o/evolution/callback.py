@@ -2,7 +2,6 @@
 
 import random
 import time
-from collections import Counter
 from collections.abc import Sequence
 from functools import partial
 from typing import Any
@@ -84,7 +83,6 @@ class TemplateEvolution(Callback):
         self.pending = False  # the run ended after an epoch whose evolution nobody needed yet
         self.reports: list[dict[str, Any]] = []  # one for each evolution, plain types
         self.finished: Evolved | None = None  # the evolution of this epoch, on the process that ran it
-        self._tokens: Counter[str] = Counter()  # of this evolution's rollouts
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """A finished run that is resumed for more epochs first makes up for the evolution it left out.
@@ -126,11 +124,12 @@ class TemplateEvolution(Callback):
         if self.budget != 0 and len(hard) >= self.min_hard_set:
             if trainer.is_global_zero:
                 started = time.monotonic()
-                self._tokens.clear()
+                before = dict(pl_module.tokens)
                 search = self.search(pl_module, hard, epoch, data.bank)
                 search.run()
                 bank = search.bank
-                self.finished = Evolved.of(search, epoch, time.monotonic() - started, self._tokens)
+                tokens = {phase: pl_module.tokens[phase] - before[phase] for phase in ("evolution", "reflection")}
+                self.finished = Evolved.of(search, epoch, time.monotonic() - started, tokens)
                 self.reports.append(self.finished.report())
                 rank_zero_info(_line(self.reports[-1]))
             bank = trainer.strategy.broadcast(bank)
@@ -170,12 +169,12 @@ class TemplateEvolution(Callback):
         ]
         sampling = Sampling(self.temperature, module.sampling.max_completion_length)
         rollouts = module.answer(asks, sampling, "evolution", title)
-        self._tokens["prompt"] += sum(len(rollout.prompt_ids) for rollout in rollouts)
-        self._tokens["completion"] += sum(len(rollout.completion.ids) for rollout in rollouts)
         return [tuple(rollouts[start : start + n]) for start in range(0, len(rollouts), n)]
 
     def _reflect(self, module: PolicyModule, screen: Screen, jobs: Sequence[ReflectionJob]) -> list[Proposal]:
-        return [screen(proposal) for proposal in self.reflector.reflect(jobs, module)]
+        proposals = self.reflector.reflect(jobs, module)
+        module.tokens["reflection"] += sum(proposal.tokens for proposal in proposals)
+        return [screen(proposal) for proposal in proposals]
 
     def state_dict(self) -> dict[str, Any]:
         """Plain types."""

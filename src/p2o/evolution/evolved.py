@@ -1,6 +1,5 @@
 """A finished evolution: what it was given, what it found, what it cost."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,7 +22,7 @@ class Evolved:
         bank: The greedy set cover of the pool.
         stopped: Why it ended.
         seconds: Wall clock.
-        tokens: Of the rollouts, "prompt" and "completion"; those of reflections are not among them.
+        tokens: Of completions ("evolution") and of the reflector's replies ("reflection").
     """
 
     epoch: int
@@ -37,7 +36,7 @@ class Evolved:
     tokens: dict[str, int]
 
     @classmethod
-    def of(cls, search: EvolutionSearch, epoch: int, seconds: float, tokens: Mapping[str, int]) -> "Evolved":
+    def of(cls, search: EvolutionSearch, epoch: int, seconds: float, tokens: dict[str, int]) -> "Evolved":
         """What a search that has ended found."""
         return cls(
             epoch=epoch,
@@ -48,7 +47,7 @@ class Evolved:
             bank=search.bank,
             stopped=str(search.stop_reason),
             seconds=seconds,
-            tokens=dict(tokens),
+            tokens=tokens,
         )
 
     def report(self) -> dict[str, Any]:

@@ -40,6 +40,7 @@ class Proposal:
     refusal: str = ""
     reply: str = ""
     prompt: str = ""
+    tokens: int = 0  # of the reply, as the engine or the endpoint counts them; 0 if nobody says
 
     def refused(self, cause: str) -> "Proposal":
         """The same without its template, and the reason why."""

@@ -84,5 +84,6 @@ class SelfReflector(Reflector):
     def _propose(self, completion: Completion, renderer: PromptRenderer) -> Proposal:
         reply = renderer.decode(completion.ids)
         if completion.truncated:
-            return Proposal("", refusal=UNFINISHED, reply=reply)
-        return check_template(parse_reply(reply), renderer, self.max_template_length)
+            return Proposal("", refusal=UNFINISHED, reply=reply, tokens=len(completion.ids))
+        proposal = check_template(parse_reply(reply), renderer, self.max_template_length)
+        return replace(proposal, tokens=len(completion.ids))

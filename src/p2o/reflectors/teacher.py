@@ -139,9 +139,10 @@ class TeacherReflector(Reflector):
             case {"choices": [{"message": {**message}, **choice}, *_]} if isinstance(
                 content := message.get("content"), str | None
             ):
+                tokens = _completion_tokens(answer)
                 if choice.get("finish_reason") == "length":
-                    return Proposal("", refusal=UNFINISHED, reply=content or "")
-                return parse_reply(content)  # of a thought without an answer the content is null
+                    return Proposal("", refusal=UNFINISHED, reply=content or "", tokens=tokens)
+                return replace(parse_reply(content), tokens=tokens)  # of a thought without an answer content is null
         raise self._failure(f"answered with something else than a chat completion ({body[:200]!r})", "Check base_url")
 
     def _failure(self, what: str, advice: str) -> InputError:
@@ -157,3 +158,11 @@ class TeacherReflector(Reflector):
                 f"{'not ASCII' if key else 'not set'}. Set it; for a server without keys, to anything."
             )
         return key
+
+
+def _completion_tokens(answer: dict[str, Any]) -> int:
+    """Tokens of the reply by the endpoint's own count; 0 if it gives none."""
+    match answer:
+        case {"usage": {"completion_tokens": int(tokens)}}:
+            return tokens
+    return 0
