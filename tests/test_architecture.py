@@ -10,7 +10,7 @@ LAYERS = [
     ["errors", "types", "seeds", "progress"],  # all but progress.callback
     ["files"],
     ["tables"],
-    ["prompts", "templates", "signal", "questions"],
+    ["prompts", "templates", "signal", "silence", "questions"],
     ["rewards"],
     ["grading", "prepare"],
     ["engines", "advantages", "losses", "contexts", "batches", "logprobs", "metrics", "hard_set", "checkpoints"],

@@ -201,6 +201,8 @@ class PolicyModule(LightningModule):
             self.log("policy/clipped", terms.clipped, batch_size=terms.tokens)
             if terms.templated_tokens:
                 self.log("policy/context_silenced", terms.silenced, batch_size=terms.templated_tokens)
+            for name, (share, count) in terms.silence.shares().items():
+                self.log(f"context/{name}", share, batch_size=count, on_step=False, on_epoch=True)
         norm = torch.nn.utils.clip_grad_norm_(self.policy.parameters(), self.max_grad_norm)
         optimizer.step()
         scheduler.step()
@@ -231,7 +233,7 @@ class PolicyModule(LightningModule):
                 correct = [rollout.correct for rollout in part if rollout.question.difficulty == difficulty]
                 accuracy = sum(correct) / len(correct)
                 self.log(f"val/{context}/{difficulty}", accuracy, batch_size=len(correct), sync_dist=True)
-        return {"rollouts": parts}  # ValidationLog observes them
+        return {"rollouts": parts}  # ValidationLog and CompletionLog observe them
 
     def test_step(
         self, questions: list[Question], batch_idx: int, dataloader_idx: int = 0
