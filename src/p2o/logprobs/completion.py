@@ -1,0 +1,29 @@
+"""Log-probabilities of given completions under given prompts."""
+
+from collections.abc import Sequence
+
+from torch import Tensor
+from torch.nn.utils.rnn import pad_sequence
+from transformers import PreTrainedModel
+
+from p2o.logprobs.fused_head import fused_logps
+from p2o.logprobs.packable import packable
+from p2o.logprobs.packing import Ids, pack
+from p2o.logprobs.padded import padded_logps
+from p2o.logprobs.shared_attention import packed_hidden
+
+
+def completion_logps(
+    policy: PreTrainedModel, prompts: Sequence[Ids], completions: Sequence[Ids], temperature: float
+) -> Tensor:
+    """log π(y_t | prompt, y_<t) at a temperature, [R, T]; T is the longest completion, what lies beyond y is arbitrary.
+
+    A prompt that several rows have costs as much as one; padding costs nothing, and only completion tokens reach the
+    head. Policies that cannot be scored so are scored row by row with padding.
+    """
+    if not packable(policy):
+        return padded_logps(policy, prompts, completions, temperature)
+    packed = pack(prompts, completions).to(policy.device)
+    hidden = packed_hidden(policy, packed)[packed.predictors]  # [C, H]
+    logps, _ = fused_logps(hidden, policy.get_output_embeddings().weight, packed.targets, temperature)
+    return pad_sequence(logps.split(packed.lengths), batch_first=True)
