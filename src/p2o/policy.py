@@ -108,8 +108,8 @@ class PolicyModule(LightningModule):
         self.instruction = instruction
         self.chat_template_kwargs = chat_template_kwargs
         self.seed = seed
-        self.rollouts = {"train": 0, "evolution": 0, "validation": 0}  # completions sampled so far
-        self.tokens = {"train": 0, "evolution": 0, "validation": 0, "reflection": 0}  # of completions and replies
+        self.rollouts = {"train": 0, "evolution": 0, "validation": 0, "probe": 0}  # completions sampled so far
+        self.tokens = {**self.rollouts, "reflection": 0}  # of completions and replies
         self._initial: list[PreTrainedModel] = []  # in a list: a submodule would land in every checkpoint
         self._loaded = False
 
@@ -139,7 +139,7 @@ class PolicyModule(LightningModule):
         Args:
             asks: Question, template and seed of each completion.
             sampling: Temperature and length.
-            phase: "train", "evolution" or "validation": what the completions are counted as.
+            phase: "train", "evolution", "validation" or "probe": what the completions are counted as.
             title: Of the progress bar; the phase if empty.
         """
         prompts = [Prompt(self.renderer.question(question.text, template), seed) for question, template, seed in asks]

@@ -13,13 +13,17 @@ from lightning.pytorch.cli import LightningArgumentParser, LightningCLI
 
 import p2o.components  # noqa: F401  (lets YAML and the command line name components by their class alone)
 from p2o.checkpoints import load_checkpoint
+from p2o.completion_log import CompletionLog
 from p2o.evaluation.callback import EvaluationReport
 from p2o.evolution.callback import TemplateEvolution
 from p2o.files import check_writable
 from p2o.mining.callback import MiningLog
 from p2o.mixture import MixtureDataModule
 from p2o.policy import PolicyModule
+from p2o.probe.callback import ProbeLog
+from p2o.run_config import RunConfig
 from p2o.summary import RunSummary
+from p2o.template_log import TemplateLog
 from p2o.validation_log import ValidationLog
 
 # An abbreviation would set an option without a word; exit_on_error would print the usage before each message.
@@ -27,13 +31,16 @@ PARSER: dict[str, Any] = {"allow_abbrev": False, "exit_on_error": False}
 
 
 class P2OCLI(LightningCLI):
-    """LightningCLI with the sections `evolution`, `mining`, `outcomes`, `summary`, `report` and `checkpoint`."""
+    """LightningCLI with a section for each callback that writes the run folder (docs/run_folder.md)."""
 
     def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
         """Adds the sections; the order of callbacks is the order in which an epoch ends."""
+        parser.add_lightning_class_args(ProbeLog, "probe")
         parser.add_lightning_class_args(TemplateEvolution, "evolution")
+        parser.add_lightning_class_args(TemplateLog, "templates")
         parser.add_lightning_class_args(MiningLog, "mining")
         parser.add_lightning_class_args(ValidationLog, "outcomes")
+        parser.add_lightning_class_args(CompletionLog, "completions")
         parser.add_lightning_class_args(RunSummary, "summary")
         parser.add_lightning_class_args(EvaluationReport, "report")
         parser.add_lightning_class_args(ModelCheckpoint, "checkpoint")
@@ -50,10 +57,10 @@ class P2OCLI(LightningCLI):
         root = Path(config.trainer.default_root_dir or os.getcwd())
         check_writable(root)
         if config.trainer.logger is None:
-            config.trainer.logger = Namespace(
-                class_path="lightning.pytorch.loggers.CSVLogger",
-                init_args=Namespace(save_dir=str(root), name="logs"),
-            )
+            config.trainer.logger = [  # flushed at each step: a killed run keeps what it had logged
+                _logger("CSVLogger", save_dir=str(root), name="logs", flush_logs_every_n_steps=1),
+                _logger("TensorBoardLogger", save_dir=str(root), name="tensorboard"),
+            ]
         if config.checkpoint.dirpath is None:  # a fixed folder, so that `--ckpt_path last` finds it
             config.checkpoint.dirpath = str(root / "checkpoints")
         if config.ckpt_path == "last":
@@ -77,6 +84,10 @@ class P2OCLI(LightningCLI):
         return {name: LightningCLI.subcommands()[name] for name in ("fit", "validate", "test")}
 
 
+def _logger(name: str, **init_args: str | int) -> Namespace:
+    return Namespace(class_path=f"lightning.pytorch.loggers.{name}", init_args=Namespace(**init_args))
+
+
 def run_trainer(args: Sequence[str] | None) -> None:
     """fit, validate or test; None reads the command line."""
     _quiet()
@@ -91,6 +102,7 @@ def run_trainer(args: Sequence[str] | None) -> None:
             "num_sanity_val_steps": 0,  # validation costs rollouts
             "log_every_n_steps": 1,  # a step is a whole rollout batch
         },
+        save_config_callback=RunConfig,
         save_config_kwargs={"overwrite": True},  # resuming into the same folder would raise otherwise
         parser_kwargs=PARSER | {name: PARSER for name in P2OCLI.subcommands()},
     )
