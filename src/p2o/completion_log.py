@@ -15,7 +15,7 @@ from p2o.seeds import derive_seed
 from p2o.tables import write_parquet
 from p2o.types import Question, Rollout
 
-Rows = dict[tuple[str, str, int], dict[str, Any]]  # context, id and number -> row; a question met twice counts once
+Rows = dict[tuple[str, int, str], dict[str, Any]]  # id, number, context -> row; a question met twice counts once
 
 
 class CompletionLog(Callback):
@@ -94,7 +94,7 @@ class CompletionLog(Callback):
         if group[0].question.id in self._kept:
             for number, rollout in enumerate(group):
                 context = "templated" if rollout.template else "bare"
-                rows[context, rollout.question.id, number] = _row(epoch, context, number, rollout)
+                rows[rollout.question.id, number, context] = _row(epoch, context, number, rollout)
 
     def _write(self, trainer: Trainer, kind: str, mine: Rows) -> None:
         rows: Rows = {}
@@ -104,7 +104,7 @@ class CompletionLog(Callback):
             folder = Path(trainer.default_root_dir) / self.folder
             folder.mkdir(parents=True, exist_ok=True)
             path = folder / f"{kind}-epoch-{trainer.current_epoch:04d}.parquet"
-            write_parquet(path, [rows[key] for key in sorted(rows, key=lambda key: (key[1], key[2], key[0]))], _schema())
+            write_parquet(path, [rows[key] for key in sorted(rows)], _schema())
 
 
 def chosen(questions: Sequence[Question], count: int) -> list[str]:

@@ -60,7 +60,7 @@ def _ask(module: PolicyModule, asked: Sequence[tuple[Question, int, str]]) -> di
     if not asked:
         return {}
     asks = [(question, text, derive_seed(module.seed, "probe", question.id, k)) for question, k, text in asked]
-    rollouts = module.answer(asks, module.sampling, "probe")
+    rollouts = module.answer(asks, module.sampling, "probe", "probe")
     return {
         (question.id, k): [rollout.reward, float(rollout.correct)]
         for (question, k, _), rollout in zip(asked, rollouts, strict=True)
