@@ -7,10 +7,10 @@ SOURCE = Path(__file__).parent.parent / "src" / "p2o"
 
 # Each layer may import from itself and from the layers above it.
 LAYERS = [
-    ["errors", "types", "seeds"],
+    ["errors", "types", "seeds", "progress"],  # all but progress.callback
     ["files"],
     ["tables"],
-    ["prompts", "templates", "signal", "questions"],
+    ["prompts", "templates", "signal", "silence", "questions"],
     ["rewards"],
     ["grading", "prepare"],
     ["engines", "advantages", "losses", "contexts", "batches", "logprobs", "metrics", "hard_set", "checkpoints"],
@@ -18,7 +18,7 @@ LAYERS = [
     ["evolution"],  # all but the callback
     ["models", "mixture", "preflight", "export"],
     ["policy", "processes"],
-    ["evaluation", "mining", "evolution.callback"],
+    ["evaluation", "mining", "samples", "validation_log", "evolution.callback", "progress.callback"],
     ["summary", "components"],
     ["trainer_cli", "commands"],
     ["cli"],

@@ -22,6 +22,7 @@ from p2o.mixture import mixture_of
 from p2o.models import load_config, load_policy, load_tokenizer
 from p2o.objective import Objective, OldLogps
 from p2o.preflight import check_lengths, check_prompts, check_questions, warn_of_golds
+from p2o.progress import track
 from p2o.prompts import PromptRenderer
 from p2o.rewards.base import Answered, Reward
 from p2o.seeds import derive_seed
@@ -109,6 +110,7 @@ class PolicyModule(LightningModule):
         self.chat_template_kwargs = chat_template_kwargs
         self.seed = seed
         self.rollouts = {"train": 0, "evolution": 0, "validation": 0}  # completions sampled so far
+        self.tokens = {"train": 0, "evolution": 0, "validation": 0, "reflection": 0}  # of completions and replies
         self._initial: list[PreTrainedModel] = []  # in a list: a submodule would land in every checkpoint
         self._loaded = False
 
@@ -132,18 +134,19 @@ class PolicyModule(LightningModule):
         ]
         return self.answer(asks, self.sampling, "train")
 
-    def answer(self, asks: Sequence[Ask], sampling: Sampling, phase: str, title: str = "") -> list[Rollout]:
+    def answer(self, asks: Sequence[Ask], sampling: Sampling, phase: str, title: str = "rollouts") -> list[Rollout]:
         """Graded completions: the one path of training, validation and evolution, in one engine call.
 
         Args:
             asks: Question, template and seed of each completion.
             sampling: Temperature and length.
             phase: "train", "evolution" or "validation": what the completions are counted as.
-            title: Of the progress bar; the phase if empty.
+            title: Of the progress bar.
         """
         prompts = [Prompt(self.renderer.question(question.text, template), seed) for question, template, seed in asks]
-        completions = self.engine.generate(self.policy, prompts, sampling, title or phase)
+        completions = self.engine.generate(self.policy, prompts, sampling, title)
         self.rollouts[phase] += len(prompts)
+        self.tokens[phase] += sum(len(completion.ids) for completion in completions)
         texts = [self.renderer.decode(completion.ids) for completion in completions]
         grades = self.reward.grade(
             [
@@ -190,7 +193,7 @@ class PolicyModule(LightningModule):
         optimizer.zero_grad(set_to_none=False)  # a step without signal still moves by momentum and decay
         loss = 0.0
         parts = micro_batches(rows, self.micro_batch_size, at_least_one=self.trainer.world_size > 1)
-        for number, part in enumerate(parts, 1):
+        for number, part in enumerate(track(parts, "update", "micro-batch"), 1):
             with optimizer.toggle_model(sync_grad=number == len(parts)):  # one gradient exchange per optimizer step
                 terms = self.objective(self.policy, [rows[i] for i in part], [old[i] for i in part], tokens)
                 self.manual_backward(terms.loss)
@@ -198,6 +201,8 @@ class PolicyModule(LightningModule):
             self.log("policy/clipped", terms.clipped, batch_size=terms.tokens)
             if terms.templated_tokens:
                 self.log("policy/context_silenced", terms.silenced, batch_size=terms.templated_tokens)
+            for name, (share, count) in terms.silence.shares().items():
+                self.log(f"context/{name}", share, batch_size=count, on_step=False, on_epoch=True)
         norm = torch.nn.utils.clip_grad_norm_(self.policy.parameters(), self.max_grad_norm)
         optimizer.step()
         scheduler.step()
@@ -216,17 +221,19 @@ class PolicyModule(LightningModule):
 
     # ---- evaluation
 
-    def validation_step(self, questions: list[Question], batch_idx: int) -> None:
+    def validation_step(self, questions: list[Question], batch_idx: int) -> dict[str, dict[str, list[Rollout]]]:
         """Greedy accuracy by difficulty, with the bare prompt and under the best template so far."""
         best = mixture_of(self.trainer).best_template
         contexts = {"bare": ""} | ({"templated": best.text} if best else {})
         asks = [(question, template, 0) for template in contexts.values() for question in questions]
         rollouts = self.answer(asks, Sampling(0.0, self.sampling.max_completion_length), "validation")
-        for context, template in contexts.items():
+        parts = {context: [r for r in rollouts if r.template == template] for context, template in contexts.items()}
+        for context, part in parts.items():
             for difficulty in dict.fromkeys(question.difficulty for question in questions):
-                correct = [r.correct for r in rollouts if (r.template, r.question.difficulty) == (template, difficulty)]
+                correct = [rollout.correct for rollout in part if rollout.question.difficulty == difficulty]
                 accuracy = sum(correct) / len(correct)
                 self.log(f"val/{context}/{difficulty}", accuracy, batch_size=len(correct), sync_dist=True)
+        return {"rollouts": parts}  # ValidationLog and CompletionLog observe them
 
     def test_step(
         self, questions: list[Question], batch_idx: int, dataloader_idx: int = 0
@@ -292,6 +299,7 @@ class PolicyModule(LightningModule):
             "model": self.model,
             "config": self.policy.config.to_dict(),
             "rollouts": dict(self.rollouts),
+            "tokens": dict(self.tokens),
         }
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
@@ -310,3 +318,4 @@ class PolicyModule(LightningModule):
                 f"found {found.get(odd)}."
             )
         self.rollouts = dict(checkpoint["p2o"]["rollouts"])
+        self.tokens = dict(checkpoint["p2o"]["tokens"])
