@@ -15,6 +15,7 @@ from p2o.errors import InputError
 from p2o.logprobs import Ids, completion_logps, completion_logps_and_entropies, pad
 from p2o.losses import PolicyLoss
 from p2o.regularizers import Regularizer
+from p2o.silence import silence
 from p2o.terms import Mean, Terms
 
 OldLogps = Mapping[Ids, Tensor]  # prompt -> log π_old(y | prompt) [T] of one row, for the prompts that were scored
@@ -112,7 +113,7 @@ class Objective:
         return Terms(
             loss=weighted_sum(losses, shares, mask) / size,
             clipped=_mean(((logps.detach() - old_logps).exp() - 1).abs() > 0.2, mask),
-            silenced=_mean(weights == 0, mask & with_template),
+            silence=silence(weights, bare - templated, mask, with_template),
             mismatch=_mean(mismatch, mask & compared),
             mismatch_max=float(torch.where(mask & compared, mismatch, torch.zeros_like(mismatch)).max()),
         )

@@ -28,7 +28,7 @@ from p2o.prompts import PromptRenderer
 from p2o.regularizers import Regularizer
 from p2o.rewards.base import Answered, Reward
 from p2o.seeds import derive_seed
-from p2o.terms import Terms, term_metrics
+from p2o.terms import Terms, join_silence, term_metrics
 from p2o.types import Prompt, Question, Rollout, Sample
 
 Ask = tuple[Question, str, int]  # a question, a template, and the seed of one completion
@@ -121,6 +121,7 @@ class PolicyModule(LightningModule):
         self.chat_template_kwargs = chat_template_kwargs
         self.seed = seed
         self.rollouts = {"train": 0, "evolution": 0, "validation": 0}  # completions sampled so far
+        self.tokens = {"train": 0, "evolution": 0, "validation": 0, "reflection": 0}  # of completions and replies
         self._initial: list[PreTrainedModel] = []  # in a list: a submodule would land in every checkpoint
         self._loaded = False
 
@@ -156,6 +157,7 @@ class PolicyModule(LightningModule):
         prompts = [Prompt(self.renderer.question(question.text, template), seed) for question, template, seed in asks]
         completions = self.engine.generate(self.policy, prompts, sampling, title or phase)
         self.rollouts[phase] += len(prompts)
+        self.tokens[phase] += sum(len(completion.ids) for completion in completions)
         texts = [self.renderer.decode(completion.ids) for completion in completions]
         grades = self.reward.grade(
             [
@@ -186,6 +188,8 @@ class PolicyModule(LightningModule):
         old = [self.objective.old_logps(self.policy, rows, self.micro_batch_size, once) for rows in mini_batches]
         terms = [part for pair in zip(mini_batches, old, strict=True) for part in self._optimizer_step(*pair)]
         self.log_dict(term_metrics(terms))
+        for name, (share, count) in join_silence(terms).shares().items():
+            self.log(f"context/{name}", share, batch_size=count, on_step=False, on_epoch=True)
 
     def _row(self, rollout: Rollout, advantage: float) -> Row:
         bare = self.renderer.question(rollout.question.text) if rollout.template else rollout.prompt_ids
@@ -230,17 +234,19 @@ class PolicyModule(LightningModule):
 
     # ---- evaluation
 
-    def validation_step(self, questions: list[Question], batch_idx: int) -> None:
+    def validation_step(self, questions: list[Question], batch_idx: int) -> dict[str, dict[str, list[Rollout]]]:
         """Greedy accuracy by difficulty, with the bare prompt and under the best template so far."""
         best = mixture_of(self.trainer).best_template
         contexts = {"bare": ""} | ({"templated": best.text} if best else {})
         asks = [(question, template, 0) for template in contexts.values() for question in questions]
         rollouts = self.answer(asks, Sampling(0.0, self.sampling.max_completion_length), "validation")
-        for context, template in contexts.items():
+        parts = {context: [r for r in rollouts if r.template == template] for context, template in contexts.items()}
+        for context, part in parts.items():
             for difficulty in dict.fromkeys(question.difficulty for question in questions):
-                correct = [r.correct for r in rollouts if (r.template, r.question.difficulty) == (template, difficulty)]
+                correct = [rollout.correct for rollout in part if rollout.question.difficulty == difficulty]
                 accuracy = sum(correct) / len(correct)
                 self.log(f"val/{context}/{difficulty}", accuracy, batch_size=len(correct), sync_dist=True)
+        return {"rollouts": parts}  # ValidationLog and CompletionLog observe them
 
     def test_step(
         self, questions: list[Question], batch_idx: int, dataloader_idx: int = 0
@@ -306,6 +312,7 @@ class PolicyModule(LightningModule):
             "model": self.model,
             "config": self.policy.config.to_dict(),
             "rollouts": dict(self.rollouts),
+            "tokens": dict(self.tokens),
         }
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
@@ -324,3 +331,4 @@ class PolicyModule(LightningModule):
                 f"found {found.get(odd)}."
             )
         self.rollouts = dict(checkpoint["p2o"]["rollouts"])
+        self.tokens = dict(checkpoint["p2o"]["tokens"])

@@ -87,6 +87,14 @@ def test_one_iteration_worked_by_hand():
     assert history.best_dev_scores == [0.0] + [1.0] * 11
 
 
+def test_a_candidate_keeps_what_the_reflector_was_asked_and_wrote():
+    search = new_search(
+        HintPolicy(), lambda jobs: [Proposal(" topic0 ", "", "reply", "prompt")] * len(jobs), budget=40, topics=1
+    )
+    history = search.run()
+    assert [(x.text, x.prompt, x.reply) for x in history.pool] == [("", "", ""), ("topic0", "prompt", "reply")]
+
+
 @pytest.mark.parametrize("case", range(100))
 def test_the_budget_is_never_overshot_and_the_search_ends(case):
     search = random_search(case)

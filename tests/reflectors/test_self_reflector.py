@@ -54,6 +54,15 @@ def reflect(tokenizer, policy):
     return run
 
 
+def test_tokens_of_refused_replies_count_too(reflect, tokenizer):
+    replies = ["```\nBetter.\n```", "no fence", "cut off…", "```\n<|end|>\n```"]
+    proposals, _ = reflect(
+        SelfReflector(prompt=PROMPT, max_reply_length=100), [ReflectionJob("Go.", (SHORT,))] * 4, *replies
+    )
+    assert [bool(proposal.refusal) for proposal in proposals] == [False, True, True, True]
+    assert [proposal.tokens for proposal in proposals] == [len(tokenizer.encode(reply)) for reply in replies]
+
+
 def test_all_jobs_are_asked_in_one_call(reflect, policy, tokenizer):
     jobs = [ReflectionJob("Go.", (SHORT,), seed=7), ReflectionJob("Stop {x}.", (SHORT, SHORT), seed=8)]
     replies = ["```\nBetter.\n```", "no idea"]
@@ -67,6 +76,7 @@ def test_all_jobs_are_asked_in_one_call(reflect, policy, tokenizer):
     assert (sampling.temperature, sampling.max_completion_length, title) == (0.6, 100, "reflection")
     assert tokenizer.decode(prompts[1].ids).startswith("<|user|>Stop {x}.|# Example 1\n## Inputs\n1+1?")
     assert tokenizer.decode(prompts[1].ids).endswith("|?<|end|><|assistant|>")
+    assert [f"<|user|>{p.prompt}<|end|><|assistant|>" for p in proposals] == [tokenizer.decode(p.ids) for p in prompts]
 
 
 def test_which_weights_reflect(tokenizer, policy):

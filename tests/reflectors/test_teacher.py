@@ -125,6 +125,7 @@ def test_a_call(reflect, teacher):
     assert body == {
         "model": "m", "temperature": 0.6, "max_tokens": 2048, "top_k": 5, "chat_template_kwargs": {"a": 1}
     }  # fmt: skip
+    assert proposal.prompt == message["content"]
     assert message["role"] == "user" and message["content"].startswith("Now: Be {quick}. Seen: # Example 1")
 
 
@@ -134,6 +135,13 @@ def test_proposals_come_in_the_order_of_the_jobs_and_calls_run_side_by_side(refl
     proposals = reflect(echo, jobs=jobs, concurrency=4, prompt="<curr_param> <side_info>")
     assert [proposal.template for proposal in proposals] == [job.template for job in jobs]
     assert 1 < teacher.most_active <= 4
+
+
+@pytest.mark.parametrize(("usage", "tokens"), [({"completion_tokens": 9}, 9), ({}, 0), (None, 0)])
+@pytest.mark.parametrize("reply", [REPLY, "no fence"])
+def test_tokens_are_those_that_the_endpoint_counts(reflect, reply, usage, tokens):
+    [proposal] = reflect(json.dumps(json.loads(completion(reply)) | {"usage": usage}).encode())
+    assert proposal.tokens == tokens
 
 
 def test_no_jobs_no_calls(reflect, teacher):

@@ -30,6 +30,8 @@ class Candidate:
         before: The parent's mean reward on each of them, B.
         after: Its own mean reward on each of them, B.
         dev_scores: Share of correct completions on each dev question, 0-1, V; empty if it is not in the pool.
+        prompt: What the reflector was asked; "" for seeds.
+        reply: What it wrote; "" for seeds.
     """
 
     text: str
@@ -40,6 +42,8 @@ class Candidate:
     before: tuple[float, ...] = ()
     after: tuple[float, ...] = ()
     dev_scores: tuple[float, ...] = ()
+    prompt: str = ""
+    reply: str = ""
 
     @property
     def dev_score(self) -> float:

@@ -27,5 +27,5 @@ class Screen:
         try:
             length = len(self.renderer.question(self.longest.text, proposal.template))
         except InputError:  # the template spells a special token
-            return Proposal("", "special token", proposal.reply)
-        return proposal if length <= self.room else Proposal("", "too long for the window", proposal.reply)
+            return proposal.refused("special token")
+        return proposal if length <= self.room else proposal.refused("too long for the window")

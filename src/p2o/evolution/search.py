@@ -187,8 +187,8 @@ class EvolutionSearch:
             raise ValueError(f"Expected 1 to {limit} parents from {self.selector!r}, got {parents}.")
         return parents
 
-    def _propose(self, trials: Sequence[Trial]) -> tuple[list[tuple[Trial, str]], dict[str, int]]:
-        """Phase 2: a new text for each trial, or the reason why it has none."""
+    def _propose(self, trials: Sequence[Trial]) -> tuple[list[tuple[Trial, Proposal]], dict[str, int]]:
+        """Phase 2: a proposal with a new text for each trial, or the reason why it has none."""
         proposals = self.reflect([self._job(trial) for trial in trials]) if trials else []
         return sift(trials, proposals, self.history)
 
@@ -200,11 +200,11 @@ class EvolutionSearch:
             seed=derive_seed(self.seed, "reflect", self._number, trial.parent),
         )
 
-    def _try_children(self, proposed: Sequence[tuple[Trial, str]]) -> list[Child]:
+    def _try_children(self, proposed: Sequence[tuple[Trial, Proposal]]) -> list[Child]:
         """Phase 3: each child on the mini-batch of its parent."""
-        texts = [text for _, text in proposed]
+        texts = [proposal.template for _, proposal in proposed]
         results = self._on_batches(texts, [trial.questions for trial, _ in proposed], "children")
-        return [Child(trial, text, after) for (trial, text), after in zip(proposed, results, strict=True)]
+        return [Child(trial, proposal, after) for (trial, proposal), after in zip(proposed, results, strict=True)]
 
     def _score_on_dev(self, texts: Sequence[str]) -> dict[str, tuple[float, ...]]:
         """Phase 4: the dev vector of each text."""

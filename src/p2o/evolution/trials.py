@@ -5,6 +5,7 @@ from math import fsum
 from statistics import fmean
 
 from p2o.evolution.records import Candidate, Status
+from p2o.reflectors.base import Proposal
 from p2o.types import Question, Rollout
 
 Graded = tuple[Rollout, ...]  # the n completions of one question under one template
@@ -29,8 +30,13 @@ class Child:
     """A new template, the trial it came from, and what it did there."""
 
     trial: Trial
-    text: str
+    proposal: Proposal
     after: tuple[Graded, ...]  # B
+
+    @property
+    def text(self) -> str:
+        """The template."""
+        return self.proposal.template
 
     @property
     def gain(self) -> float:
@@ -49,6 +55,8 @@ class Child:
             before=tuple(mean_reward(graded) for graded in self.trial.before),
             after=tuple(mean_reward(graded) for graded in self.after),
             dev_scores=dev_scores or (),
+            prompt=self.proposal.prompt,
+            reply=self.proposal.reply,
         )
 
 

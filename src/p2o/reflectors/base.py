@@ -2,7 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 from transformers import PreTrainedModel
@@ -31,11 +31,20 @@ class ReflectionJob:
 
 @dataclass(frozen=True)
 class Proposal:
-    """A new template, or "" and the reason why there is none; `reply` is what the reflector wrote."""
+    """A new template, or "" and the reason why there is none.
+
+    `prompt` is what the reflector was asked and `reply` what it wrote; "" if it asks or writes nothing.
+    """
 
     template: str
     refusal: str = ""
     reply: str = ""
+    prompt: str = ""
+    tokens: int = 0  # of the reply, as the engine or the endpoint counts them; 0 if nobody says
+
+    def refused(self, cause: str) -> "Proposal":
+        """The same without its template, and the reason why."""
+        return replace(self, template="", refusal=cause)
 
 
 class ReflectionContext(Protocol):

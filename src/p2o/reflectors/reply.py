@@ -5,6 +5,7 @@ finished block is refused: gepa 0.1.4 makes a template of a chain of thought tha
 """
 
 import re
+from dataclasses import replace
 
 from p2o.prompts import PromptRenderer
 from p2o.reflectors.base import Proposal
@@ -30,35 +31,31 @@ def parse_reply(reply: str | None) -> Proposal:
     A thought ends with the last `</think>`; a chat template may have opened it. The block runs from the first line that
     starts with a fence to the last line that ends with one at least as long, so that fences inside it are kept.
     """
-    reply = reply or ""
-
-    def refuse(cause: str) -> Proposal:
-        return Proposal("", refusal=cause, reply=reply)
-
-    said = reply.rpartition("</think>")[2]
+    nothing = Proposal("", reply=reply or "")
+    said = nothing.reply.rpartition("</think>")[2]
     if "<think>" in said:
-        return refuse(UNFINISHED_THOUGHT)
+        return nothing.refused(UNFINISHED_THOUGHT)
     if not said.strip():
-        return refuse(EMPTY)
+        return nothing.refused(EMPTY)
     lines = said.split("\n")
     openings = ((number, match) for number, line in enumerate(lines) if (match := _OPENING.match(line)))
     number, opening = next(openings, (0, None))
     if opening is None:
-        return refuse(NO_FENCE)
+        return nothing.refused(NO_FENCE)
     block = _block(opening, lines[number + 1 :])
     if block is None:
-        return refuse(UNFINISHED_FENCE)
-    return Proposal(block, reply=reply) if block else refuse(EMPTY)
+        return nothing.refused(UNFINISHED_FENCE)
+    return replace(nothing, template=block) if block else nothing.refused(EMPTY)
 
 
 def check_template(proposal: Proposal, renderer: PromptRenderer, max_length: int) -> Proposal:
     """The proposal, or its refusal if the policy could not be asked with this template."""
     if renderer.special_token_in(proposal.template):
-        return Proposal("", refusal=SPECIAL_TOKEN, reply=proposal.reply)
+        return proposal.refused(SPECIAL_TOKEN)
     # Megabytes are not tokenized: no ordinary text has 32 characters a token.
     is_huge = len(proposal.template) > 32 * max_length
     if is_huge or len(renderer.tokenizer.encode(proposal.template, add_special_tokens=False)) > max_length:
-        return Proposal("", refusal=TOO_LONG, reply=proposal.reply)
+        return proposal.refused(TOO_LONG)
     return proposal
 
 

@@ -60,24 +60,30 @@ class SelfReflector(Reflector):
                 f"{self.sampling.max_completion_length}. Lower it."
             )
         asked = [self._ask(job, context.renderer, room) for job in jobs]
-        prompts = [prompt for prompt in asked if isinstance(prompt, Prompt)]
+        prompts = [
+            Prompt(context.renderer.message(ask), job.seed)
+            for ask, job in zip(asked, jobs, strict=True)
+            if isinstance(ask, str)
+        ]
         replies = iter(context.engine.generate(model, prompts, self.sampling, title="reflection") if prompts else [])
         return [
-            self._propose(next(replies), context.renderer) if isinstance(prompt, Prompt) else prompt for prompt in asked
+            ask if isinstance(ask, Proposal) else replace(self._propose(next(replies), context.renderer), prompt=ask)
+            for ask in asked
         ]
 
-    def _ask(self, job: ReflectionJob, renderer: PromptRenderer, room: int) -> Prompt | Proposal:
+    def _ask(self, job: ReflectionJob, renderer: PromptRenderer, room: int) -> str | Proposal:
         """The prompt of a job, with as many of its examples as there is room for."""
         for kept in range(max(1, len(job.examples)), 0, -1):
             text = reflection_prompt(replace(job, examples=job.examples[:kept]), self.prompt)
             if renderer.special_token_in(text):
-                return Proposal("", refusal=SPECIAL_TOKEN_IN_PROMPT)
-            if len(ids := renderer.message(text)) <= room:
-                return Prompt(ids, job.seed)
+                return Proposal("", SPECIAL_TOKEN_IN_PROMPT, prompt=text)
+            if len(renderer.message(text)) <= room:
+                return text
         return Proposal("", refusal=PROMPT_TOO_LONG)
 
     def _propose(self, completion: Completion, renderer: PromptRenderer) -> Proposal:
         reply = renderer.decode(completion.ids)
         if completion.truncated:
-            return Proposal("", refusal=UNFINISHED, reply=reply)
-        return check_template(parse_reply(reply), renderer, self.max_template_length)
+            return Proposal("", refusal=UNFINISHED, reply=reply, tokens=len(completion.ids))
+        proposal = check_template(parse_reply(reply), renderer, self.max_template_length)
+        return replace(proposal, tokens=len(completion.ids))

@@ -4,6 +4,7 @@ import json
 import os
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from tqdm import tqdm
@@ -111,10 +112,11 @@ class TeacherReflector(Reflector):
     def _ask(self, client: "OpenAI", job: ReflectionJob) -> Proposal:
         from openai import APIConnectionError, APIStatusError
 
+        prompt = reflection_prompt(job, self.prompt)
         try:
             response = client.chat.completions.with_raw_response.create(
                 model=self.model,
-                messages=[{"role": "user", "content": reflection_prompt(job, self.prompt)}],
+                messages=[{"role": "user", "content": prompt}],
                 temperature=self.temperature,
                 max_tokens=self.max_reply_length,
                 extra_body=self.extra_body,
@@ -125,7 +127,7 @@ class TeacherReflector(Reflector):
         except APIConnectionError as error:
             cause = f"{error.message} {error.__cause__ or ''}".strip()
             raise self._failure(f"could not be reached ({cause})", "Check base_url, and that the server runs") from None
-        return self._read(response.content)
+        return replace(self._read(response.content), prompt=prompt)
 
     def _read(self, body: bytes) -> Proposal:
         """What an answer proposes; read from its bytes, since the client takes any JSON for a chat completion."""
@@ -137,9 +139,10 @@ class TeacherReflector(Reflector):
             case {"choices": [{"message": {**message}, **choice}, *_]} if isinstance(
                 content := message.get("content"), str | None
             ):
+                tokens = _completion_tokens(answer)
                 if choice.get("finish_reason") == "length":
-                    return Proposal("", refusal=UNFINISHED, reply=content or "")
-                return parse_reply(content)  # of a thought without an answer the content is null
+                    return Proposal("", refusal=UNFINISHED, reply=content or "", tokens=tokens)
+                return replace(parse_reply(content), tokens=tokens)  # of a thought without an answer content is null
         raise self._failure(f"answered with something else than a chat completion ({body[:200]!r})", "Check base_url")
 
     def _failure(self, what: str, advice: str) -> InputError:
@@ -155,3 +158,11 @@ class TeacherReflector(Reflector):
                 f"{'not ASCII' if key else 'not set'}. Set it; for a server without keys, to anything."
             )
         return key
+
+
+def _completion_tokens(answer: dict[str, Any]) -> int:
+    """Tokens of the reply by the endpoint's own count; 0 if it gives none."""
+    match answer:
+        case {"usage": {"completion_tokens": int(tokens)}}:
+            return tokens
+    return 0
