@@ -14,6 +14,7 @@ LAYERS = [
     ["rewards"],
     ["grading", "prepare"],
     ["engines", "advantages", "losses", "contexts", "batches", "logprobs", "metrics", "hard_set", "checkpoints"],
+    ["aggregation", "regularizers", "corrections", "terms"],
     ["reflectors", "quickstart", "objective"],
     ["evolution"],  # all but the callback
     ["models", "mixture", "preflight", "export"],

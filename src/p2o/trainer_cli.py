@@ -53,6 +53,13 @@ class P2OCLI(LightningCLI):
         parser.set_defaults(
             {"checkpoint.save_last": True, "checkpoint.save_on_train_epoch_end": True, "checkpoint.filename": "{epoch}"}
         )
+        # Defaults of the signature, said again as classes: the config of a run names every part.
+        parser.set_defaults(
+            {
+                "model.aggregation": {"class_path": "p2o.aggregation.TokenMean"},
+                "model.correction": {"class_path": "p2o.corrections.NoCorrection"},
+            }
+        )
         for part in ("model", "data", "evolution"):
             parser.link_arguments("seed_everything", f"{part}.seed", compute_fn=int)
 
