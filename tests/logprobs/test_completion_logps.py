@@ -9,9 +9,9 @@ from transformers import AutoModelForCausalLM, Gemma2Config, GPT2Config, LlamaCo
 
 from p2o.batches import Row
 from p2o.contexts import Masked, Templated
-from p2o.logprobs import completion, completion_logps
+from p2o.logprobs import completion, completion_logps, completion_logps_and_entropies
 from p2o.logprobs.packable import packable
-from p2o.logprobs.padded import padded_logps
+from p2o.logprobs.padded import padded_logps, padded_logps_and_entropies
 from p2o.losses import ClippedLoss
 from p2o.objective import Objective
 
@@ -90,6 +90,22 @@ def test_double_precision_leaves_no_difference_but_the_head_s(name):
     found, expected = completion_logps(policy, *arguments), padded_logps(policy, *arguments)
     for row, line, wanted in zip(rows, found, expected, strict=True):
         assert_close(line[: len(row.completion_ids)], wanted[: len(row.completion_ids)], rtol=1e-6, atol=2e-6)
+
+
+@pytest.mark.parametrize("name", PACKED)
+def test_same_entropies_and_gradient_as_the_padded_path(name):
+    policy, rows = build(PACKED[name]), make_rows(True)
+    arguments = [row.prompt_ids for row in rows], [row.completion_ids for row in rows], 0.6
+    grads = []
+    for score in (completion_logps_and_entropies, padded_logps_and_entropies):
+        policy.zero_grad()
+        both = score(policy, *arguments)
+        kept = [part[i, : len(row.completion_ids)] for part in both for i, row in enumerate(rows)]
+        torch.cat(kept).square().sum().backward()
+        grads.append((torch.cat(kept).detach(), [parameter.grad.clone() for parameter in policy.parameters()]))
+    assert_close(grads[0][0], grads[1][0], rtol=1e-4, atol=1e-5)
+    for found, expected in zip(grads[0][1], grads[1][1], strict=True):
+        assert_close(found, expected, rtol=0, atol=2e-5 * float(expected.abs().max()))
 
 
 @pytest.mark.parametrize("name", PADDED)

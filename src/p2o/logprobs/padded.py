@@ -31,10 +31,10 @@ def padded_logps(
     return _chosen(_distributions(policy, prompts, completions, temperature), completions)
 
 
-def completion_logps_and_entropies(
+def padded_logps_and_entropies(
     policy: PreTrainedModel, prompts: Sequence[Ids], completions: Sequence[Ids], temperature: float
 ) -> tuple[Tensor, Tensor]:
-    """`completion_logps` [R, T], and the entropy (nats) of the distribution that each token was drawn from [R, T]."""
+    """`padded_logps` [R, T], and the entropy (nats) of the distribution that each token was drawn from [R, T]."""
     distributions = _distributions(policy, prompts, completions, temperature)
     return _chosen(distributions, completions), -(distributions.exp() * distributions).sum(-1)
 
