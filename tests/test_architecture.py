@@ -7,19 +7,20 @@ SOURCE = Path(__file__).parent.parent / "src" / "p2o"
 
 # Each layer may import from itself and from the layers above it.
 LAYERS = [
-    ["errors", "types", "seeds"],
+    ["errors", "types", "seeds", "progress"],  # all but progress.callback
     ["files"],
     ["tables"],
-    ["prompts", "templates", "signal", "questions"],
+    ["prompts", "templates", "signal", "silence", "questions"],
     ["rewards"],
     ["grading", "prepare"],
     ["engines", "advantages", "losses", "contexts", "batches", "logprobs", "metrics", "hard_set", "checkpoints"],
+    ["aggregation", "regularizers", "corrections", "terms"],
     ["reflectors", "quickstart", "objective"],
     ["evolution"],  # all but the callback
     ["models", "mixture", "preflight", "export"],
     ["policy", "processes"],
-    ["evaluation", "mining", "validation_log", "evolution.callback"],
-    ["summary", "components"],
+    ["evaluation", "mining", "samples", "validation_log", "evolution.callback", "progress.callback"],
+    ["summary", "completion_log", "template_log", "probe", "run_config", "components"],
     ["trainer_cli"],
     ["study"],
     ["commands"],

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import transformers.utils.logging
 import yaml
 from jsonargparse import Namespace
 from lightning.pytorch.callbacks import ModelCheckpoint
@@ -14,13 +15,19 @@ from lightning.pytorch.cli import LightningArgumentParser, LightningCLI
 
 import p2o.components  # noqa: F401  (lets YAML and the command line name components by their class alone)
 from p2o.checkpoints import load_checkpoint
+from p2o.completion_log import CompletionLog
 from p2o.evaluation.callback import EvaluationReport
 from p2o.evolution.callback import TemplateEvolution
 from p2o.files import check_writable
 from p2o.mining.callback import MiningLog
 from p2o.mixture import MixtureDataModule
 from p2o.policy import PolicyModule
+from p2o.probe.callback import ProbeLog
+from p2o.progress.callback import LiveProgress
+from p2o.run_config import RunConfig
+from p2o.samples import SampleCompletions
 from p2o.summary import RunSummary
+from p2o.template_log import TemplateLog
 from p2o.validation_log import ValidationLog
 
 # An abbreviation would set an option without a word; exit_on_error would print the usage before each message.
@@ -28,19 +35,31 @@ PARSER: dict[str, Any] = {"allow_abbrev": False, "exit_on_error": False}
 
 
 class P2OCLI(LightningCLI):
-    """LightningCLI with the sections `evolution`, `mining`, `outcomes`, `summary`, `report` and `checkpoint`."""
+    """LightningCLI with a section for each callback: `evolution`, `mining`, `samples` and so on."""
 
     def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
         """Adds the sections; the order of callbacks is the order in which an epoch ends."""
+        parser.add_lightning_class_args(LiveProgress, "progress")
+        parser.add_lightning_class_args(ProbeLog, "probe")
         parser.add_lightning_class_args(TemplateEvolution, "evolution")
+        parser.add_lightning_class_args(TemplateLog, "templates")
         parser.add_lightning_class_args(MiningLog, "mining")
+        parser.add_lightning_class_args(SampleCompletions, "samples")
         parser.add_lightning_class_args(ValidationLog, "outcomes")
+        parser.add_lightning_class_args(CompletionLog, "completions")
         parser.add_lightning_class_args(RunSummary, "summary")
         parser.add_lightning_class_args(EvaluationReport, "report")
         parser.add_lightning_class_args(ModelCheckpoint, "checkpoint")
         # Only at the end of an epoch, after evolution: a checkpoint before it would lose that epoch's evolution.
         parser.set_defaults(
             {"checkpoint.save_last": True, "checkpoint.save_on_train_epoch_end": True, "checkpoint.filename": "{epoch}"}
+        )
+        # Defaults of the signature, said again as classes: the config of a run names every part.
+        parser.set_defaults(
+            {
+                "model.aggregation": {"class_path": "p2o.aggregation.TokenMean"},
+                "model.correction": {"class_path": "p2o.corrections.NoCorrection"},
+            }
         )
         for part in ("model", "data", "evolution"):
             parser.link_arguments("seed_everything", f"{part}.seed", compute_fn=int)
@@ -50,11 +69,13 @@ class P2OCLI(LightningCLI):
         config = self.config[self.subcommand]
         root = Path(config.trainer.default_root_dir or os.getcwd())
         check_writable(root)
+        if config.trainer.enable_progress_bar is False:  # Lightning refuses a progress bar where it is off
+            config.progress.style, config.trainer.enable_progress_bar = "off", True
         if config.trainer.logger is None:
-            config.trainer.logger = Namespace(
-                class_path="lightning.pytorch.loggers.CSVLogger",
-                init_args=Namespace(save_dir=str(root), name="logs"),
-            )
+            config.trainer.logger = [  # flushed at each step: a killed run keeps what it had logged
+                _logger("CSVLogger", save_dir=str(root), name="logs", flush_logs_every_n_steps=1),
+                _logger("TensorBoardLogger", save_dir=str(root), name="tensorboard"),
+            ]
         if config.checkpoint.dirpath is None:  # a fixed folder, so that `--ckpt_path last` finds it
             config.checkpoint.dirpath = str(root / "checkpoints")
         if config.ckpt_path == "last":
@@ -76,6 +97,10 @@ class P2OCLI(LightningCLI):
     def subcommands() -> dict[str, set[str]]:
         """The Trainer's methods that p2o offers."""
         return {name: LightningCLI.subcommands()[name] for name in ("fit", "validate", "test")}
+
+
+def _logger(kind: str, **init_args: str | int) -> Namespace:
+    return Namespace(class_path=f"lightning.pytorch.loggers.{kind}", init_args=Namespace(**init_args))
 
 
 class _ConfigReader(P2OCLI):
@@ -124,6 +149,7 @@ def _command_line(kind: type[P2OCLI], args: Sequence[str] | None) -> P2OCLI:
             "num_sanity_val_steps": 0,  # validation costs rollouts
             "log_every_n_steps": 1,  # a step is a whole rollout batch
         },
+        save_config_callback=RunConfig,
         save_config_kwargs={"overwrite": True},  # resuming into the same folder would raise otherwise
         parser_kwargs=PARSER | {name: PARSER for name in P2OCLI.subcommands()},
     )
@@ -136,3 +162,4 @@ def _quiet() -> None:
         lambda record: "Tip:" not in record.getMessage()
     )
     warnings.filterwarnings("ignore", message=".*LeafSpec.*")  # Lightning's own use of torch's pytree
+    transformers.utils.logging.disable_progress_bar()  # of loading weights: it would break into p2o's own bars

@@ -1,6 +1,7 @@
 """The outer loop: at the end of each epoch, mines the hard set and evolves templates on it."""
 
 import random
+import time
 from collections.abc import Sequence
 from functools import partial
 from typing import Any
@@ -12,8 +13,8 @@ from lightning.pytorch.utilities import rank_zero_info
 from p2o.engines.base import Sampling
 from p2o.errors import InputError
 from p2o.evolution.budget import Level, auto_budget
+from p2o.evolution.evolved import Evolved
 from p2o.evolution.feedback import to_example
-from p2o.evolution.records import History
 from p2o.evolution.screening import Screen
 from p2o.evolution.search import EvolutionSearch
 from p2o.evolution.selectors import ParentSelector
@@ -81,7 +82,7 @@ class TemplateEvolution(Callback):
         self.seed = seed
         self.pending = False  # the run ended after an epoch whose evolution nobody needed yet
         self.reports: list[dict[str, Any]] = []  # one for each evolution, plain types
-        self.last_search: EvolutionSearch | None = None  # of this process, with its whole history
+        self.finished: Evolved | None = None  # the evolution of this epoch, on the process that ran it
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """A finished run that is resumed for more epochs first makes up for the evolution it left out.
@@ -119,12 +120,17 @@ class TemplateEvolution(Callback):
         data = mixture_of(trainer)
         hard = data.hard_questions()
         bank = TemplateBank()
+        self.finished = None
         if self.budget != 0 and len(hard) >= self.min_hard_set:
             if trainer.is_global_zero:
-                search = self.last_search = self.search(pl_module, hard, epoch, data.bank)
-                history = search.run()
+                started = time.monotonic()
+                before = dict(pl_module.tokens)
+                search = self.search(pl_module, hard, epoch, data.bank)
+                search.run()
                 bank = search.bank
-                self.reports.append(_report(epoch, search, history, bank))
+                tokens = {phase: pl_module.tokens[phase] - before[phase] for phase in ("evolution", "reflection")}
+                self.finished = Evolved.of(search, epoch, time.monotonic() - started, tokens)
+                self.reports.append(self.finished.report())
                 rank_zero_info(_line(self.reports[-1]))
             bank = trainer.strategy.broadcast(bank)
         data.adopt(bank)
@@ -187,25 +193,6 @@ def _from_other_processes(trainer: Trainer, counts: dict[str, int]) -> list[dict
     everyone: list[dict[str, int]] = [{}] * trainer.world_size
     torch.distributed.all_gather_object(everyone, counts)
     return [other for rank, other in enumerate(everyone) if rank != trainer.global_rank]
-
-
-def _report(epoch: int, search: EvolutionSearch, history: History, bank: TemplateBank) -> dict[str, Any]:
-    """What an evolution did, in plain types."""
-    return {
-        "epoch": epoch,
-        "train": len(search.train),
-        "dev": len(search.dev),
-        "budget": search.settings.budget,
-        "spent": history.spent,
-        "iterations": len(history.iterations) - 1,
-        "pool": len(history.pool),
-        "bank": len(bank),
-        "best_dev_score": max((candidate.dev_score for candidate in history.pool), default=None),
-        "seed_dev_score": history.pool[0].dev_score if history.pool else None,
-        "best_template": bank.best.text if bank.best else "",
-        "refusals": dict(history.refusals),
-        "stopped": str(search.stop_reason),
-    }
 
 
 def _line(report: dict[str, Any]) -> str:

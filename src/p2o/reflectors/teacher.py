@@ -7,9 +7,8 @@ from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from tqdm import tqdm
-
 from p2o.errors import InputError
+from p2o.progress import task
 from p2o.reflectors.base import Proposal, ReflectionContext, ReflectionJob, Reflector
 from p2o.reflectors.prompt import GEPA_PROMPT, check_prompt, reflection_prompt
 from p2o.reflectors.reply import UNFINISHED, check_template, parse_reply
@@ -97,13 +96,13 @@ class TeacherReflector(Reflector):
                 base_url=self.base_url, api_key=self._key(), timeout=self.timeout, max_retries=self.max_retries
             ) as client,
             ThreadPoolExecutor(self.concurrency) as threads,
-            tqdm(total=len(jobs), desc="reflection", unit="reply", leave=False, disable=None) as bar,
+            task("reflection", len(jobs), "call") as called,
         ):
             calls = [threads.submit(self._ask, client, job) for job in jobs]
             try:
                 for call in as_completed(calls):
                     call.result()
-                    bar.update()
+                    called.advance()
             finally:
                 for call in calls:
                     call.cancel()

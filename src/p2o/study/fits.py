@@ -18,17 +18,11 @@ import yaml
 
 from p2o.files import write_text
 
-# What says where files go and what is shown, and changes nothing about training.
-_APART = {
-    "seed_everything": None,  # in the name itself
-    "ckpt_path": None,
-    "trainer": ("default_root_dir", "enable_progress_bar", "enable_model_summary", "logger", "log_every_n_steps"),
-    "mining": None,
-    "outcomes": None,
-    "summary": None,
-    "report": None,
-    "checkpoint": None,
-}
+# What says where files go and what is shown, and changes nothing about training: whole sections, and of the Trainer's.
+_SECTIONS = frozenset(
+    "seed_everything ckpt_path progress templates mining samples outcomes completions summary report checkpoint".split()
+)
+_TRAINER = frozenset(["default_root_dir", "enable_progress_bar", "enable_model_summary", "logger", "log_every_n_steps"])
 _FOLDER = re.compile(r".+-(?P<run>[0-9a-f]{10}-seed\d+)")
 TAIL = 20  # lines of a failed run's log that are shown
 
@@ -108,8 +102,6 @@ class Store:
 
 def fingerprint(config: Mapping[str, Any]) -> str:
     """Ten hexadecimal digits of what decides about training."""
-    kept = {name: part for name, part in config.items() if _APART.get(name, ()) is not None}
-    for section, names in _APART.items():
-        if names and section in kept:
-            kept[section] = {name: value for name, value in kept[section].items() if name not in names}
+    kept = {name: part for name, part in config.items() if name not in _SECTIONS}
+    kept["trainer"] = {name: value for name, value in config["trainer"].items() if name not in _TRAINER}
     return hashlib.blake2b(json.dumps(kept, sort_keys=True).encode(), digest_size=5).hexdigest()
