@@ -25,7 +25,8 @@ def compare_command(words: Sequence[str]) -> None:
     store = Store(out / "fits")
     trials = [_trial(path, variant, study.seeds, store) for variant in study.variants()]
     check_writable(out)
-    failed = run_missing([fit for trial in trials for fit in trial.fits], study.jobs, _say)
+    by_seed = [fit for fits in zip(*(trial.fits for trial in trials), strict=True) for fit in fits]
+    failed = run_missing(by_seed, study.jobs, _say)  # one seed of everything is a better half than all of one half
     print(write_report(out / path.stem, study, trials), end="")
     if failed:
         raise InputError(
