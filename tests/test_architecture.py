@@ -19,7 +19,7 @@ LAYERS = [
     ["models", "mixture", "preflight", "export"],
     ["policy", "processes"],
     ["evaluation", "mining", "samples", "validation_log", "evolution.callback", "progress.callback"],
-    ["summary", "components"],
+    ["summary", "components", "planning"],
     ["trainer_cli", "commands"],
     ["cli"],
     ["__main__"],

@@ -84,10 +84,10 @@ class P2OCLI(LightningCLI):
         return {name: LightningCLI.subcommands()[name] for name in ("fit", "validate", "test")}
 
 
-def run_trainer(args: Sequence[str] | None) -> None:
+def run_trainer(args: Sequence[str] | None, cli: type[P2OCLI] = P2OCLI) -> P2OCLI:
     """fit, validate or test; None reads the command line."""
     _quiet()
-    P2OCLI(
+    return cli(
         PolicyModule,
         MixtureDataModule,
         args=None if args is None else list(args),
@@ -109,5 +109,6 @@ def _quiet() -> None:
     logging.getLogger("lightning.pytorch.utilities.rank_zero").addFilter(
         lambda record: "Tip:" not in record.getMessage()
     )
+    warnings.filterwarnings("ignore", message="LightningCLI's args parameter")  # p2o plan passes them on
     warnings.filterwarnings("ignore", message=".*LeafSpec.*")  # Lightning's own use of torch's pytree
     transformers.utils.logging.disable_progress_bar()  # of loading weights: it would break into p2o's own bars
