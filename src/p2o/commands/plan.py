@@ -2,7 +2,8 @@
 
 import argparse
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
 import torch
 from jsonargparse import Namespace
@@ -54,13 +55,22 @@ def plan_command(words: Sequence[str]) -> None:
     if options.help:
         print(USAGE, end="")
         return
-    for name in ("lightning.fabric", "lightning.pytorch"):
-        logging.getLogger(name).setLevel(logging.WARNING)  # which devices there are, and which seed
-    cli = run_trainer(["fit", *rest], PlanCLI)
+    with _without_lightnings_news():
+        print(plan(rest, options.calibration))
+
+
+def plan(words: Sequence[str], rollouts: int) -> str:
+    """The plan as text.
+
+    Args:
+        words: Options of p2o fit.
+        rollouts: To calibrate with; 0: no calibration.
+    """
+    cli = run_trainer(["fit", *words], PlanCLI)
     config = cli.config["fit"]
     run = planned_run(cli.model, cli.datamodule, cli.config_init["fit"]["evolution"], config.trainer)
     refused, odd = refusals(run), contradictions(run)
-    measured = calibrate(run, config.trainer, options.calibration) if options.calibration and not refused else None
+    measured = calibrate(run, config.trainer, rollouts) if rollouts and not refused else None
     hard = round(run.questions * (measured.hard if measured else 0.5))
     sizes = [evolution_size(run, count) for count in dict.fromkeys([hard, *(round(run.questions * s) for s in SHARES)])]
     reflector = run.evolution.reflector
@@ -72,7 +82,7 @@ def plan_command(words: Sequence[str]) -> None:
     )
     costs = phases(run, sizes[0], measured, prices_of(reflector))
     needs = memory(run, load_config(run.module.model), copies)
-    print(page(head, costs, sizes, needs, measured, [*refused, *odd]))
+    return page(head, costs, sizes, needs, measured, [*refused, *odd])
 
 
 def planned_run(
@@ -125,6 +135,20 @@ def prices_of(reflector: Reflector) -> Prices:
     """Of a teacher that has them."""
     spending = vars(reflector).get("spending")
     return Prices(spending.prompt_price, spending.completion_price) if spending else Prices()
+
+
+@contextmanager
+def _without_lightnings_news() -> Iterator[None]:
+    """Not which devices there are, and which seed was set."""
+    loggers = [logging.getLogger(name) for name in ("lightning.fabric", "lightning.pytorch")]
+    levels = [logger.level for logger in loggers]
+    for logger in loggers:
+        logger.setLevel(logging.WARNING)
+    try:
+        yield
+    finally:
+        for logger, level in zip(loggers, levels, strict=True):
+            logger.setLevel(level)
 
 
 def _parser() -> argparse.ArgumentParser:
