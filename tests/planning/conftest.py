@@ -13,7 +13,7 @@ CONFIG = Path(__file__).parents[2] / "configs" / "quickstart.yaml"
 @pytest.fixture(scope="module")
 def plan_of():
     def make(*options):
-        cli = run_trainer(["fit", "--config", str(CONFIG), *options], PlanCLI)
+        cli = run_trainer(["fit", "--config", str(CONFIG), "--trainer.max_epochs=5", *options], PlanCLI)
         evolution = cli.config_init["fit"]["evolution"]
         return planned_run(cli.model, cli.datamodule, evolution, cli.config["fit"].trainer)
 
