@@ -12,6 +12,7 @@ from test_fit import SMALL, differences, state
 
 CONFIGS = Path(__file__).parent.parent / "configs"
 TINY = [*SMALL, "--data.train.init_args.easy=4", "--data.train.init_args.hard=4", "--data.batch_size=4", "--data.tau=2"]
+WITH_SIGNAL = "--model.temperature=1.5"  # easy questions go wrong now and then
 
 
 def run(subcommand, name, root, *options):
@@ -27,20 +28,27 @@ def fit(name, root, epochs, *options):
 
 @pytest.mark.parametrize("name", ["dapo", "exploration_historical", "teacher_sft"])
 def test_resume_is_bitwise(name, tmp_path):
-    straight = fit(name, tmp_path / "straight", 2)
-    fit(name, tmp_path / "resumed", 1)
-    resumed = fit(name, tmp_path / "resumed", 2, "--ckpt_path=last")
+    straight = fit(name, tmp_path / "straight", 2, WITH_SIGNAL)
+    fit(name, tmp_path / "resumed", 1, WITH_SIGNAL)
+    resumed = fit(name, tmp_path / "resumed", 2, WITH_SIGNAL, "--ckpt_path=last")
     assert differences(state(straight), state(resumed)) == []
     check = {"dapo": check_dapo, "exploration_historical": check_exploration, "teacher_sft": check_teacher}[name]
     check(straight["p2o"], json.loads((tmp_path / "straight" / "summary.json").read_text()), tmp_path / "straight")
 
 
+def test_a_step_without_signal_is_a_step_after_a_validation_too(tmp_path):
+    """Nothing is learnt from right easy and wrong hard questions, but AdamW moves on in every step."""
+    checkpoint = fit("grpo", tmp_path, 2, "--model.temperature=0.01")
+    steps = {float(entry["step"]) for entry in checkpoint["optimizer_states"][0]["state"].values()}
+    assert steps == {checkpoint["global_step"]} == {4}
+
+
 def check_dapo(kept, summary, root):
     """More was rolled out than the 2 epochs of 8 questions; all of it was counted and mined."""
     assert summary["rollouts"]["train"] > 2 * 8 * 6
-    mined = [
-        len(record.outcomes) for path in sorted((root / "mining").glob("*.parquet")) for record in read_epoch(path)
-    ]
+    records = [record for path in sorted((root / "mining").glob("*.parquet")) for record in read_epoch(path)]
+    mined = [len(record.outcomes) for record in records]
+    assert any(0 < record.correct < len(record.outcomes) for record in records)
     assert sum(mined) == summary["rollouts"]["train"] and {count % 6 for count in mined} == {0}
 
 
@@ -64,7 +72,7 @@ def test_single_turn_reflects_on_the_bare_question_alone(tmp_path):
 
 def test_the_best_template_at_inference_time(tmp_path, capsys):
     """`p2o test` asks under the best template of the checkpoint, and says so."""
-    options = ["--evolution.budget=60", "--data.tau=6"]
+    options = ["--evolution.budget=40", "--data.tau=6", "--evolution.dev_size=4"]
     run("fit", "inference_prompt", tmp_path, *options, "--trainer.max_epochs=2")
     run("test", "inference_prompt", tmp_path, "--ckpt_path=last")
     results = json.loads((tmp_path / "evaluation" / "results.json").read_text())

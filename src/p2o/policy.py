@@ -251,7 +251,7 @@ class PolicyModule(LightningModule):
         optimizer, scheduler = self.optimizers(), self.lr_schedulers()
         assert isinstance(optimizer, LightningOptimizer) and isinstance(scheduler, LRScheduler)  # there is one of each
         size = self._mean_over_processes(self.objective.size(rows)) or 1.0  # 0: no row counts, and none is passed
-        optimizer.zero_grad(set_to_none=False)  # a step without signal still moves by momentum and decay
+        self._zero_gradients()
         needed = [self.objective.needs(row) for row in rows]
         parts = micro_batches(rows, needed, self.micro_batch_size, at_least_one=self.trainer.world_size > 1)
         terms: list[Terms] = []
@@ -265,6 +265,14 @@ class PolicyModule(LightningModule):
         loss = sum(float(part.loss.detach()) for part in terms)
         self.log_dict({"policy/loss": loss, "policy/grad_norm": norm, "policy/lr": scheduler.get_last_lr()[0]})
         return terms
+
+    def _zero_gradients(self) -> None:
+        """Zero and never none, as Lightning leaves them before a validation: a step without signal still moves.
+
+        AdamW passes over parameters without a gradient, and neither counts the step nor applies momentum and decay.
+        """
+        for parameter in self.policy.parameters():
+            parameter.grad = torch.zeros_like(parameter) if parameter.grad is None else parameter.grad.zero_()
 
     def _mean_over_processes(self, value: float) -> float:
         """DDP averages gradients over processes, so the denominator is their mean, not their sum."""
@@ -330,11 +338,6 @@ class PolicyModule(LightningModule):
         if not self._loaded:
             self.policy = load_policy(self.model).train()  # from_pretrained leaves dropout off
             self._loaded = True
-
-    def on_train_start(self) -> None:
-        """Gradients start at zero and not at none, so that a first step without signal is like any other."""
-        for parameter in self.policy.parameters():
-            parameter.grad = torch.zeros_like(parameter)
 
     def configure_optimizers(self) -> OptimizerLRScheduler:
         """AdamW with a linear warm-up; the first step already has a learning rate above 0."""
