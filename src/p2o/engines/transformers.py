@@ -51,6 +51,8 @@ class TransformersEngine(RolloutEngine):
         batch_size: Completions that are sampled together, at most.
     """
 
+    exact_logps = True
+
     def __init__(self, batch_size: int = 256) -> None:
         if batch_size < 1:
             raise InputError(f"engine.batch_size must be at least 1, got {batch_size}.")
