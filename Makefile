@@ -23,7 +23,7 @@ endif
 VLLM ?= 0.32.0
 VLLM_VENV ?= .venv-vllm
 
-.PHONY: quickstart quickstart-grpo quickstart-no-distillation study test test-vllm style types micro-policy clean
+.PHONY: quickstart quickstart-grpo quickstart-no-distillation study nightly test test-vllm style types micro-policy clean
 
 quickstart: $(VENV)/.runtime
 	$(BIN)/p2o fit --config configs/quickstart.yaml --seed_everything $(SEED)
@@ -48,9 +48,13 @@ style: $(VENV)/.dev
 types: $(VENV)/.dev
 	$(BIN)/mypy
 
-# The results table of the README: every config over three seeds, GRPO at every learning rate of its grid.
+# Tables with error bars of real runs, resumable; each study says how long it takes. make study STUDY=quickstart
+STUDY ?= quickstart_bars
 study: $(VENV)/.runtime
-	$(BIN)/python benchmarks/quickstart.py
+	$(BIN)/p2o compare studies/$(STUDY).yaml
+
+nightly: $(VENV)/.runtime
+	$(BIN)/p2o compare studies/quickstart_small.yaml
 
 # The pre-training of the bundled micro-policy; its data card has the figures.
 micro-policy: $(VENV)/.runtime
