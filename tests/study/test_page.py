@@ -7,7 +7,7 @@ from p2o.study.page import make_page, number, percent
 from p2o.study.results import Result
 from p2o.study.rows import Row, best_rows
 
-METHODS = {"p2o": Method(), "grpo": Method(tune={"model.lr": [1, 2, 3]}), "gone": Method()}
+METHODS = {"p2o": Method(), "grpo": Method(tune={"model.lr": [1, 2, 3, 4]}), "gone": Method()}
 
 
 def result(seed, right, first=0.0):
@@ -63,6 +63,7 @@ def test_every_tuned_value_is_shown(page):
         ("grpo (model.lr=1)", "", "1 of 2"),
         ("grpo (model.lr=2)", "best", "2 of 2"),
         ("grpo (model.lr=3)", "", "2 of 2"),
+        ("grpo (model.lr=4)", "", "0 of 2"),
     ]
 
 
