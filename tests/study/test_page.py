@@ -28,13 +28,8 @@ def page():
     study = Study(
         configs=["x"], methods=METHODS, baseline="grpo", seeds=[0, 1], title="T", metrics=["validation.templated.hard"]
     )
-    results = [
-        [result(0, 4), result(1, 3)],
-        [result(0, 0)],
-        [result(0, 1), result(1, 2)],
-        [result(0, 1), result(1, 2)],
-        [],
-    ]
+    good, bad, fair = [result(0, 4), result(1, 3)], [result(0, 0)], [result(0, 1), result(1, 2)]
+    results = [good, bad, fair, fair, [], []]
     rows = [Row(variant, found) for variant, found in zip(study.variants(), results, strict=True)]
     return make_page(study, rows, best_rows(rows), ["grpo-x-seed1", "gone-x-seed0", "gone-x-seed1"])
 
