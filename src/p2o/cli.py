@@ -20,6 +20,7 @@ commands:
   export    write a checkpoint as a model     p2o export runs/quickstart/checkpoints/last.ckpt my-model
   prepare   make training data                p2o prepare deepscaler data/deepscaler
   grade     grade answers and completions     p2o grade rows.jsonl graded.jsonl
+  report    one HTML page about runs          p2o report runs/quickstart runs/quickstart_grpo
 
 `p2o <command> --help` lists the options of a command, `p2o fit --config X --print_config` shows their values.
 """
@@ -71,4 +72,11 @@ def run_prepare(words: Sequence[str]) -> None:
     prepare_command(words)
 
 
-COMMANDS = {"export": run_export, "grade": run_grade, "prepare": run_prepare}
+def run_report(words: Sequence[str]) -> None:
+    """Run folders -> HTML."""
+    from p2o.commands.report import report_command
+
+    report_command(words)
+
+
+COMMANDS = {"export": run_export, "grade": run_grade, "prepare": run_prepare, "report": run_report}
