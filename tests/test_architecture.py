@@ -21,7 +21,9 @@ LAYERS = [
     ["policy", "processes"],
     ["evaluation", "mining", "samples", "validation_log", "evolution.callback", "progress.callback"],
     ["summary", "completion_log", "template_log", "probe", "run_config", "components"],
-    ["trainer_cli", "commands"],
+    ["trainer_cli", "report"],
+    ["study"],
+    ["commands"],
     ["cli"],
     ["__main__"],
 ]

@@ -17,6 +17,7 @@ commands:
   fit       train a policy                    p2o fit --config configs/quickstart.yaml
   validate  measure a checkpoint              p2o validate --config configs/quickstart.yaml --ckpt_path last
   test      evaluate on benchmarks            p2o test --config configs/quickstart.yaml --data.benchmarks '[math500]'
+  compare   methods over seeds, in a table    p2o compare studies/quickstart.yaml
   export    write a checkpoint as a model     p2o export runs/quickstart/checkpoints/last.ckpt my-model
   prepare   make training data                p2o prepare deepscaler data/deepscaler
   grade     grade answers and completions     p2o grade rows.jsonl graded.jsonl
@@ -79,4 +80,17 @@ def run_report(words: Sequence[str]) -> None:
     report_command(words)
 
 
-COMMANDS = {"export": run_export, "grade": run_grade, "prepare": run_prepare, "report": run_report}
+def run_compare(words: Sequence[str]) -> None:
+    """Study -> runs and tables."""
+    from p2o.commands.compare import compare_command
+
+    compare_command(words)
+
+
+COMMANDS = {
+    "compare": run_compare,
+    "export": run_export,
+    "grade": run_grade,
+    "prepare": run_prepare,
+    "report": run_report,
+}

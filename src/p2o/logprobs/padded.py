@@ -1,4 +1,7 @@
-"""Log-probabilities of given completions under given prompts."""
+"""Log-probabilities of given completions under given prompts, by the policy's own forward pass on padded rows.
+
+Right for every architecture, and what the packed path is tested against.
+"""
 
 from collections.abc import Sequence
 
@@ -6,7 +9,7 @@ import torch
 from torch import Tensor
 from transformers import PreTrainedModel
 
-Ids = tuple[int, ...]
+from p2o.logprobs.packing import Ids
 
 
 def pad(rows: Sequence[Ids], left: bool) -> tuple[Tensor, Tensor]:
@@ -21,17 +24,17 @@ def pad(rows: Sequence[Ids], left: bool) -> tuple[Tensor, Tensor]:
     return ids, mask
 
 
-def completion_logps(
+def padded_logps(
     policy: PreTrainedModel, prompts: Sequence[Ids], completions: Sequence[Ids], temperature: float
 ) -> Tensor:
     """log π(y_t | prompt, y_<t) at a temperature [R, T]; T: the longest completion; what lies beyond y is arbitrary."""
     return _chosen(_distributions(policy, prompts, completions, temperature), completions)
 
 
-def completion_logps_and_entropies(
+def padded_logps_and_entropies(
     policy: PreTrainedModel, prompts: Sequence[Ids], completions: Sequence[Ids], temperature: float
 ) -> tuple[Tensor, Tensor]:
-    """`completion_logps` [R, T], and the entropy (nats) of the distribution that each token was drawn from [R, T]."""
+    """`padded_logps` [R, T], and the entropy (nats) of the distribution that each token was drawn from [R, T]."""
     distributions = _distributions(policy, prompts, completions, temperature)
     return _chosen(distributions, completions), -(distributions.exp() * distributions).sum(-1)
 
