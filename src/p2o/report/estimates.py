@@ -21,8 +21,8 @@ class Estimate(NamedTuple):
 
     @property
     def signed(self) -> str:
-        """Of a difference."""
-        return f"{self.mean:+.1%} [{self.low:+.1%}, {self.high:+.1%}]"
+        """Of a difference of rewards."""
+        return f"{self.mean:+.3f} [{self.low:+.3f}, {self.high:+.3f}]"
 
 
 def estimate(values: Sequence[float]) -> Estimate:
