@@ -9,7 +9,7 @@ from transformers import PreTrainedModel
 from p2o.engines.base import RolloutEngine, Sampling
 from p2o.engines.transformers import check_window, eos_token_ids
 from p2o.engines.vllm_start import start_vllm
-from p2o.engines.weights import SeenWeights, full_tensors
+from p2o.engines.weights import fingerprint, full_tensors
 from p2o.errors import InputError
 from p2o.progress import task
 from p2o.types import Completion, Prompt
@@ -65,7 +65,7 @@ class VLLMEngine(RolloutEngine):
         }
         self._llm: LLM | None = None
         self._asleep = False
-        self._seen: SeenWeights | None = None  # what vLLM's weights were transferred from; None: it has none
+        self._weights: tuple[float, ...] = ()  # fingerprint of those in vLLM; it starts with none
 
     def generate(
         self, policy: PreTrainedModel, prompts: Sequence[Prompt], sampling: Sampling, title: str
@@ -93,9 +93,9 @@ class VLLMEngine(RolloutEngine):
         if self._asleep:
             torch.cuda.empty_cache()  # what training holds in reserve is not free for vLLM
             llm.wake_up(tags=["weights"])
-        if self._seen is None or not self._seen.unchanged(policy):
+        if (weights := fingerprint(policy)) != self._weights:
             _transfer(llm, policy)
-            self._seen = SeenWeights(policy)
+            self._weights = weights
         if self._asleep:
             llm.wake_up(tags=["kv_cache"])
             self._asleep = False
@@ -105,7 +105,7 @@ class VLLMEngine(RolloutEngine):
             llm.sleep(level=self.sleep_level)
             self._asleep = True
         if self.sleep_level == 2:
-            self._seen = None
+            self._weights = ()
 
 
 def _transfer(llm: "LLM", policy: PreTrainedModel) -> None:

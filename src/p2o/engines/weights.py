@@ -1,8 +1,8 @@
 """The weights of a policy on their way to an engine that keeps a copy: one at a time, and only if they changed."""
 
-import weakref
 from collections.abc import Iterator
 
+import torch
 from torch import Tensor
 from torch.distributed.tensor import DTensor
 from transformers import PreTrainedModel
@@ -19,19 +19,21 @@ def full_tensors(policy: PreTrainedModel) -> Iterator[tuple[str, Tensor]]:
         yield name, value.full_tensor() if isinstance(value, DTensor) else value
 
 
-class SeenWeights:
-    """Remembers which weights were seen, without a copy: the parameters themselves and their version counters.
+@torch.no_grad()
+def fingerprint(policy: PreTrainedModel) -> tuple[float, ...]:
+    """Sum and norm of each parameter in float64: other weights have others, for all that an optimizer does.
 
-    PyTorch raises a tensor's `_version` with every in-place operation on it (autograd relies on that): optimizer steps,
-    fused ones included, and `load_state_dict`. Parameters are compared by identity, through weak references, so a new
-    model at an old address is another one. What is not noticed is writing through `.data`; nothing in p2o does.
+    Reads the weights once, which costs less than a transfer. Their version counters would cost nothing, but the fused
+    AdamW of torch 2.13 leaves them as they are, and so does writing through `.data`. If FSDP2 has sharded the policy,
+    all processes must take part, and get the same answer.
     """
-
-    def __init__(self, policy: PreTrainedModel) -> None:
-        self._seen = [(weakref.ref(parameter), parameter._version) for parameter in policy.parameters()]
-
-    def unchanged(self, policy: PreTrainedModel) -> bool:
-        """Whether the policy's weights are those that were seen."""
-        now = [(parameter, parameter._version) for parameter in policy.parameters()]
-        seen = [(reference(), version) for reference, version in self._seen]
-        return len(now) == len(seen) and all(a is b and v == w for (a, v), (b, w) in zip(now, seen, strict=True))
+    values = [parameter.detach() for parameter in policy.parameters()]
+    shards = [value.to_local() if isinstance(value, DTensor) else value for value in values]
+    sums = [shard.sum(dtype=torch.float64) for shard in shards]
+    norms = [torch.linalg.vector_norm(shard, dtype=torch.float64) for shard in shards]
+    digest = torch.stack([*sums, *norms])  # [2P]
+    if not any(isinstance(value, DTensor) for value in values):
+        return tuple(digest.tolist())
+    everyone = [torch.empty_like(digest) for _ in range(torch.distributed.get_world_size())]
+    torch.distributed.all_gather(everyone, digest)
+    return tuple(torch.cat(everyone).tolist())

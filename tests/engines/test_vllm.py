@@ -1,0 +1,77 @@
+"""What VLLMEngine adds to the contract: one model for two policies, transfers only when needed, whole runs."""
+
+import json
+from importlib.util import find_spec
+from pathlib import Path
+
+import pytest
+import torch
+import yaml
+
+from p2o.cli import main
+from p2o.engines import Sampling, VLLMEngine
+from p2o.engines import vllm as module
+from p2o.errors import InputError
+from p2o.types import Prompt
+
+QUICKSTART = Path(__file__).parent.parent.parent / "configs" / "quickstart.yaml"
+ON_CPU = {"dtype": "float32", "engine_args": {"enforce_eager": True, "kv_cache_memory_bytes": 256 * 2**20}}
+PROMPTS = [Prompt((5, 6, 7), seed) for seed in range(4)]
+with_vllm = pytest.mark.skipif(not find_spec("vllm"), reason="vllm is not installed")
+
+
+def test_it_is_named_by_its_class_alone(capsys):
+    with pytest.raises(SystemExit) as stop:
+        main(["fit", "--config", str(QUICKSTART), "--model.engine=VLLMEngine", "--print_config"])
+    assert stop.value.code == 0
+    assert yaml.safe_load(capsys.readouterr().out)["model"]["engine"]["init_args"]["tensor_parallel_size"] == 1
+
+
+def test_a_prompt_too_long_for_the_engine_is_refused_before_it_starts(policy):
+    with pytest.raises(InputError, match=r"prompt of 3 tokens.*max_model_len of 8"):
+        VLLMEngine(max_model_len=8).generate(policy, PROMPTS, Sampling(1.0, 6), "test")
+
+
+@pytest.mark.parametrize("wrong", [{"gpu_memory_utilization": 1.5}, {"max_model_len": -1}], ids=str)
+def test_impossible_settings_are_refused(wrong):
+    with pytest.raises(InputError, match="VLLMEngine"):
+        VLLMEngine(**wrong)
+
+
+@pytest.mark.skipif(bool(find_spec("vllm")), reason="vllm is installed")
+def test_without_vllm_it_says_what_to_install(policy):
+    with pytest.raises(InputError, match="p2o\\[vllm\\]"):
+        VLLMEngine().generate(policy, PROMPTS, Sampling(1.0, 6), "test")
+
+
+@pytest.mark.vllm
+@with_vllm
+def test_weights_are_transferred_only_when_they_changed(tokenizer, monkeypatch):
+    transfers, transfer = [], module._transfer
+    monkeypatch.setattr(module, "_transfer", lambda llm, policy: (transfers.append(policy), transfer(llm, policy)))
+    from conftest import build_policy
+
+    policy, initial = (build_policy(len(tokenizer), tokenizer.eos_token_id, seed, head_dim=32) for seed in (0, 1))
+    engine = VLLMEngine(**ON_CPU)
+    for model in (policy, policy, initial, initial, policy):  # rollouts, rollouts, reflection, reflection, rollouts
+        engine.generate(model, PROMPTS, Sampling(1.0, 4), "test")
+    assert [id(model) for model in transfers] == [id(policy), id(initial), id(policy)]
+    with torch.no_grad():
+        next(policy.parameters()).mul_(2)
+    engine.generate(policy, PROMPTS, Sampling(1.0, 4), "test")
+    assert len(transfers) == 4
+
+
+@pytest.mark.vllm
+@with_vllm
+@pytest.mark.timeout(600)
+def test_two_epochs_of_the_quickstart(tmp_path):
+    """Training, validation, evolution and Self-Ref by one engine; the method's effect is there after two epochs."""
+    engine = [f"--model.engine={json.dumps({'class_path': 'VLLMEngine', 'init_args': ON_CPU})}"]
+    options = [f"--trainer.default_root_dir={tmp_path}", "--trainer.max_epochs=2"]
+    main(["fit", "--config", str(QUICKSTART), *engine, *options, "--trainer.enable_progress_bar=false"])
+    summary = json.loads((tmp_path / "summary.json").read_text())
+    first, last = (epoch["bare"]["hard"] for epoch in summary["history"])
+    assert first < 0.1  # advantage collapse
+    assert summary["templates"][0] > 0
+    assert last > first + 0.1
