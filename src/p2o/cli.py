@@ -14,6 +14,7 @@ HELP = """usage: p2o <command> [options]
 P²O: policy optimization with prompt evolution on hard questions.
 
 commands:
+  plan      say what a run will cost          p2o plan --config configs/quickstart.yaml
   fit       train a policy                    p2o fit --config configs/quickstart.yaml
   validate  measure a checkpoint              p2o validate --config configs/quickstart.yaml --ckpt_path last
   test      evaluate on benchmarks            p2o test --config configs/quickstart.yaml --data.benchmarks '[math500]'
@@ -79,4 +80,11 @@ def run_compare(words: Sequence[str]) -> None:
     compare_command(words)
 
 
-COMMANDS = {"compare": run_compare, "export": run_export, "grade": run_grade, "prepare": run_prepare}
+def run_plan(words: Sequence[str]) -> None:
+    """Config -> cost."""
+    from p2o.commands.plan import plan_command
+
+    plan_command(words)
+
+
+COMMANDS = {"compare": run_compare, "export": run_export, "grade": run_grade, "plan": run_plan, "prepare": run_prepare}

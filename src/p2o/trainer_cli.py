@@ -119,10 +119,10 @@ class _ConfigReader(P2OCLI):
         pass
 
 
-def run_trainer(args: Sequence[str] | None) -> None:
+def run_trainer(args: Sequence[str] | None, kind: type[P2OCLI] = P2OCLI) -> P2OCLI:
     """fit, validate or test; None reads the command line."""
     _quiet()
-    _command_line(P2OCLI, args)
+    return _command_line(kind, args)
 
 
 def read_config(args: Sequence[str]) -> dict[str, Any]:
@@ -161,5 +161,6 @@ def _quiet() -> None:
     logging.getLogger("lightning.pytorch.utilities.rank_zero").addFilter(
         lambda record: "Tip:" not in record.getMessage()
     )
+    warnings.filterwarnings("ignore", message="LightningCLI's args parameter")  # p2o plan passes them on
     warnings.filterwarnings("ignore", message=".*LeafSpec.*")  # Lightning's own use of torch's pytree
     transformers.utils.logging.disable_progress_bar()  # of loading weights: it would break into p2o's own bars

@@ -3,12 +3,13 @@
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
-from jsonargparse import ArgumentError, ArgumentParser
+from jsonargparse import ArgumentError, ArgumentParser, Namespace
 
 from p2o.errors import InputError
 from p2o.files import check_writable
-from p2o.study.definition import Study, Variant
+from p2o.study.definition import Method, Study, Variant
 from p2o.study.fits import Store
 from p2o.study.report import write_report
 from p2o.study.rows import Trial
@@ -25,7 +26,8 @@ def compare_command(words: Sequence[str]) -> None:
     store = Store(out / "fits")
     trials = [_trial(path, variant, study.seeds, store) for variant in study.variants()]
     check_writable(out)
-    failed = run_missing([fit for trial in trials for fit in trial.fits], study.jobs, _say)
+    by_seed = [fit for fits in zip(*(trial.fits for trial in trials), strict=True) for fit in fits]
+    failed = run_missing(by_seed, study.jobs, _say)  # one seed of everything is a better half than all of one half
     print(write_report(out / path.stem, study, trials), end="")
     if failed:
         raise InputError(
@@ -48,12 +50,26 @@ def read_study(words: Sequence[str]) -> tuple[Study, Path]:
     named = bool(words) and not words[0].startswith("-")
     if not named and not {"-h", "--help"} & set(words):
         raise InputError(f"p2o compare: expected a study file. Usage: {USAGE}")
-    options = parser.parse_args([*(["--study"] if named else []), *words])
+    options = _plain(parser.parse_args([*(["--study"] if named else []), *words]))
+    out = options.pop("out")
+    options.pop("study")
     try:
-        made = parser.instantiate(options)
-        return Study(**{name: value for name, value in vars(made).items() if name not in ("study", "out")}), made.out
+        methods = {name: Method(**method) for name, method in options.pop("methods").items()}
+        return Study(methods=methods, **options), out
     except InputError as error:
         raise InputError(f"{words[0]}: {error}") from error
+
+
+def _plain(value: Any) -> Any:  # noqa: ANN401 (of any option)
+    """Built-in types: the parser takes what names a class for the class's own options."""
+    match value:
+        case Namespace():
+            return _plain(vars(value))
+        case dict():
+            return {name: _plain(part) for name, part in value.items()}
+        case list():
+            return [_plain(part) for part in value]
+    return value
 
 
 def _trial(path: Path, variant: Variant, seeds: Sequence[int], store: Store) -> Trial:

@@ -60,8 +60,8 @@ class Fit:
         config["trainer"] |= {"default_root_dir": str(self.folder), "enable_progress_bar": False}
         with (self.folder / ".lock").open("w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
-            write_text(self.folder / "config.yaml", yaml.safe_dump(config, sort_keys=False, allow_unicode=True))
-            command = [sys.executable, "-m", "p2o", "fit", "--config", str(self.folder / "config.yaml")]
+            write_text(self.folder / "fit.yaml", yaml.safe_dump(config, sort_keys=False, allow_unicode=True))
+            command = [sys.executable, "-m", "p2o", "fit", "--config", str(self.folder / "fit.yaml")]
             with self.log.open("w", encoding="utf-8") as log:
                 status = subprocess.run(
                     [*command, "--ckpt_path=last"],
