@@ -53,6 +53,8 @@ class PolicyModule(LightningModule):
         max_completion_length: Tokens of a completion at most, eos included (paper: 12288).
         mini_batch_size: Questions per optimizer step and process (paper: 64 of 128, two steps per rollout batch).
         micro_batch_size: Rollouts per forward and backward pass; does not change the result.
+        gradient_checkpointing: Compute a layer's activations again in the backward pass instead of keeping them: less
+            memory, more time, the same result.
         lr: Learning rate of AdamW after warm-up (paper: 1e-6).
         betas: Of AdamW.
         weight_decay: Of AdamW.
@@ -84,6 +86,7 @@ class PolicyModule(LightningModule):
         max_completion_length: int = 12288,
         mini_batch_size: int = 64,
         micro_batch_size: int = 16,
+        gradient_checkpointing: bool = False,
         lr: float = 1e-6,
         betas: tuple[float, float] = (0.9, 0.999),
         weight_decay: float = 0.01,
@@ -113,6 +116,7 @@ class PolicyModule(LightningModule):
         self.max_prompt_length = max_prompt_length
         self.mini_batch_size = mini_batch_size
         self.micro_batch_size = micro_batch_size
+        self.gradient_checkpointing = gradient_checkpointing
         self.lr = lr
         self.betas = betas
         self.weight_decay = weight_decay
@@ -286,6 +290,8 @@ class PolicyModule(LightningModule):
         """Loads the policy; Lightning may ask more than once."""
         if not self._loaded:
             self.policy = load_policy(self.model).train()  # from_pretrained leaves dropout off
+            if self.gradient_checkpointing:
+                self.policy.gradient_checkpointing_enable({"use_reentrant": False})  # the other kind breaks under DDP
             self._loaded = True
 
     def on_train_start(self) -> None:
@@ -304,7 +310,8 @@ class PolicyModule(LightningModule):
     def initial_policy(self) -> PreTrainedModel:
         """The policy before training, loaded when first asked for and kept out of checkpoints."""
         if not self._initial:
-            self._initial.append(load_policy(self.model).to(self.device))
+            initial = load_policy(self.model)
+            self._initial.append(initial if self.engine.copies_weights else initial.to(self.device))
         return self._initial[0]
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:

@@ -8,16 +8,23 @@ import pytest
 import torch
 import yaml
 
+from conftest import build_policy
 from p2o.cli import main
 from p2o.engines import Sampling, VLLMEngine
 from p2o.engines import vllm as module
 from p2o.errors import InputError
+from p2o.logprobs import completion_logps
 from p2o.types import Prompt
 
 QUICKSTART = Path(__file__).parent.parent.parent / "configs" / "quickstart.yaml"
 ON_CPU = {"dtype": "float32", "engine_args": {"enforce_eager": True, "kv_cache_memory_bytes": 256 * 2**20}}
 PROMPTS = [Prompt((5, 6, 7), seed) for seed in range(4)]
 with_vllm = pytest.mark.skipif(not find_spec("vllm"), reason="vllm is not installed")
+
+
+@pytest.fixture
+def policy_with_large_heads(tokenizer):
+    return build_policy(len(tokenizer), tokenizer.eos_token_id, head_dim=32)
 
 
 def test_it_is_named_by_its_class_alone(capsys):
@@ -49,8 +56,6 @@ def test_without_vllm_it_says_what_to_install(policy):
 def test_weights_are_transferred_only_when_they_changed(tokenizer, monkeypatch):
     transfers, transfer = [], module._transfer
     monkeypatch.setattr(module, "_transfer", lambda llm, policy: (transfers.append(policy), transfer(llm, policy)))
-    from conftest import build_policy
-
     policy, initial = (build_policy(len(tokenizer), tokenizer.eos_token_id, seed, head_dim=32) for seed in (0, 1))
     engine = VLLMEngine(**ON_CPU)
     for model in (policy, policy, initial, initial, policy):  # rollouts, rollouts, reflection, reflection, rollouts
@@ -60,6 +65,34 @@ def test_weights_are_transferred_only_when_they_changed(tokenizer, monkeypatch):
         next(policy.parameters()).mul_(2)
     engine.generate(policy, PROMPTS, Sampling(1.0, 4), "test")
     assert len(transfers) == 4
+
+
+@pytest.mark.vllm
+@with_vllm
+def test_the_trainers_mixed_precision_does_not_reach_it(policy_with_large_heads):
+    engine = VLLMEngine(**ON_CPU)
+    plain = engine.generate(policy_with_large_heads, PROMPTS, Sampling(1.0, 8), "test")
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        assert engine.generate(policy_with_large_heads, PROMPTS, Sampling(1.0, 8), "test") == plain
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no CUDA device")
+@pytest.mark.parametrize("level", [0, 1, 2])
+def test_it_samples_from_the_policy_on_a_gpu_and_gives_the_memory_back(policy_with_large_heads, level):
+    policy = policy_with_large_heads.cuda()
+    engine = VLLMEngine(dtype="float32", gpu_memory_utilization=0.2, sleep_level=level)
+    for _ in range(2):
+        completions = engine.generate(policy, PROMPTS, Sampling(1.0, 8), "test")
+        found = completion_logps(policy, [p.ids for p in PROMPTS], [c.ids for c in completions], 1.0)
+        for line, completion in zip(found, completions, strict=True):
+            expected = line[: len(completion.ids)].detach().cpu()
+            torch.testing.assert_close(torch.tensor(completion.logps), expected, rtol=1e-2, atol=1e-2)
+        adamw = torch.optim.AdamW(policy.parameters(), lr=1e-2)
+        policy(torch.tensor([[1, 2, 3]]).cuda(), labels=torch.tensor([[1, 2, 3]]).cuda()).loss.backward()
+        adamw.step()
+    free, total = torch.cuda.mem_get_info()
+    assert level == 0 or free > 0.9 * total
 
 
 @pytest.mark.vllm

@@ -23,7 +23,13 @@ class Sampling:
 
 
 class RolloutEngine(ABC):
-    """Samples completions from a policy."""
+    """Samples completions from a policy.
+
+    `copies_weights`: whether it samples from a copy of the weights, so that a policy that does not train may stay in
+    the host's memory.
+    """
+
+    copies_weights: bool = False
 
     @abstractmethod
     def generate(

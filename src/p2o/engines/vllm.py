@@ -39,6 +39,8 @@ class VLLMEngine(RolloutEngine):
         engine_args: Further arguments of `vllm.LLM`, such as `enforce_eager: true`. They override all others.
     """
 
+    copies_weights = True
+
     def __init__(
         self,
         dtype: Literal["bfloat16", "float16", "float32"] = "bfloat16",
@@ -74,10 +76,11 @@ class VLLMEngine(RolloutEngine):
         check_window(policy, prompts, sampling)
         self._check_length(prompts, sampling)
         eos = eos_token_ids(policy)
-        self._llm = llm = self._llm or start_vllm(policy, self.arguments)
-        self._wake(llm, policy)
-        completions = _sample(llm, prompts, sampling, eos, title)
-        self._sleep(llm)
+        with torch.autocast(policy.device.type, enabled=False):  # the trainer's mixed precision is not for vLLM
+            self._llm = llm = self._llm or start_vllm(policy, self.arguments)
+            self._wake(llm, policy)
+            completions = _sample(llm, prompts, sampling, eos, title)
+            self._sleep(llm)
         return completions
 
     def _check_length(self, prompts: Sequence[Prompt], sampling: Sampling) -> None:
