@@ -21,7 +21,7 @@ LAYERS = [
     ["policy", "processes"],
     ["evaluation", "mining", "samples", "validation_log", "evolution.callback", "progress.callback"],
     ["summary", "completion_log", "template_log", "probe", "run_config", "components", "planning"],
-    ["trainer_cli"],
+    ["trainer_cli", "report"],
     ["study"],
     ["commands"],
     ["cli"],

@@ -52,7 +52,8 @@ class PolicyModule(LightningModule):
         max_prompt_length: Tokens of a bare prompt at most (paper: 4096); longer questions are refused before training.
         max_completion_length: Tokens of a completion at most, eos included (paper: 12288).
         mini_batch_size: Questions per optimizer step and process (paper: 64 of 128, two steps per rollout batch).
-        micro_batch_size: Rollouts per forward and backward pass; does not change the result.
+        micro_batch_tokens: Tokens per forward and backward pass at most; a prompt that several completions share counts
+            once, and a longer row is passed alone. Does not change the result.
         gradient_checkpointing: Compute a layer's activations again in the backward pass instead of keeping them: less
             memory, more time, the same result.
         lr: Learning rate of AdamW after warm-up (paper: 1e-6).
@@ -85,7 +86,7 @@ class PolicyModule(LightningModule):
         max_prompt_length: int = 4096,
         max_completion_length: int = 12288,
         mini_batch_size: int = 64,
-        micro_batch_size: int = 16,
+        micro_batch_tokens: int = 16384,
         gradient_checkpointing: bool = False,
         lr: float = 1e-6,
         betas: tuple[float, float] = (0.9, 0.999),
@@ -99,10 +100,10 @@ class PolicyModule(LightningModule):
         super().__init__()
         if temperature <= 0:
             raise InputError(f"model.temperature must be above 0, got {temperature}: equal rollouts teach nothing.")
-        if min(mini_batch_size, micro_batch_size) < 1:
+        if min(mini_batch_size, micro_batch_tokens) < 1:
             raise InputError(
-                "model.mini_batch_size and model.micro_batch_size must be at least 1, got "
-                f"{mini_batch_size} and {micro_batch_size}."
+                "model.mini_batch_size and model.micro_batch_tokens must be at least 1, got "
+                f"{mini_batch_size} and {micro_batch_tokens}."
             )
         self.automatic_optimization = False  # several optimizer steps per rollout batch
         self.model = model
@@ -110,12 +111,19 @@ class PolicyModule(LightningModule):
         self.reward = reward
         self.advantage = advantage
         self.objective = Objective(
-            context, loss, temperature, aggregation, regularizers, correction, reference=self.initial_policy
+            context,
+            loss,
+            temperature,
+            aggregation,
+            regularizers,
+            correction,
+            reference=self.initial_policy,
+            exact_engine=engine.exact_logps,
         )
         self.sampling = Sampling(temperature, max_completion_length)
         self.max_prompt_length = max_prompt_length
         self.mini_batch_size = mini_batch_size
-        self.micro_batch_size = micro_batch_size
+        self.micro_batch_tokens = micro_batch_tokens
         self.gradient_checkpointing = gradient_checkpointing
         self.lr = lr
         self.betas = betas
@@ -190,7 +198,7 @@ class PolicyModule(LightningModule):
         ]
         mini_batches = [[row for group in part for row in group] for part in chunks(rows, self.mini_batch_size)]
         once = len(mini_batches) == 1
-        old = [self.objective.old_logps(self.policy, rows, self.micro_batch_size, once) for rows in mini_batches]
+        old = [self.objective.old_logps(self.policy, rows, self.micro_batch_tokens, once) for rows in mini_batches]
         terms = [part for pair in zip(mini_batches, old, strict=True) for part in self._optimizer_step(*pair)]
         self.log_dict(term_metrics(terms))
         for name, (share, count) in join_silence(terms).shares().items():
@@ -213,7 +221,8 @@ class PolicyModule(LightningModule):
         size = self._mean_over_processes(self.objective.size(rows)) or 1.0  # 0: no row counts, and none is passed
         optimizer.zero_grad(set_to_none=False)  # a step without signal still moves by momentum and decay
         needed = [self.objective.needs(row) for row in rows]
-        parts = micro_batches(rows, needed, self.micro_batch_size, at_least_one=self.trainer.world_size > 1)
+        bare, several = self.objective.context.bare_gradient, self.trainer.world_size > 1
+        parts = micro_batches(rows, needed, self.micro_batch_tokens, bare, at_least_one=several)
         terms: list[Terms] = []
         for number, part in enumerate(track(parts, "update", "micro-batch"), 1):
             with optimizer.toggle_model(sync_grad=number == len(parts)):  # one gradient exchange per optimizer step
@@ -310,8 +319,7 @@ class PolicyModule(LightningModule):
     def initial_policy(self) -> PreTrainedModel:
         """The policy before training, loaded when first asked for and kept out of checkpoints."""
         if not self._initial:
-            initial = load_policy(self.model)
-            self._initial.append(initial if self.engine.copies_weights else initial.to(self.device))
+            self._initial.append(load_policy(self.model).to(self.device))
         return self._initial[0]
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:

@@ -25,11 +25,11 @@ class Sampling:
 class RolloutEngine(ABC):
     """Samples completions from a policy.
 
-    `copies_weights`: whether it samples from a copy of the weights, so that a policy that does not train may stay in
-    the host's memory.
+    `exact_logps`: whether the log-probabilities it returns are the policy's own but for float32 rounding, so that they
+    serve as π_old and need no pass of the trainer's.
     """
 
-    copies_weights: bool = False
+    exact_logps: bool = False
 
     @abstractmethod
     def generate(

@@ -39,8 +39,6 @@ class VLLMEngine(RolloutEngine):
         engine_args: Further arguments of `vllm.LLM`, such as `enforce_eager: true`. They override all others.
     """
 
-    copies_weights = True
-
     def __init__(
         self,
         dtype: Literal["bfloat16", "float16", "float32"] = "bfloat16",
