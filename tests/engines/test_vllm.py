@@ -39,6 +39,11 @@ def test_a_prompt_too_long_for_the_engine_is_refused_before_it_starts(policy):
         VLLMEngine(max_model_len=8).generate(policy, PROMPTS, Sampling(1.0, 6), "test")
 
 
+def test_more_tensor_parallel_processes_than_there_are_are_refused(policy):
+    with pytest.raises(InputError, match="tensor_parallel_size"):
+        VLLMEngine(tensor_parallel_size=2).generate(policy, PROMPTS, Sampling(1.0, 6), "test")
+
+
 @pytest.mark.parametrize("wrong", [{"gpu_memory_utilization": 1.5}, {"max_model_len": -1}], ids=str)
 def test_impossible_settings_are_refused(wrong):
     with pytest.raises(InputError, match="VLLMEngine"):

@@ -9,7 +9,9 @@ from torch.distributed.device_mesh import init_device_mesh
 from torch.distributed.fsdp import fully_shard
 
 from conftest import build_policy
+from p2o.engines.tensor_group import TensorGroup
 from p2o.engines.weights import fingerprint, full_tensors
+from p2o.types import Prompt
 
 
 def adamw(policy, **options):
@@ -46,13 +48,13 @@ def test_tied_weights_come_once(policy):
     assert "lm_head.weight" not in [name for name, _ in full_tensors(policy)]
 
 
-def test_sharded_weights_come_whole_and_their_change_is_noticed(tmp_path):
-    """FSDP2 on two processes."""
-    mp.spawn(check_sharded, args=(str(tmp_path / "store"),), nprocs=2)
+def test_two_processes_share_weights_and_prompts(tmp_path):
+    """FSDP2's shards come whole, their change is noticed by both, and a group samples the prompts of both."""
+    mp.spawn(check_two_processes, args=(str(tmp_path / "store"),), nprocs=2)
 
 
 @torch.no_grad()
-def check_sharded(rank, store):
+def check_two_processes(rank, store):
     torch.set_num_threads(1)
     torch.distributed.init_process_group("gloo", store=torch.distributed.FileStore(store, 2), rank=rank, world_size=2)
     policy = build_policy(260, 256)
@@ -66,4 +68,7 @@ def check_sharded(rank, store):
     if rank == 0:  # the other process's shard stays as it is, and it must come to the same decision
         next(policy.parameters()).to_local().mul_(2)
     assert fingerprint(policy) != before
+    own = [Prompt((rank,), seed) for seed in range(rank + 1)]
+    everyones, where = TensorGroup(2).share(own)
+    assert everyones == [Prompt((0,), 0), Prompt((1,), 0), Prompt((1,), 1)] and everyones[where] == own
     torch.distributed.destroy_process_group()

@@ -7,6 +7,7 @@ import torch
 from transformers import PreTrainedModel
 
 from p2o.engines.base import RolloutEngine, Sampling
+from p2o.engines.tensor_group import TensorGroup
 from p2o.engines.transformers import check_window, eos_token_ids
 from p2o.engines.vllm_start import start_vllm
 from p2o.engines.weights import fingerprint, full_tensors
@@ -35,7 +36,8 @@ class VLLMEngine(RolloutEngine):
             memory.
         sleep_level: 2 gives all memory back; weights are transferred anew at every call, on the device. 1 keeps the
             weights in the host's memory. 0 stays awake. CPUs know no sleep.
-        tensor_parallel_size: Processes, one device each, that sample together; divides the processes of the run.
+        tensor_parallel_size: Processes, one device each, that hold vLLM's model together; divides those of the run.
+            Above 1 there can be no evolution yet, which samples on one process.
         engine_args: Further arguments of `vllm.LLM`, such as `enforce_eager: true`. They override all others.
     """
 
@@ -63,6 +65,7 @@ class VLLMEngine(RolloutEngine):
             "tensor_parallel_size": tensor_parallel_size,
             **(engine_args or {}),
         }
+        self._group = TensorGroup(tensor_parallel_size)
         self._llm: LLM | None = None
         self._asleep = False
         self._weights: tuple[float, ...] = ()  # fingerprint of those in vLLM; it starts with none
@@ -74,12 +77,13 @@ class VLLMEngine(RolloutEngine):
         check_window(policy, prompts, sampling)
         self._check_length(prompts, sampling)
         eos = eos_token_ids(policy)
+        everyones, own = self._group.share(prompts)
         with torch.autocast(policy.device.type, enabled=False):  # the trainer's mixed precision is not for vLLM
             self._llm = llm = self._llm or start_vllm(policy, self.arguments)
             self._wake(llm, policy)
-            completions = _sample(llm, prompts, sampling, eos, title)
+            completions = _sample(llm, everyones, sampling, eos, title)
             self._sleep(llm)
-        return completions
+        return completions[own]
 
     def _check_length(self, prompts: Sequence[Prompt], sampling: Sampling) -> None:
         longest = max((len(prompt.ids) for prompt in prompts), default=0)

@@ -2,6 +2,7 @@
 
 import os
 import tempfile
+import warnings
 from copy import deepcopy
 from typing import TYPE_CHECKING, Any
 
@@ -38,6 +39,8 @@ def start_vllm(policy: PreTrainedModel, arguments: dict[str, Any]) -> "LLM":
             f"VLLMEngine: expected vLLM to be installed, importing it failed: {error}. Install p2o[vllm], or use "
             "TransformersEngine."
         ) from error
+    if not torch.distributed.is_initialized():  # vLLM does it, for one process; Lightning would advise on many
+        warnings.filterwarnings("ignore", message=r"It is recommended to use `self\.log")
     with tempfile.TemporaryDirectory(prefix="p2o-vllm-") as folder, isolate_rng():  # vLLM seeds every generator
         _config_of(policy).save_pretrained(folder)
         return LLM(
