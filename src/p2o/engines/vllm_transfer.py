@@ -1,9 +1,10 @@
 """A backend of vLLM's weight-transfer API for weights in the same process. Imports vLLM: import it when vLLM starts."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from vllm.distributed.weight_transfer import WeightTransferEngine, WeightTransferEngineFactory
 from vllm.distributed.weight_transfer.base import WeightTransferInitInfo, WeightTransferUpdateInfo
 from vllm.model_executor.model_loader.reload import finalize_layerwise_reload, initialize_layerwise_reload
@@ -49,6 +50,8 @@ class InProcessTransfer(WeightTransferEngine[WeightTransferInitInfo, NamedWeight
     def finish_weight_update(self) -> None:
         """Checks that no weight was left out, and waits until the device has them."""
         finalize_layerwise_reload(self.model, self.model_config)
+        for layer in _tied_layers(self.model):
+            layer.quant_method.process_weights_after_loading(layer)
         if missing := sorted(self.expected - self.loaded):
             raise RuntimeError(
                 f"The policy has no weights for {len(missing)} of vLLM's parameters, such as {missing[0]}."
@@ -58,6 +61,20 @@ class InProcessTransfer(WeightTransferEngine[WeightTransferInitInfo, NamedWeight
 
     def shutdown(self) -> None:
         """Nothing to release."""
+
+
+def _tied_layers(model: nn.Module) -> Iterator[nn.Module]:
+    """Layers whose weight is another's, such as a head tied to the embedding.
+
+    None is loaded under their name, so layerwise reload leaves them as they are, and on a CPU they keep a packed copy of
+    the old weights (vLLM 0.32).
+    """
+    seen = set()
+    for layer in model.modules():
+        weight = layer._parameters.get("weight")
+        if weight is not None and id(weight) in seen:
+            yield layer
+        seen.add(id(weight))
 
 
 WeightTransferEngineFactory.register_engine(BACKEND, InProcessTransfer)
