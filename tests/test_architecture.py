@@ -15,7 +15,7 @@ LAYERS = [
     ["grading", "prepare"],
     ["engines", "advantages", "losses", "contexts", "batches", "logprobs", "metrics", "hard_set", "checkpoints"],
     ["aggregation", "regularizers", "corrections", "terms"],
-    ["reflectors", "quickstart", "objective"],
+    ["reflectors", "quickstart", "objective", "samplers", "exploration"],
     ["evolution"],  # all but the callback
     ["models", "mixture", "preflight", "export"],
     ["policy", "processes"],

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -63,11 +64,11 @@ class InProcessTransfer(WeightTransferEngine[WeightTransferInitInfo, NamedWeight
         """Nothing to release."""
 
 
-def _tied_layers(model: nn.Module) -> Iterator[nn.Module]:
+def _tied_layers(model: nn.Module) -> Iterator[Any]:
     """Layers whose weight is another's, such as a head tied to the embedding.
 
-    None is loaded under their name, so layerwise reload leaves them as they are, and on a CPU they keep a packed copy of
-    the old weights (vLLM 0.32).
+    Nothing is loaded under their name, so layerwise reload passes them over, and on a CPU they would keep a packed copy
+    of the old weights (vLLM 0.32).
     """
     seen = set()
     for layer in model.modules():
