@@ -162,6 +162,26 @@ def test_runs_have_the_shortest_names_that_differ(tmp_path):
         load_runs([folders[0], folders[0]])
 
 
+def test_an_evolution_that_scored_nothing_says_why(tmp_path):
+    root = whole_folder(tmp_path / "run")
+    (root / "templates" / "epoch-0000.jsonl").write_text("")
+    nothing = {
+        "best_dev_scores": [],
+        "iteration_figures": [],
+        "solvers": {},
+        "spent": 0,
+        "dev": 0,
+        "stopped": "it is so",
+    }
+    figures = json.loads((root / "templates" / "epoch-0000.json").read_text())
+    (root / "templates" / "epoch-0000.json").write_text(json.dumps(figures | nothing))
+    run = load_run(root, "run")
+    for section in SECTIONS:
+        made = section([run])
+        if made.id in ("search", "coverage"):
+            assert [block.text for block in made.blocks] == ["No evolution scored a template, after epoch 0: it is so."]
+
+
 @pytest.mark.parametrize("content", [None, "{}", "[]", "{", '{"epochs": 0, "reward": []}'])
 def test_a_folder_that_is_no_run_is_refused(tmp_path, content):
     if content is not None:
