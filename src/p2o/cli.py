@@ -6,7 +6,7 @@ from pathlib import Path
 
 from jsonargparse import ArgumentError
 
-from p2o import __version__
+import p2o
 from p2o.arguments import OneMessage
 from p2o.errors import InputError
 from p2o.mistakes import check_configs, clear
@@ -29,7 +29,7 @@ def run(words: Sequence[str]) -> None:
         case [] | ["-h" | "--help", *_]:
             print(HELP, end="")
         case ["--version", *_]:
-            print(__version__)
+            print(p2o.__version__)
         case [command, *rest] if command in COMMANDS:
             COMMANDS[command](rest)
         case [command, "-h" | "--help"] if command in TRAINER:
@@ -84,6 +84,13 @@ def run_prepare(words: Sequence[str]) -> None:
     prepare_command(words)
 
 
+def run_report(words: Sequence[str]) -> None:
+    """Run folders -> HTML."""
+    from p2o.commands.report import report_command
+
+    report_command(words)
+
+
 def run_compare(words: Sequence[str]) -> None:
     """Study -> runs and tables."""
     from p2o.commands.compare import compare_command
@@ -98,4 +105,11 @@ def run_plan(words: Sequence[str]) -> None:
     plan_command(words)
 
 
-COMMANDS = {"compare": run_compare, "export": run_export, "grade": run_grade, "plan": run_plan, "prepare": run_prepare}
+COMMANDS = {
+    "compare": run_compare,
+    "export": run_export,
+    "grade": run_grade,
+    "plan": run_plan,
+    "prepare": run_prepare,
+    "report": run_report,
+}

@@ -12,6 +12,7 @@ commands:
   validate  measure a checkpoint              p2o validate --config configs/quickstart.yaml --ckpt_path last
   test      evaluate on benchmarks            p2o test --config configs/quickstart.yaml --data.benchmarks '[math500]'
   compare   methods over seeds, in a table    p2o compare studies/quickstart_bars.yaml
+  report    one HTML page about runs          p2o report runs/quickstart
   export    write a checkpoint as a model     p2o export runs/quickstart/checkpoints/last.ckpt my-model
   prepare   make training data                p2o prepare deepscaler data/deepscaler
   grade     grade answers and completions     p2o grade rows.jsonl graded.jsonl

@@ -7,7 +7,7 @@ from p2o.study.page import make_page, number, percent
 from p2o.study.results import Result
 from p2o.study.rows import Row, best_rows
 
-METHODS = {"p2o": Method(), "grpo": Method(tune={"model.lr": [1, 2, 3]}), "gone": Method()}
+METHODS = {"p2o": Method(), "grpo": Method(tune={"model.lr": [1, 2, 3, 4]}), "gone": Method()}
 
 
 def result(seed, right, first=0.0):
@@ -28,13 +28,8 @@ def page():
     study = Study(
         configs=["x"], methods=METHODS, baseline="grpo", seeds=[0, 1], title="T", metrics=["validation.templated.hard"]
     )
-    results = [
-        [result(0, 4), result(1, 3)],
-        [result(0, 0)],
-        [result(0, 1), result(1, 2)],
-        [result(0, 1), result(1, 2)],
-        [],
-    ]
+    good, bad, fair = [result(0, 4), result(1, 3)], [result(0, 0)], [result(0, 1), result(1, 2)]
+    results = [good, bad, fair, fair, [], []]
     rows = [Row(variant, found) for variant, found in zip(study.variants(), results, strict=True)]
     return make_page(study, rows, best_rows(rows), ["grpo-x-seed1", "gone-x-seed0", "gone-x-seed1"])
 
@@ -63,6 +58,7 @@ def test_every_tuned_value_is_shown(page):
         ("grpo (model.lr=1)", "", "1 of 2"),
         ("grpo (model.lr=2)", "best", "2 of 2"),
         ("grpo (model.lr=3)", "", "2 of 2"),
+        ("grpo (model.lr=4)", "", "0 of 2"),
     ]
 
 
