@@ -149,5 +149,10 @@ def test_version(capsys):
     assert re.fullmatch(r"\d+\.\d+\.\d+\n", capsys.readouterr().out)
 
 
+def test_where_a_mistake_is_stays_before_what_it_is():
+    message = "study.yaml: good: Parser key \"data.tau\":\n  Expected a <class 'int'>. Got value: many"
+    assert clear(message) == "study.yaml: good: data.tau: expected int, got 'many'."
+
+
 def test_other_messages_stay_as_they_are():
     assert clear("data.tau must be at least 1.") == "data.tau must be at least 1."

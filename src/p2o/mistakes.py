@@ -26,7 +26,8 @@ def clear(message: str) -> str:
     if "the following arguments are required: fit.model.model" in message:
         return "there is no config. Give one: p2o fit --config configs/quickstart.yaml."
     if found := UNION.search(message) or PLAIN.search(message):
-        return f"{found['key']}: expected {_kinds(found['types'])}, got {found['value'].strip()!r}."
+        said = f"{found['key']}: expected {_kinds(found['types'])}, got {found['value'].strip()!r}."
+        return message[: found.start()] + said  # whoever passed it on may have said where
     return message.strip()
 
 
