@@ -8,14 +8,14 @@ SOURCE = Path(__file__).parent.parent / "src" / "p2o"
 # Each layer may import from itself and from the layers above it.
 LAYERS = [
     ["errors", "types", "seeds", "progress"],  # all but progress.callback
-    ["files"],
+    ["files", "mistakes", "arguments"],
     ["tables"],
     ["prompts", "templates", "signal", "silence", "questions"],
     ["rewards"],
     ["grading", "prepare"],
     ["engines", "advantages", "losses", "contexts", "batches", "logprobs", "metrics", "hard_set", "checkpoints"],
     ["aggregation", "regularizers", "corrections", "terms"],
-    ["reflectors", "quickstart", "objective"],
+    ["reflectors", "quickstart", "objective", "samplers", "exploration"],
     ["evolution"],  # all but the callback
     ["models", "mixture", "preflight", "export"],
     ["policy", "processes"],
@@ -24,7 +24,7 @@ LAYERS = [
     ["trainer_cli", "report"],
     ["study"],
     ["commands"],
-    ["cli"],
+    ["cli", "usage"],
     ["__main__"],
 ]
 
