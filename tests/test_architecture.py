@@ -10,7 +10,7 @@ LAYERS = [
     ["errors", "types", "seeds"],
     ["files"],
     ["tables"],
-    ["prompts", "templates", "signal", "questions"],
+    ["prompts", "templates", "signal", "silence", "questions"],
     ["rewards"],
     ["grading", "prepare"],
     ["engines", "advantages", "losses", "contexts", "batches", "logprobs", "metrics", "hard_set", "checkpoints"],
@@ -18,7 +18,7 @@ LAYERS = [
     ["evolution"],  # all but the callback
     ["models", "mixture", "preflight", "export"],
     ["policy", "processes"],
-    ["evaluation", "mining", "evolution.callback"],
+    ["evaluation", "mining", "validation_log", "evolution.callback"],
     ["summary", "components"],
     ["trainer_cli", "commands"],
     ["cli"],

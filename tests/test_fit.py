@@ -14,6 +14,7 @@ import torch
 import yaml
 
 from p2o.cli import main
+from p2o.tables import read_rows
 
 CONFIGS = Path(__file__).parent.parent / "configs"
 SMALL = [
@@ -118,6 +119,11 @@ def test_summary(straight):
         report["spent"] for report in straight[1]["callbacks"]["TemplateEvolution"]["reports"]
     )
     assert summary["rollouts"]["validation"] == 8 + 2 * 16  # no template to validate in the first epoch
+    assert set(summary["tokens"]) == {*summary["rollouts"], "reflection"}
+    assert summary["tokens"]["reflection"] == 0  # of StaticReflector
+    assert all(summary["rollouts"][phase] <= summary["tokens"][phase] for phase in summary["rollouts"])
+    assert summary["rollout_history"][-1] == summary["rollouts"]
+    assert [counts["train"] for counts in summary["rollout_history"]] == [96, 192, 288]
     assert summary["validation"] == summary["history"][-1]
     assert set(summary["validation"]) == {"bare", "templated"}
     assert all(set(part) == {"easy", "hard"} for part in summary["validation"].values())
@@ -125,13 +131,31 @@ def test_summary(straight):
     assert summary["seconds"] > 0
 
 
+def test_validation_outcomes_of_every_question_are_kept(straight):
+    root, _ = straight
+    files = sorted((root / "validation").iterdir())
+    assert [file.name for file in files] == [f"epoch-{number:04d}.parquet" for number in range(3)]
+    summary = json.loads((root / "summary.json").read_text())
+    for epoch, (file, history) in enumerate(zip(files, summary["history"], strict=True)):
+        rows = [row for _, row in read_rows(file)]
+        assert {row["epoch"] for row in rows} == {epoch}
+        for context, accuracies in history.items():
+            for difficulty, accuracy in (accuracies or {}).items():
+                part = [r["correct"] for r in rows if (r["context"], r["difficulty"]) == (context, difficulty)]
+                assert len(part) == 4 and sum(part) / 4 == accuracy
+    tokens = sum(row["tokens"] for file in files for _, row in read_rows(file))
+    assert tokens == summary["tokens"]["validation"]
+
+
 def test_validate_measures_a_checkpoint(straight, capsys):
     root, _ = straight
+    before = {path: path.read_bytes() for path in (root / "validation").iterdir()}
     config = ["--config", str(CONFIGS / "quickstart.yaml"), f"--trainer.default_root_dir={root}"]
     main(["validate", *config, *SMALL, f"--ckpt_path={root}/checkpoints/last.ckpt"])
     printed = capsys.readouterr().out
     summary = json.loads((root / "summary.json").read_text())
     assert summary["epochs"] == 3  # untouched
+    assert before == {path: path.read_bytes() for path in (root / "validation").iterdir()}
     assert "val/bare/hard" in printed and "val/templated/hard" in printed
 
 

@@ -11,6 +11,7 @@ from p2o.batches import Row, chunks
 from p2o.contexts import ContextEstimator
 from p2o.logprobs import Ids, completion_logps, pad
 from p2o.losses import PolicyLoss, token_mean
+from p2o.silence import Silence, silence
 
 OldLogps = Mapping[Ids, Tensor]  # prompt -> log π_old(y | prompt) [T] of one row, for the prompts that were scored
 
@@ -24,6 +25,7 @@ class Terms:
     clipped: float  # share of tokens whose ratio left [1 - 0.2, 1 + 0.2]; 0 in the first step on a rollout batch
     templated_tokens: int
     silenced: float  # share of templated tokens that the context estimator gave weight 0
+    silence: Silence  # which they are
 
 
 @dataclass(frozen=True)
@@ -73,17 +75,19 @@ class Objective:
         templated = _stack(logps, [scored.get(row.prompt_ids) for row, scored in zip(rows, old, strict=True)])
         old_logps, weights = self.context(bare, templated)  # [R, T], [R, T]
         losses = self.loss(logps, old_logps, advantages)  # [R, T]
-        return self._terms(token_mean(losses, weights, mask, tokens), logps.detach() - old_logps, weights, mask, rows)
-
-    def _terms(self, loss: Tensor, log_ratio: Tensor, weights: Tensor, mask: Tensor, rows: Sequence[Row]) -> Terms:
         with_template = torch.tensor([[row.prompt_ids != row.bare_ids] for row in rows], device=mask.device)  # [R, 1]
-        templated = mask & with_template
+        found = silence(weights, bare - templated, mask, with_template)
+        return self._terms(token_mean(losses, weights, mask, tokens), logps.detach() - old_logps, mask, found)
+
+    def _terms(self, loss: Tensor, log_ratio: Tensor, mask: Tensor, found: Silence) -> Terms:
+        total = int(found.tokens.sum())
         return Terms(
             loss=loss,
             tokens=int(mask.sum()),
             clipped=float(((log_ratio.exp() - 1).abs() > 0.2)[mask].float().mean()),
-            templated_tokens=int(templated.sum()),
-            silenced=float((weights[templated] == 0).float().mean()) if templated.any() else 0.0,
+            templated_tokens=total,
+            silenced=int((found.below + found.above).sum()) / total if total else 0.0,
+            silence=found,
         )
 
 

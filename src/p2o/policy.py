@@ -109,6 +109,7 @@ class PolicyModule(LightningModule):
         self.chat_template_kwargs = chat_template_kwargs
         self.seed = seed
         self.rollouts = {"train": 0, "evolution": 0, "validation": 0}  # completions sampled so far
+        self.tokens = {"train": 0, "evolution": 0, "validation": 0, "reflection": 0}  # of completions and replies
         self._initial: list[PreTrainedModel] = []  # in a list: a submodule would land in every checkpoint
         self._loaded = False
 
@@ -144,6 +145,7 @@ class PolicyModule(LightningModule):
         prompts = [Prompt(self.renderer.question(question.text, template), seed) for question, template, seed in asks]
         completions = self.engine.generate(self.policy, prompts, sampling, title or phase)
         self.rollouts[phase] += len(prompts)
+        self.tokens[phase] += sum(len(completion.ids) for completion in completions)
         texts = [self.renderer.decode(completion.ids) for completion in completions]
         grades = self.reward.grade(
             [
@@ -198,6 +200,8 @@ class PolicyModule(LightningModule):
             self.log("policy/clipped", terms.clipped, batch_size=terms.tokens)
             if terms.templated_tokens:
                 self.log("policy/context_silenced", terms.silenced, batch_size=terms.templated_tokens)
+            for name, (share, count) in terms.silence.shares().items():
+                self.log(f"context/{name}", share, batch_size=count, on_step=False, on_epoch=True)
         norm = torch.nn.utils.clip_grad_norm_(self.policy.parameters(), self.max_grad_norm)
         optimizer.step()
         scheduler.step()
@@ -216,17 +220,19 @@ class PolicyModule(LightningModule):
 
     # ---- evaluation
 
-    def validation_step(self, questions: list[Question], batch_idx: int) -> None:
+    def validation_step(self, questions: list[Question], batch_idx: int) -> dict[str, dict[str, list[Rollout]]]:
         """Greedy accuracy by difficulty, with the bare prompt and under the best template so far."""
         best = mixture_of(self.trainer).best_template
         contexts = {"bare": ""} | ({"templated": best.text} if best else {})
         asks = [(question, template, 0) for template in contexts.values() for question in questions]
         rollouts = self.answer(asks, Sampling(0.0, self.sampling.max_completion_length), "validation")
-        for context, template in contexts.items():
+        parts = {context: [r for r in rollouts if r.template == template] for context, template in contexts.items()}
+        for context, part in parts.items():
             for difficulty in dict.fromkeys(question.difficulty for question in questions):
-                correct = [r.correct for r in rollouts if (r.template, r.question.difficulty) == (template, difficulty)]
+                correct = [rollout.correct for rollout in part if rollout.question.difficulty == difficulty]
                 accuracy = sum(correct) / len(correct)
                 self.log(f"val/{context}/{difficulty}", accuracy, batch_size=len(correct), sync_dist=True)
+        return {"rollouts": parts}  # ValidationLog and CompletionLog observe them
 
     def test_step(
         self, questions: list[Question], batch_idx: int, dataloader_idx: int = 0
@@ -292,6 +298,7 @@ class PolicyModule(LightningModule):
             "model": self.model,
             "config": self.policy.config.to_dict(),
             "rollouts": dict(self.rollouts),
+            "tokens": dict(self.tokens),
         }
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
@@ -310,3 +317,4 @@ class PolicyModule(LightningModule):
                 f"found {found.get(odd)}."
             )
         self.rollouts = dict(checkpoint["p2o"]["rollouts"])
+        self.tokens = dict(checkpoint["p2o"]["tokens"])

@@ -41,9 +41,7 @@ class RunSummary(Callback):
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """A resumed run may just have made up for the last evolution."""
         if self.epochs:
-            self.epochs[-1].update(
-                evolved(trainer, trainer.current_epoch - 1), rollouts=rollouts_so_far(trainer, pl_module)
-            )
+            self.epochs[-1].update(evolved(trainer, trainer.current_epoch - 1), **spent_so_far(trainer, pl_module))
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Runs after evolution: callbacks run in their order, and `p2o fit` puts this one behind it."""
@@ -52,7 +50,7 @@ class RunSummary(Callback):
                 "reward": round(float(trainer.callback_metrics["train/reward_epoch"]), 6),
                 "hard_set": len(mixture_of(trainer).hard_set.hard),
                 "validation": validation_accuracies(trainer.callback_metrics),
-                "rollouts": rollouts_so_far(trainer, pl_module),
+                **spent_so_far(trainer, pl_module),
                 "seconds": round(time.monotonic() - self._epoch_started, 2),
                 **evolved(trainer, trainer.current_epoch),
             }
@@ -67,6 +65,7 @@ class RunSummary(Callback):
             "seconds": round(self._elapsed(), 2),
             "epochs": len(self.epochs),
             "rollouts": self.epochs[-1]["rollouts"],
+            "tokens": self.epochs[-1]["tokens"],
             "hard_set": [epoch["hard_set"] for epoch in self.epochs],
             "templates": [epoch["templates"] for epoch in self.epochs],
             "validation": self.epochs[-1]["validation"],
@@ -74,6 +73,7 @@ class RunSummary(Callback):
             "reward": [epoch["reward"] for epoch in self.epochs],
             "best_dev_score": [epoch["best_dev_score"] for epoch in self.epochs],
             "epoch_seconds": [epoch["seconds"] for epoch in self.epochs],
+            "rollout_history": [epoch["rollouts"] for epoch in self.epochs],  # so far, after each epoch's evolution
         }
 
     def _elapsed(self) -> float:
@@ -89,12 +89,14 @@ class RunSummary(Callback):
         self.epochs = list(state_dict["epochs"])
 
 
-def rollouts_so_far(trainer: Trainer, module: LightningModule) -> dict[str, int]:
-    """Completions by phase, summed over the processes of a distributed run."""
+def spent_so_far(trainer: Trainer, module: LightningModule) -> dict[str, dict[str, int]]:
+    """Completions and their tokens by phase, summed over the processes of a distributed run."""
     assert isinstance(module, PolicyModule)
     return {
-        phase: int(trainer.strategy.reduce(torch.tensor(count), reduce_op="sum"))
-        for phase, count in module.rollouts.items()
+        name: {
+            phase: int(trainer.strategy.reduce(torch.tensor(count), reduce_op="sum")) for phase, count in counts.items()
+        }
+        for name, counts in {"rollouts": module.rollouts, "tokens": module.tokens}.items()
     }
 
 

@@ -20,18 +20,20 @@ from p2o.mining.callback import MiningLog
 from p2o.mixture import MixtureDataModule
 from p2o.policy import PolicyModule
 from p2o.summary import RunSummary
+from p2o.validation_log import ValidationLog
 
 # An abbreviation would set an option without a word; exit_on_error would print the usage before each message.
 PARSER: dict[str, Any] = {"allow_abbrev": False, "exit_on_error": False}
 
 
 class P2OCLI(LightningCLI):
-    """LightningCLI with the sections `evolution`, `mining`, `summary`, `report` and `checkpoint`."""
+    """LightningCLI with the sections `evolution`, `mining`, `outcomes`, `summary`, `report` and `checkpoint`."""
 
     def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
         """Adds the sections; the order of callbacks is the order in which an epoch ends."""
         parser.add_lightning_class_args(TemplateEvolution, "evolution")
         parser.add_lightning_class_args(MiningLog, "mining")
+        parser.add_lightning_class_args(ValidationLog, "outcomes")
         parser.add_lightning_class_args(RunSummary, "summary")
         parser.add_lightning_class_args(EvaluationReport, "report")
         parser.add_lightning_class_args(ModelCheckpoint, "checkpoint")

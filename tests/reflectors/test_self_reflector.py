@@ -54,6 +54,15 @@ def reflect(tokenizer, policy):
     return run
 
 
+def test_tokens_of_refused_replies_count_too(reflect, tokenizer):
+    replies = ["```\nBetter.\n```", "no fence", "cut off…", "```\n<|end|>\n```"]
+    proposals, _ = reflect(
+        SelfReflector(prompt=PROMPT, max_reply_length=100), [ReflectionJob("Go.", (SHORT,))] * 4, *replies
+    )
+    assert [bool(proposal.refusal) for proposal in proposals] == [False, True, True, True]
+    assert [proposal.tokens for proposal in proposals] == [len(tokenizer.encode(reply)) for reply in replies]
+
+
 def test_all_jobs_are_asked_in_one_call(reflect, policy, tokenizer):
     jobs = [ReflectionJob("Go.", (SHORT,), seed=7), ReflectionJob("Stop {x}.", (SHORT, SHORT), seed=8)]
     replies = ["```\nBetter.\n```", "no idea"]

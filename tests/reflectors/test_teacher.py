@@ -137,6 +137,13 @@ def test_proposals_come_in_the_order_of_the_jobs_and_calls_run_side_by_side(refl
     assert 1 < teacher.most_active <= 4
 
 
+@pytest.mark.parametrize(("usage", "tokens"), [({"completion_tokens": 9}, 9), ({}, 0), (None, 0)])
+@pytest.mark.parametrize("reply", [REPLY, "no fence"])
+def test_tokens_are_those_that_the_endpoint_counts(reflect, reply, usage, tokens):
+    [proposal] = reflect(json.dumps(json.loads(completion(reply)) | {"usage": usage}).encode())
+    assert proposal.tokens == tokens
+
+
 def test_no_jobs_no_calls(reflect, teacher):
     assert reflect(jobs=()) == [] and teacher.requests == []
 

@@ -1,4 +1,4 @@
-"""How different the templates are that a reflector proposes: the paper's authors saw them grow alike late in training."""
+"""How different proposed templates are: the paper's authors saw them grow alike late in training."""
 
 from collections.abc import Sequence
 from itertools import combinations

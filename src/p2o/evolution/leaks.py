@@ -1,11 +1,11 @@
-"""Refuses templates that give away questions or answers: GEPA's users find training data in their prompts (issue 261).
+r"""Refuses templates that give away questions or answers: GEPA's users find training data in their prompts (issue 261).
 
 A template that holds a question or its answer scores by heart. What counts as held is a matter of degree; the rules:
 
 - a question: 13 of its words in a row, or all of them if it has 5 to 12; 13 words that more than 10 of the questions
   share are a common phrase and do not count.
 - a gold answer: as it stands, between other letters and digits, if it has a digit and 6 letters or digits at least,
-  LaTeX commands aside. Shorter ones (5, x+1, \\frac{1}{2}) and plain words occur in any instruction.
+  LaTeX commands aside. Shorter ones (5, x+1, \frac{1}{2}) and plain words occur in any instruction.
 """
 
 import re

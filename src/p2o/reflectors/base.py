@@ -51,6 +51,11 @@ class Proposal:
     prompt: str = ""
     usage: Usage = FREE
 
+    @property
+    def tokens(self) -> int:
+        """Of the reply, thoughts included."""
+        return self.usage.completion_tokens
+
     def refused(self, cause: str) -> "Proposal":
         """The same without its template, and the reason why."""
         return replace(self, template="", refusal=cause)
