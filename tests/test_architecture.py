@@ -7,7 +7,7 @@ SOURCE = Path(__file__).parent.parent / "src" / "p2o"
 
 # Each layer may import from itself and from the layers above it.
 LAYERS = [
-    ["errors", "types", "seeds"],
+    ["errors", "types", "seeds", "progress"],  # all but progress.callback
     ["files"],
     ["tables"],
     ["prompts", "templates", "signal", "silence", "questions"],
@@ -18,7 +18,7 @@ LAYERS = [
     ["evolution"],  # all but the callback
     ["models", "mixture", "preflight", "export"],
     ["policy", "processes"],
-    ["evaluation", "mining", "validation_log", "evolution.callback"],
+    ["evaluation", "mining", "samples", "validation_log", "evolution.callback", "progress.callback"],
     ["summary", "components"],
     ["trainer_cli", "commands"],
     ["cli"],

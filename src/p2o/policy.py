@@ -22,6 +22,7 @@ from p2o.mixture import mixture_of
 from p2o.models import load_config, load_policy, load_tokenizer
 from p2o.objective import Objective, OldLogps
 from p2o.preflight import check_lengths, check_prompts, check_questions, warn_of_golds
+from p2o.progress import track
 from p2o.prompts import PromptRenderer
 from p2o.rewards.base import Answered, Reward
 from p2o.seeds import derive_seed
@@ -133,17 +134,17 @@ class PolicyModule(LightningModule):
         ]
         return self.answer(asks, self.sampling, "train")
 
-    def answer(self, asks: Sequence[Ask], sampling: Sampling, phase: str, title: str = "") -> list[Rollout]:
+    def answer(self, asks: Sequence[Ask], sampling: Sampling, phase: str, title: str = "rollouts") -> list[Rollout]:
         """Graded completions: the one path of training, validation and evolution, in one engine call.
 
         Args:
             asks: Question, template and seed of each completion.
             sampling: Temperature and length.
             phase: "train", "evolution" or "validation": what the completions are counted as.
-            title: Of the progress bar; the phase if empty.
+            title: Of the progress bar.
         """
         prompts = [Prompt(self.renderer.question(question.text, template), seed) for question, template, seed in asks]
-        completions = self.engine.generate(self.policy, prompts, sampling, title or phase)
+        completions = self.engine.generate(self.policy, prompts, sampling, title)
         self.rollouts[phase] += len(prompts)
         self.tokens[phase] += sum(len(completion.ids) for completion in completions)
         texts = [self.renderer.decode(completion.ids) for completion in completions]
@@ -192,7 +193,7 @@ class PolicyModule(LightningModule):
         optimizer.zero_grad(set_to_none=False)  # a step without signal still moves by momentum and decay
         loss = 0.0
         parts = micro_batches(rows, self.micro_batch_size, at_least_one=self.trainer.world_size > 1)
-        for number, part in enumerate(parts, 1):
+        for number, part in enumerate(track(parts, "update", "micro-batch"), 1):
             with optimizer.toggle_model(sync_grad=number == len(parts)):  # one gradient exchange per optimizer step
                 terms = self.objective(self.policy, [rows[i] for i in part], [old[i] for i in part], tokens)
                 self.manual_backward(terms.loss)

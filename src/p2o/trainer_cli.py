@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import transformers.utils.logging
 from jsonargparse import Namespace
 from lightning.pytorch.callbacks import ModelCheckpoint
 from lightning.pytorch.cli import LightningArgumentParser, LightningCLI
@@ -19,6 +20,8 @@ from p2o.files import check_writable
 from p2o.mining.callback import MiningLog
 from p2o.mixture import MixtureDataModule
 from p2o.policy import PolicyModule
+from p2o.progress.callback import LiveProgress
+from p2o.samples import SampleCompletions
 from p2o.summary import RunSummary
 from p2o.validation_log import ValidationLog
 
@@ -27,12 +30,14 @@ PARSER: dict[str, Any] = {"allow_abbrev": False, "exit_on_error": False}
 
 
 class P2OCLI(LightningCLI):
-    """LightningCLI with the sections `evolution`, `mining`, `outcomes`, `summary`, `report` and `checkpoint`."""
+    """LightningCLI with a section for each callback: `evolution`, `mining`, `samples` and so on."""
 
     def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
         """Adds the sections; the order of callbacks is the order in which an epoch ends."""
+        parser.add_lightning_class_args(LiveProgress, "progress")
         parser.add_lightning_class_args(TemplateEvolution, "evolution")
         parser.add_lightning_class_args(MiningLog, "mining")
+        parser.add_lightning_class_args(SampleCompletions, "samples")
         parser.add_lightning_class_args(ValidationLog, "outcomes")
         parser.add_lightning_class_args(RunSummary, "summary")
         parser.add_lightning_class_args(EvaluationReport, "report")
@@ -49,6 +54,8 @@ class P2OCLI(LightningCLI):
         config = self.config[self.subcommand]
         root = Path(config.trainer.default_root_dir or os.getcwd())
         check_writable(root)
+        if config.trainer.enable_progress_bar is False:  # Lightning refuses a progress bar where it is off
+            config.progress.style, config.trainer.enable_progress_bar = "off", True
         if config.trainer.logger is None:
             config.trainer.logger = Namespace(
                 class_path="lightning.pytorch.loggers.CSVLogger",
@@ -103,3 +110,4 @@ def _quiet() -> None:
         lambda record: "Tip:" not in record.getMessage()
     )
     warnings.filterwarnings("ignore", message=".*LeafSpec.*")  # Lightning's own use of torch's pytree
+    transformers.utils.logging.disable_progress_bar()  # of loading weights: it would break into p2o's own bars

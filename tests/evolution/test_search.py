@@ -73,10 +73,10 @@ def test_one_iteration_worked_by_hand():
         Candidate(text, Status.ACCEPTED, 1, 0, ids, before=(0.0, 0.0), after=(1.0, 1.0), dev_scores=(1.0,) * 4),
     )
     assert policy.calls == [
-        ("evolution 0: dev", 4),
-        ("evolution 1: parents", 2),
-        ("evolution 1: children", 2),
-        ("evolution 1: dev", 4),
+        ("dev", 4),
+        ("parents", 2),
+        ("children", 2),
+        ("dev", 4),
     ]
     assert search.bank == TemplateBank((Template(text, 1.0),), {f"dev{i}": (0,) for i in range(4)})
     # The front is now the perfect child alone: its mini-batches are skipped, 2 rollouts each, until patience ends.
@@ -206,7 +206,7 @@ def test_seeds_are_scored_at_once_in_order_and_only_while_the_budget_lasts():
         ("", Status.SEED, 0.0),
         ("topic1", Status.SEED, pytest.approx(1 / 6)),
     ]
-    assert policy.calls == [("evolution 0: dev", 12)]
+    assert policy.calls == [("dev", 12)]
 
 
 def test_there_must_be_a_seed():

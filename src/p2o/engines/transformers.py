@@ -4,11 +4,11 @@ from collections.abc import Iterator, Sequence
 
 import torch
 from torch import Tensor
-from tqdm import tqdm
 from transformers import GenerationConfig, LogitsProcessor, LogitsProcessorList, PreTrainedModel
 
 from p2o.engines.base import RolloutEngine, Sampling
 from p2o.errors import InputError
+from p2o.progress import task
 from p2o.types import Completion, Prompt
 
 
@@ -64,11 +64,11 @@ class TransformersEngine(RolloutEngine):
         completions: dict[int, Completion] = {}
         was_training = policy.training
         policy.eval()
-        with tqdm(total=len(prompts), desc=title, unit="rollout", leave=False, disable=None) as bar:
+        with task(title, len(prompts), "rollout") as sampled:
             for indices in self._batches(prompts):
                 batch = [prompts[index] for index in indices]
                 completions.update(zip(indices, self._generate(policy, batch, sampling), strict=True))
-                bar.update(len(indices))
+                sampled.advance(len(indices))
         policy.train(was_training)
         return [completions[index] for index in range(len(prompts))]
 

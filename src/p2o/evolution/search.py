@@ -14,6 +14,7 @@ from p2o.evolution.selectors import ParentSelector
 from p2o.evolution.settings import EvolutionSettings, StopReason
 from p2o.evolution.sift import sift
 from p2o.evolution.trials import Child, Graded, Trial, share_correct
+from p2o.progress import task
 from p2o.reflectors.base import Example, Proposal, ReflectionJob
 from p2o.seeds import derive_seed
 from p2o.templates import TemplateBank
@@ -35,8 +36,8 @@ class EvolutionSearch:
         train: Questions to reflect on. With none, only the seeds are scored.
         dev: Questions to score templates on, their ids all different. With none, nothing is evaluated.
         settings: Budget and sizes.
-        evaluate: n graded rollouts for each pair of question and template, in order; the second argument is a title
-            for the progress bar. At most three calls in an iteration. A resumed search is exact only if the rollouts
+        evaluate: n graded rollouts for each pair of question and template, in order; the second argument names the
+            phase. At most three calls in an iteration. A resumed search is exact only if the rollouts
             of a pair do not depend on when it is evaluated.
         reflect: One proposal for each job, in order.
         to_example: What the reflector sees of a rollout: for each question, the first one with the lowest reward.
@@ -76,8 +77,11 @@ class EvolutionSearch:
 
     def run(self) -> History:
         """Steps until there is a reason to stop."""
-        while self.stop_reason is None:
-            self.step()
+        with task("evolution", self.settings.budget, "rollout", self.history.spent) as evolution:
+            while self.stop_reason is None:
+                with task(f"iteration {self._number}"):
+                    self.step()
+                evolution.advance(self.history.spent - evolution.done)
         return self.history
 
     @property
@@ -218,7 +222,7 @@ class EvolutionSearch:
     ) -> list[tuple[Graded, ...]]:
         """Each text on its own batch of questions, all in one call."""
         pairs = [(question, text) for text, batch in zip(texts, batches, strict=True) for question in batch]
-        results = self.evaluate(pairs, f"evolution {self._number}: {phase}") if pairs else []
+        results = self.evaluate(pairs, phase) if pairs else []
         expected = [self.settings.completions] * len(pairs)
         if (found := [len(graded) for graded in results]) != expected:
             raise ValueError(f"Expected {len(pairs)} tuples of {self.settings.completions} rollouts, got {found}.")

@@ -1,0 +1,96 @@
+"""The Trainer's part of the progress: epochs, validation and test."""
+
+from collections.abc import Sequence
+from contextlib import ExitStack
+from typing import Any
+
+from lightning import LightningModule, Trainer
+from lightning.pytorch.callbacks import ProgressBar
+
+from p2o.progress import Style, Task, show, task
+
+
+class LiveProgress(ProgressBar):
+    """Epochs, rollouts and updates, evolution, iterations and phases as nested bars with rates and the time left.
+
+    Args:
+        style: `bars` redraws them in place, `lines` writes a line now and then, `off` shows nothing; `auto` takes bars
+            in a terminal or a notebook and lines elsewhere. `trainer.enable_progress_bar: false` is `off`.
+        seconds: Between two lines, at least.
+    """
+
+    steps: Task
+    batches: Task
+
+    def __init__(self, style: Style = "auto", seconds: float = 60.0) -> None:
+        super().__init__()
+        self.style = style
+        self.seconds = seconds
+        self._training = ExitStack()
+        self._evaluation = ExitStack()
+
+    def disable(self) -> None:
+        """Lightning calls it on all processes but the first."""
+        self.style = "off"
+
+    def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
+        """Chooses the display."""
+        super().setup(trainer, pl_module, stage)
+        show(self.style, self.seconds)
+
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Counts steps over all epochs, so that the time left is that of the run."""
+        batches = int(trainer.num_training_batches)
+        total = batches * max(0, trainer.max_epochs or 0)  # -1: as many as there will be
+        self.steps = self._training.enter_context(task("training", total, "step", batches * trainer.current_epoch))
+
+    def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Names the epoch; numbers start at 0, as everywhere."""
+        self.steps.title = f"epoch {trainer.current_epoch}"
+
+    def on_train_batch_end(
+        self,
+        trainer: Trainer,
+        pl_module: LightningModule,
+        outputs: Any,  # noqa: ANN401 (Lightning's signature)
+        batch: Any,  # noqa: ANN401
+        batch_idx: int,
+    ) -> None:
+        """One step."""
+        self.steps.advance()
+
+    def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Ends it."""
+        self._training.close()
+
+    def on_validation_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Within an epoch, or alone."""
+        self._evaluate("validation", trainer.num_val_batches)
+
+    def _evaluate(self, title: str, batches: Sequence[int | float]) -> None:
+        self.batches = self._evaluation.enter_context(task(title, int(sum(batches)), "batch"))
+
+    def on_validation_batch_end(self, *_: Any) -> None:  # noqa: ANN401 (Lightning's signature)
+        """One batch."""
+        self.batches.advance()
+
+    def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Ends it."""
+        self._evaluation.close()
+
+    def on_test_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """The benchmarks."""
+        self._evaluate("test", trainer.num_test_batches)
+
+    def on_test_batch_end(self, *_: Any) -> None:  # noqa: ANN401 (Lightning's signature)
+        """One batch."""
+        self.batches.advance()
+
+    def on_test_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Ends it."""
+        self._evaluation.close()
+
+    def on_exception(self, trainer: Trainer, pl_module: LightningModule, exception: BaseException) -> None:
+        """The message of an error belongs below the bars, not into them."""
+        self._evaluation.close()
+        self._training.close()
