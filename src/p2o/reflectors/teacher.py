@@ -9,7 +9,6 @@ from dataclasses import replace
 from typing import Any, Literal, TypeVar
 from urllib.parse import urlsplit
 
-<<<<<<< HEAD
 from transformers import AutoTokenizer, PreTrainedTokenizerBase
 
 from p2o.errors import InputError
@@ -18,12 +17,6 @@ from p2o.reflectors.base import Proposal, ReflectionContext, ReflectionFailed, R
 from p2o.reflectors.calls import Call, Calls, Result
 from p2o.reflectors.chat import CallFailed
 from p2o.reflectors.excerpts import fit_examples
-=======
-from p2o.errors import InputError
-from p2o.progress import task
-from p2o.progress import task
-from p2o.reflectors.base import Proposal, ReflectionContext, ReflectionJob, Reflector
->>>>>>> main
 from p2o.reflectors.prompt import GEPA_PROMPT, check_prompt, reflection_prompt
 from p2o.reflectors.reply import NO_REPLY, PROMPT_TOO_LONG, UNFINISHED, check_template, parse_reply
 from p2o.reflectors.retries import Retries
@@ -127,7 +120,6 @@ class TeacherReflector(Reflector):
         Raises:
             ReflectionFailed: Further calls would fail as well, or go beyond a limit.
         """
-<<<<<<< HEAD
         tokenizer = self._tokenizer or context.renderer.tokenizer
         prompts = [self._fit(job, tokenizer) for job in jobs]
         asked = [prompt for prompt in prompts if prompt is not None]
@@ -143,38 +135,6 @@ class TeacherReflector(Reflector):
                 self._redacted(f"{where}{stopped}."),
                 [None if proposal.refusal.startswith(NO_REPLY) else proposal for proposal in proposals],
                 sum((proposal.usage for proposal in proposals), FREE),
-=======
-        from openai import OpenAI
-
-        with (
-            OpenAI(
-                base_url=self.base_url, api_key=self._key(), timeout=self.timeout, max_retries=self.max_retries
-            ) as client,
-            ThreadPoolExecutor(self.concurrency) as threads,
-            task("reflection", len(jobs), "call") as called,
-        ):
-            calls = [threads.submit(self._ask, client, job) for job in jobs]
-            try:
-                for call in as_completed(calls):
-                    call.result()
-                    called.advance()
-            finally:
-                for call in calls:
-                    call.cancel()
-        return [check_template(call.result(), context.renderer, self.max_template_length) for call in calls]
-
-    def _ask(self, client: "OpenAI", job: ReflectionJob) -> Proposal:
-        from openai import APIConnectionError, APIStatusError
-
-        prompt = reflection_prompt(job, self.prompt)
-        try:
-            response = client.chat.completions.with_raw_response.create(
-                model=self.model,
-                messages=[{"role": "user", "content": prompt}],
-                temperature=self.temperature,
-                max_tokens=self.max_reply_length,
-                extra_body=self.extra_body,
->>>>>>> main
             )
         return proposals
 
