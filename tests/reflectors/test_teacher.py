@@ -1,4 +1,5 @@
 import asyncio
+import itertools
 import socket
 import time
 
@@ -130,7 +131,7 @@ def test_a_burst_of_different_errors_is_survived(reflect):
 def test_waits_grow(reflect, teacher):
     reflect(status(500), status(500), status(500), completion(), retries=Retries(first_wait=0.1, longest_wait=0.2))
     times = [request[3] for request in teacher.requests]
-    waits = [after - before for before, after in zip(times, times[1:], strict=False)]
+    waits = [after - before for before, after in itertools.pairwise(times)]
     assert 0.07 < waits[0] < 0.5 and waits[1] > 0.14 and 0.14 < waits[2] < 0.7
 
 
@@ -251,9 +252,7 @@ def test_no_server(reflect):
     with socket.socket() as unused:
         unused.bind(("127.0.0.1", 0))
         url = f"http://127.0.0.1:{unused.getsockname()[1]}/v1"
-        with pytest.raises(
-            ReflectionFailed, match=r"could not be reached .*attempts failed.* Check base_url"
-        ) as caught:
+        with pytest.raises(ReflectionFailed, match=r"not be reached .*attempts failed.* Check base_url") as caught:
             reflect(base_url=url, jobs=[JOB] * 5, retries=Retries(attempts=1, first_wait=0.01))
     assert url in str(caught.value)
 
@@ -273,9 +272,7 @@ def test_the_limit_on_tokens_is_never_passed(reflect, teacher):
     [proposal] = reflect(completion(usage=None), **arguments)
     most = proposal.usage.tokens  # the server does not tell: the most that it can be
     jobs = [ReflectionJob(JOB.template, JOB.examples, seed) for seed in range(9)]
-    with pytest.raises(
-        ReflectionFailed, match=r"limit of [\d,]+ tokens \(spending.tokens\) with one more call"
-    ) as caught:
+    with pytest.raises(ReflectionFailed, match=r"limit of [\d,]+ tokens \(spending.tokens\)") as caught:
         reflect(completion(usage=None), jobs=jobs, spending=Spending(tokens=3 * most + 5), concurrency=1, **arguments)
     assert caught.value.usage.tokens == 3 * most and len(teacher.requests) == 1 + 3
     assert sum(proposal is not None for proposal in caught.value.proposals) == 3

@@ -109,10 +109,7 @@ class TemplateEvolution(Callback):
         self.finished: Evolved | None = None  # the evolution of this epoch, on the process that ran it
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """A finished run that is resumed for more epochs first makes up for the evolution it left out.
-
-        Lightning has built this epoch's data loader already, and builds it again before the first batch.
-        """
+        """A run that is resumed first makes up for the evolution that it left out, or that failed."""
         if self.pending:
             self._evolve(trainer, pl_module, trainer.current_epoch - 1)
             self._stop_if_failed(trainer)
@@ -192,8 +189,7 @@ class TemplateEvolution(Callback):
         module.tokens["reflection"] += spent["reflection"]
         self.finished = Evolved.of(search, epoch, time.monotonic() - started, spent, self.ledger.of(epoch), failure)
         report = self.finished.report() | {"bank": len(bank)}
-        for line in lines(report):
-            rank_zero_info(line)
+        rank_zero_info("\n".join(lines(report)))
         for logger in trainer.loggers:
             logger.log_metrics(metrics(report), trainer.global_step)
         if not failure or self.on_failure == "continue":

@@ -8,7 +8,7 @@ def lines(report: dict[str, Any]) -> list[str]:
     search = (
         f"evolution after epoch {report['epoch']}: {report['iterations']} iterations, {report['spent']} of "
         f"{report['budget']} rollouts, pool {report['pool']}, bank {report['bank']}, refused: "
-        f"{_counts(report['refusals'])}; best: {report['best_template'][:100]!r}"
+        f"{_counts(report['refusals'])}; best: {report['best_template'][:100]!r}; ended: {report['stopped']}"
     )
     return [search, *(_ledger_line(name, usage, report) for name, usage in report["reflection"].items())]
 
