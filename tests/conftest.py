@@ -35,7 +35,7 @@ def build_tokenizer() -> PreTrainedTokenizerFast:
     )
 
 
-def build_policy(vocabulary: int, eos: int, seed: int = 0) -> LlamaForCausalLM:
+def build_policy(vocabulary: int, eos: int, seed: int = 0, head_dim: int = 8) -> LlamaForCausalLM:
     """Two layers of random weights, large enough that different prompts give clearly different distributions."""
     torch.manual_seed(seed)
     config = LlamaConfig(
@@ -45,6 +45,7 @@ def build_policy(vocabulary: int, eos: int, seed: int = 0) -> LlamaForCausalLM:
         num_hidden_layers=2,
         num_attention_heads=4,
         num_key_value_heads=2,
+        head_dim=head_dim,
         max_position_embeddings=512,
         initializer_range=0.3,
         eos_token_id=eos,

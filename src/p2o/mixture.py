@@ -110,9 +110,10 @@ class MixtureDataModule(LightningDataModule):
         """The samples of an epoch, shuffled: a pure function of hard set, bank, seed and epoch."""
         questions = list(self.train_questions)
         random.Random(derive_seed(self.seed, "order", epoch)).shuffle(questions)
-        return [Sample(question, self._templates(question.id, epoch)) for question in questions]
+        return [Sample(question, self.templates_of(question.id, epoch)) for question in questions]
 
-    def _templates(self, question: str, epoch: int) -> tuple[str, ...]:
+    def templates_of(self, question: str, epoch: int) -> tuple[str, ...]:
+        """The K templates that a question carries in an epoch."""
         if question not in self.hard_set.hard:
             return ("",) * self.num_generations
         drawn = assign(

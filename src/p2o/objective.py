@@ -1,44 +1,68 @@
-"""The objective of P²O: the policy loss under the gradient context, weighed by the context estimator."""
+"""The objective of P²O: the policy loss under the gradient context, weighed by context estimator and aggregation."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 from transformers import PreTrainedModel
 
+from p2o.aggregation import Aggregation, TokenMean, weighted_sum
 from p2o.batches import Row, chunks
 from p2o.contexts import ContextEstimator
-from p2o.logprobs import Ids, completion_logps, pad
-from p2o.losses import PolicyLoss, token_mean
-from p2o.silence import Silence, silence
+from p2o.corrections import EngineCorrection, NoCorrection
+from p2o.errors import InputError
+from p2o.logprobs import Ids, completion_logps, completion_logps_and_entropies, pad
+from p2o.losses import PolicyLoss
+from p2o.regularizers import Regularizer
+from p2o.silence import silence
+from p2o.terms import Mean, Terms
 
 OldLogps = Mapping[Ids, Tensor]  # prompt -> log π_old(y | prompt) [T] of one row, for the prompts that were scored
 
 
-@dataclass(frozen=True)
-class Terms:
-    """The loss of some rows as a part of their mini-batch, and what to log of it."""
+def no_reference() -> PreTrainedModel:
+    """The reference of an objective that has none.
 
-    loss: Tensor
-    tokens: int  # completion tokens of the rows
-    clipped: float  # share of tokens whose ratio left [1 - 0.2, 1 + 0.2]; 0 in the first step on a rollout batch
-    templated_tokens: int
-    silenced: float  # share of templated tokens that the context estimator gave weight 0
-    silence: Silence  # which they are
+    Raises:
+        ValueError: Always.
+    """
+    raise ValueError("Expected an Objective with a reference policy, since a regularizer reads it.")
 
 
 @dataclass(frozen=True)
 class Objective:
-    """Scores rows under the prompts that the context estimator asks for."""
+    """Scores rows under the prompts that its parts ask for, and makes a loss of them.
+
+    Args:
+        context: Which log-probs are compared.
+        loss: The loss of a token.
+        temperature: Of all log-probs.
+        aggregation: How tokens are averaged.
+        regularizers: Terms that are added to the loss of each token.
+        correction: Weighs tokens against the engine's own log-probs.
+        reference: π_ref, asked for when a regularizer reads it.
+    """
 
     context: ContextEstimator
     loss: PolicyLoss
     temperature: float
+    aggregation: Aggregation = TokenMean()
+    regularizers: Sequence[Regularizer] = ()
+    correction: EngineCorrection = NoCorrection()
+    reference: Callable[[], PreTrainedModel] = no_reference
+
+    def needs(self, row: Row) -> bool:
+        """Whether the row has a gradient; without one it costs no pass, but may count in the denominator."""
+        return self.aggregation(row).weight != 0 and (row.advantage != 0 or bool(self.regularizers))
+
+    def size(self, rows: Sequence[Row]) -> float:
+        """The denominator of a mini-batch, all of whose rows these are; 0 if none counts."""
+        return sum(self.aggregation(row).size for row in rows)
 
     @torch.no_grad()
     def old_logps(self, policy: PreTrainedModel, rows: Sequence[Row], size: int, on_policy: bool) -> list[OldLogps]:
-        """What the estimator reads of π_old, one mapping for each row.
+        """What context estimator and correction read of π_old, one mapping for each row.
 
         Args:
             policy: π_old, the policy before the first update on these rows.
@@ -58,43 +82,87 @@ class Objective:
 
     def _reads(self, row: Row, on_policy: bool) -> list[Ids]:
         """The prompts under which π_old of a row must be scored; a bare row has x̃ = x, so at most one."""
-        if row.advantage == 0:
+        if not self._has_policy_loss(row):
             return []
         reads = {row.bare_ids} if self.context.reads_bare else set()
-        reads |= {row.prompt_ids} if self.context.reads_templated else set()
+        reads |= {row.prompt_ids} if self.context.reads_templated or self.correction.reads_logps else set()
         return sorted(reads - {row.prompt(self.context.bare_gradient)} if on_policy else reads)
 
-    def __call__(self, policy: PreTrainedModel, rows: Sequence[Row], old: Sequence[OldLogps], tokens: float) -> Terms:
-        """The rows' part of the token mean over a mini-batch of `tokens` completion tokens."""
+    def _has_policy_loss(self, row: Row) -> bool:
+        return row.advantage != 0 and self.needs(row)
+
+    def __call__(self, policy: PreTrainedModel, rows: Sequence[Row], old: Sequence[OldLogps], size: float) -> Terms:
+        """The rows' part of the loss of a mini-batch whose denominator is `size`."""
         completions = [row.completion_ids for row in rows]
         prompts = [row.prompt(self.context.bare_gradient) for row in rows]
-        logps = completion_logps(policy, prompts, completions, self.temperature)  # [R, T]
+        logps, entropies = self._score(policy, prompts, completions)  # [R, T], [R, T]
         mask = pad(completions, left=False)[1].bool().to(logps.device)  # [R, T]
         advantages = torch.tensor([[row.advantage] for row in rows], device=logps.device)  # [R, 1]
+        shares = torch.tensor([[self.aggregation(row).weight] for row in rows], device=logps.device)  # [R, 1]
         bare = _stack(logps, [scored.get(row.bare_ids) for row, scored in zip(rows, old, strict=True)])
         templated = _stack(logps, [scored.get(row.prompt_ids) for row, scored in zip(rows, old, strict=True)])
+        engine = _stack(logps, [self._engine_logps(row) for row in rows])  # [R, T]
         old_logps, weights = self.context(bare, templated)  # [R, T], [R, T]
-        losses = self.loss(logps, old_logps, advantages)  # [R, T]
+        losses = self.loss(logps, old_logps, advantages, mask) * (weights * self.correction(templated, engine))
+        reference = self._reference_logps(prompts, completions, logps)
+        for regularizer in self.regularizers:
+            losses = losses + regularizer(logps, reference, entropies)
         with_template = torch.tensor([[row.prompt_ids != row.bare_ids] for row in rows], device=mask.device)  # [R, 1]
-        found = silence(weights, bare - templated, mask, with_template)
-        return self._terms(token_mean(losses, weights, mask, tokens), logps.detach() - old_logps, mask, found)
-
-    def _terms(self, loss: Tensor, log_ratio: Tensor, mask: Tensor, found: Silence) -> Terms:
-        total = int(found.tokens.sum())
+        compared = torch.tensor([[self._is_compared(*pair)] for pair in zip(rows, old, strict=True)]).to(mask.device)
+        mismatch = (templated - engine).abs()  # [R, T]
         return Terms(
-            loss=loss,
-            tokens=int(mask.sum()),
-            clipped=float(((log_ratio.exp() - 1).abs() > 0.2)[mask].float().mean()),
-            templated_tokens=total,
-            silenced=int((found.below + found.above).sum()) / total if total else 0.0,
-            silence=found,
+            loss=weighted_sum(losses, shares, mask) / size,
+            clipped=_mean(((logps.detach() - old_logps).exp() - 1).abs() > 0.2, mask),
+            silence=silence(weights, bare - templated, mask, with_template),
+            mismatch=_mean(mismatch, mask & compared),
+            mismatch_max=float(torch.where(mask & compared, mismatch, torch.zeros_like(mismatch)).max()),
         )
 
+    def _score(
+        self, policy: PreTrainedModel, prompts: Sequence[Ids], completions: Sequence[Ids]
+    ) -> tuple[Tensor, Tensor]:
+        """log π_θ(y_t) and, if they are read, entropies [R, T]."""
+        if any(regularizer.reads_entropies for regularizer in self.regularizers):
+            return completion_logps_and_entropies(policy, prompts, completions, self.temperature)
+        logps = completion_logps(policy, prompts, completions, self.temperature)
+        return logps, torch.zeros_like(logps)
 
-def _stack(logps: Tensor, old: Sequence[Tensor | None]) -> Tensor:
-    """Old log-probs as [R, T]; a row that was not scored has those of the gradient itself."""
+    def _reference_logps(self, prompts: Sequence[Ids], completions: Sequence[Ids], logps: Tensor) -> Tensor:
+        """log π_ref(y_t) [R, T], if it is read."""
+        if not any(regularizer.reads_reference for regularizer in self.regularizers):
+            return torch.zeros_like(logps)
+        with torch.no_grad():
+            return completion_logps(self.reference(), prompts, completions, self.temperature)
+
+    def _engine_logps(self, row: Row) -> Tensor | None:
+        if row.engine_logps:
+            return torch.tensor(row.engine_logps)
+        if self.correction.reads_logps:
+            raise InputError(
+                f"model.correction: {type(self.correction).__name__} needs the log-probabilities of sampled tokens, "
+                "and model.engine returns none. Take another engine, or NoCorrection."
+            )
+        return None
+
+    def _is_compared(self, row: Row, scored: OldLogps) -> bool:
+        """Whether both trainer and engine told the log-probs of the row's tokens under x̃.
+
+        Of all rows with a policy loss the trainer's are at hand, but for templated rows if the context estimator reads
+        x alone (`Replace`).
+        """
+        on_policy = row.prompt(self.context.bare_gradient) == row.prompt_ids  # or else it would have been scored
+        return bool(row.engine_logps) and self._has_policy_loss(row) and (row.prompt_ids in scored or on_policy)
+
+
+def _stack(logps: Tensor, known: Sequence[Tensor | None]) -> Tensor:
+    """Log-probs of each row as [R, T]; a row that has none gets those of the gradient itself."""
     stacked = logps.detach().clone()
-    for line, scored in zip(stacked, old, strict=True):
-        if scored is not None:
-            line[: len(scored)] = scored
+    for line, found in zip(stacked, known, strict=True):
+        if found is not None:
+            line[: len(found)] = found
     return stacked
+
+
+def _mean(values: Tensor, mask: Tensor) -> Mean:
+    tokens = int(mask.sum())
+    return Mean(float(values[mask].float().mean()) if tokens else 0.0, tokens)

@@ -12,8 +12,10 @@ from torch.optim.lr_scheduler import LambdaLR, LRScheduler
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from p2o.advantages import Advantage
+from p2o.aggregation import Aggregation, TokenMean
 from p2o.batches import Row, chunks, group_rollouts, micro_batches
 from p2o.contexts import ContextEstimator
+from p2o.corrections import EngineCorrection, NoCorrection
 from p2o.engines.base import RolloutEngine, Sampling
 from p2o.errors import InputError
 from p2o.losses import PolicyLoss
@@ -24,8 +26,10 @@ from p2o.objective import Objective, OldLogps
 from p2o.preflight import check_lengths, check_prompts, check_questions, warn_of_golds
 from p2o.progress import track
 from p2o.prompts import PromptRenderer
+from p2o.regularizers import Regularizer
 from p2o.rewards.base import Answered, Reward
 from p2o.seeds import derive_seed
+from p2o.terms import Terms, join_silence, term_metrics
 from p2o.types import Prompt, Question, Rollout, Sample
 
 Ask = tuple[Question, str, int]  # a question, a template, and the seed of one completion
@@ -41,6 +45,9 @@ class PolicyModule(LightningModule):
         advantage: Compares the rollouts of a question.
         context: What the gradient under the bare prompt makes of completions sampled under a template.
         loss: The loss of one token.
+        aggregation: How the tokens of a mini-batch are averaged.
+        regularizers: Terms added to the loss of each token, such as a KL to the policy before training.
+        correction: Weighs tokens against the engine's own log-probabilities.
         temperature: Of training rollouts, and of the log-probabilities of the loss (paper: 0.6).
         max_prompt_length: Tokens of a bare prompt at most (paper: 4096); longer questions are refused before training.
         max_completion_length: Tokens of a completion at most, eos included (paper: 12288).
@@ -69,6 +76,9 @@ class PolicyModule(LightningModule):
         advantage: Advantage,
         context: ContextEstimator,
         loss: PolicyLoss,
+        aggregation: Aggregation = TokenMean(),
+        regularizers: Sequence[Regularizer] = (),
+        correction: EngineCorrection = NoCorrection(),
         temperature: float = 0.6,
         max_prompt_length: int = 4096,
         max_completion_length: int = 12288,
@@ -96,7 +106,9 @@ class PolicyModule(LightningModule):
         self.engine = engine
         self.reward = reward
         self.advantage = advantage
-        self.objective = Objective(context, loss, temperature)
+        self.objective = Objective(
+            context, loss, temperature, aggregation, regularizers, correction, reference=self.initial_policy
+        )
         self.sampling = Sampling(temperature, max_completion_length)
         self.max_prompt_length = max_prompt_length
         self.mini_batch_size = mini_batch_size
@@ -109,8 +121,8 @@ class PolicyModule(LightningModule):
         self.instruction = instruction
         self.chat_template_kwargs = chat_template_kwargs
         self.seed = seed
-        self.rollouts = {"train": 0, "evolution": 0, "validation": 0}  # completions sampled so far
-        self.tokens = {"train": 0, "evolution": 0, "validation": 0, "reflection": 0}  # of completions and replies
+        self.rollouts = {"train": 0, "evolution": 0, "validation": 0, "probe": 0}  # completions sampled so far
+        self.tokens = {**self.rollouts, "reflection": 0}  # of completions and replies
         self._initial: list[PreTrainedModel] = []  # in a list: a submodule would land in every checkpoint
         self._loaded = False
 
@@ -140,7 +152,7 @@ class PolicyModule(LightningModule):
         Args:
             asks: Question, template and seed of each completion.
             sampling: Temperature and length.
-            phase: "train", "evolution" or "validation": what the completions are counted as.
+            phase: "train", "evolution", "validation" or "probe": what the completions are counted as.
             title: Of the progress bar.
         """
         prompts = [Prompt(self.renderer.question(question.text, template), seed) for question, template, seed in asks]
@@ -175,38 +187,40 @@ class PolicyModule(LightningModule):
         mini_batches = [[row for group in part for row in group] for part in chunks(rows, self.mini_batch_size)]
         once = len(mini_batches) == 1
         old = [self.objective.old_logps(self.policy, rows, self.micro_batch_size, once) for rows in mini_batches]
-        for mini_batch, old_logps in zip(mini_batches, old, strict=True):
-            self._optimizer_step(mini_batch, old_logps)
+        terms = [part for pair in zip(mini_batches, old, strict=True) for part in self._optimizer_step(*pair)]
+        self.log_dict(term_metrics(terms))
+        for name, (share, count) in join_silence(terms).shares().items():
+            self.log(f"context/{name}", share, batch_size=count, on_step=False, on_epoch=True)
 
     def _row(self, rollout: Rollout, advantage: float) -> Row:
         bare = self.renderer.question(rollout.question.text) if rollout.template else rollout.prompt_ids
-        return Row(bare, rollout.prompt_ids, rollout.completion.ids, advantage)
+        completion = rollout.completion
+        return Row(
+            bare, rollout.prompt_ids, completion.ids, advantage, completion.logps or (), truncated=completion.truncated
+        )
 
-    def _optimizer_step(self, rows: Sequence[Row], old: Sequence[OldLogps]) -> None:
-        """The gradient of the token mean over `rows`, clipped, then AdamW.
+    def _optimizer_step(self, rows: Sequence[Row], old: Sequence[OldLogps]) -> list[Terms]:
+        """The gradient of the mean over `rows`, clipped, then AdamW.
 
-        Rows of groups without signal have no gradient and cost no pass; their tokens count in the mean.
+        Rows without a gradient, such as those of groups without signal, cost no pass but count in the mean.
         """
         optimizer, scheduler = self.optimizers(), self.lr_schedulers()
         assert isinstance(optimizer, LightningOptimizer) and isinstance(scheduler, LRScheduler)  # there is one of each
-        tokens = self._mean_over_processes(sum(len(row.completion_ids) for row in rows))
+        size = self._mean_over_processes(self.objective.size(rows)) or 1.0  # 0: no row counts, and none is passed
         optimizer.zero_grad(set_to_none=False)  # a step without signal still moves by momentum and decay
-        loss = 0.0
-        parts = micro_batches(rows, self.micro_batch_size, at_least_one=self.trainer.world_size > 1)
+        needed = [self.objective.needs(row) for row in rows]
+        parts = micro_batches(rows, needed, self.micro_batch_size, at_least_one=self.trainer.world_size > 1)
+        terms: list[Terms] = []
         for number, part in enumerate(track(parts, "update", "micro-batch"), 1):
             with optimizer.toggle_model(sync_grad=number == len(parts)):  # one gradient exchange per optimizer step
-                terms = self.objective(self.policy, [rows[i] for i in part], [old[i] for i in part], tokens)
-                self.manual_backward(terms.loss)
-            loss += float(terms.loss.detach())
-            self.log("policy/clipped", terms.clipped, batch_size=terms.tokens)
-            if terms.templated_tokens:
-                self.log("policy/context_silenced", terms.silenced, batch_size=terms.templated_tokens)
-            for name, (share, count) in terms.silence.shares().items():
-                self.log(f"context/{name}", share, batch_size=count, on_step=False, on_epoch=True)
+                terms.append(self.objective(self.policy, [rows[i] for i in part], [old[i] for i in part], size))
+                self.manual_backward(terms[-1].loss)
         norm = torch.nn.utils.clip_grad_norm_(self.policy.parameters(), self.max_grad_norm)
         optimizer.step()
         scheduler.step()
+        loss = sum(float(part.loss.detach()) for part in terms)
         self.log_dict({"policy/loss": loss, "policy/grad_norm": norm, "policy/lr": scheduler.get_last_lr()[0]})
+        return terms
 
     def _mean_over_processes(self, value: float) -> float:
         """DDP averages gradients over processes, so the denominator is their mean, not their sum."""

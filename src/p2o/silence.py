@@ -16,6 +16,15 @@ class Silence:
     below: Tensor  # [PARTS]; silenced, and less likely under the bare prompt than under the template
     above: Tensor  # [PARTS]; silenced, and more likely
 
+    def __add__(self, other: "Silence") -> "Silence":
+        """The counts of both."""
+        return Silence(self.tokens + other.tokens, self.below + other.below, self.above + other.above)
+
+    @property
+    def share(self) -> float:
+        """Share of the tokens that is silenced, 0-1; 0 if there are none."""
+        return int((self.below + self.above).sum()) / max(1, int(self.tokens.sum()))
+
     def shares(self) -> dict[str, tuple[float, int]]:
         """Share (0-1) silenced below and above, with the tokens it is of: of all, and of each fifth that has any."""
         found: dict[str, tuple[float, int]] = {}
@@ -26,6 +35,12 @@ class Silence:
                 if tokens:
                     found[f"{side}_fifth_{part}"] = (count / tokens, tokens)
         return found
+
+
+def no_silence() -> Silence:
+    """The counts of no token."""
+    none = torch.zeros(PARTS, dtype=torch.long)
+    return Silence(none, none, none)
 
 
 def silence(weights: Tensor, log_ratio: Tensor, mask: Tensor, templated: Tensor) -> Silence:
@@ -44,6 +59,6 @@ def silence(weights: Tensor, log_ratio: Tensor, mask: Tensor, templated: Tensor)
     silent = counted & (weights == 0)
 
     def count(chosen: Tensor) -> Tensor:
-        return torch.bincount(parts[chosen], minlength=PARTS)
+        return torch.bincount(parts[chosen], minlength=PARTS).cpu()
 
     return Silence(count(counted), count(silent & (log_ratio < 0)), count(silent & (log_ratio >= 0)))

@@ -14,15 +14,19 @@ from lightning.pytorch.cli import LightningArgumentParser, LightningCLI
 
 import p2o.components  # noqa: F401  (lets YAML and the command line name components by their class alone)
 from p2o.checkpoints import load_checkpoint
+from p2o.completion_log import CompletionLog
 from p2o.evaluation.callback import EvaluationReport
 from p2o.evolution.callback import TemplateEvolution
 from p2o.files import check_writable
 from p2o.mining.callback import MiningLog
 from p2o.mixture import MixtureDataModule
 from p2o.policy import PolicyModule
+from p2o.probe.callback import ProbeLog
 from p2o.progress.callback import LiveProgress
+from p2o.run_config import RunConfig
 from p2o.samples import SampleCompletions
 from p2o.summary import RunSummary
+from p2o.template_log import TemplateLog
 from p2o.validation_log import ValidationLog
 
 # An abbreviation would set an option without a word; exit_on_error would print the usage before each message.
@@ -35,16 +39,26 @@ class P2OCLI(LightningCLI):
     def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
         """Adds the sections; the order of callbacks is the order in which an epoch ends."""
         parser.add_lightning_class_args(LiveProgress, "progress")
+        parser.add_lightning_class_args(ProbeLog, "probe")
         parser.add_lightning_class_args(TemplateEvolution, "evolution")
+        parser.add_lightning_class_args(TemplateLog, "templates")
         parser.add_lightning_class_args(MiningLog, "mining")
         parser.add_lightning_class_args(SampleCompletions, "samples")
         parser.add_lightning_class_args(ValidationLog, "outcomes")
+        parser.add_lightning_class_args(CompletionLog, "completions")
         parser.add_lightning_class_args(RunSummary, "summary")
         parser.add_lightning_class_args(EvaluationReport, "report")
         parser.add_lightning_class_args(ModelCheckpoint, "checkpoint")
         # Only at the end of an epoch, after evolution: a checkpoint before it would lose that epoch's evolution.
         parser.set_defaults(
             {"checkpoint.save_last": True, "checkpoint.save_on_train_epoch_end": True, "checkpoint.filename": "{epoch}"}
+        )
+        # Defaults of the signature, said again as classes: the config of a run names every part.
+        parser.set_defaults(
+            {
+                "model.aggregation": {"class_path": "p2o.aggregation.TokenMean"},
+                "model.correction": {"class_path": "p2o.corrections.NoCorrection"},
+            }
         )
         for part in ("model", "data", "evolution"):
             parser.link_arguments("seed_everything", f"{part}.seed", compute_fn=int)
@@ -57,10 +71,10 @@ class P2OCLI(LightningCLI):
         if config.trainer.enable_progress_bar is False:  # Lightning refuses a progress bar where it is off
             config.progress.style, config.trainer.enable_progress_bar = "off", True
         if config.trainer.logger is None:
-            config.trainer.logger = Namespace(
-                class_path="lightning.pytorch.loggers.CSVLogger",
-                init_args=Namespace(save_dir=str(root), name="logs"),
-            )
+            config.trainer.logger = [  # flushed at each step: a killed run keeps what it had logged
+                _logger("CSVLogger", save_dir=str(root), name="logs", flush_logs_every_n_steps=1),
+                _logger("TensorBoardLogger", save_dir=str(root), name="tensorboard"),
+            ]
         if config.checkpoint.dirpath is None:  # a fixed folder, so that `--ckpt_path last` finds it
             config.checkpoint.dirpath = str(root / "checkpoints")
         if config.ckpt_path == "last":
@@ -84,6 +98,10 @@ class P2OCLI(LightningCLI):
         return {name: LightningCLI.subcommands()[name] for name in ("fit", "validate", "test")}
 
 
+def _logger(kind: str, **init_args: str | int) -> Namespace:
+    return Namespace(class_path=f"lightning.pytorch.loggers.{kind}", init_args=Namespace(**init_args))
+
+
 def run_trainer(args: Sequence[str] | None) -> None:
     """fit, validate or test; None reads the command line."""
     _quiet()
@@ -98,6 +116,7 @@ def run_trainer(args: Sequence[str] | None) -> None:
             "num_sanity_val_steps": 0,  # validation costs rollouts
             "log_every_n_steps": 1,  # a step is a whole rollout batch
         },
+        save_config_callback=RunConfig,
         save_config_kwargs={"overwrite": True},  # resuming into the same folder would raise otherwise
         parser_kwargs=PARSER | {name: PARSER for name in P2OCLI.subcommands()},
     )

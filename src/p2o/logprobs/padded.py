@@ -1,4 +1,7 @@
-"""Log-probabilities of given completions under given prompts."""
+"""Log-probabilities of given completions under given prompts, by the policy's own forward pass on padded rows.
+
+Right for every architecture, and what the packed path is tested against.
+"""
 
 from collections.abc import Sequence
 
@@ -6,7 +9,7 @@ import torch
 from torch import Tensor
 from transformers import PreTrainedModel
 
-Ids = tuple[int, ...]
+from p2o.logprobs.packing import Ids
 
 
 def pad(rows: Sequence[Ids], left: bool) -> tuple[Tensor, Tensor]:
@@ -21,10 +24,25 @@ def pad(rows: Sequence[Ids], left: bool) -> tuple[Tensor, Tensor]:
     return ids, mask
 
 
-def completion_logps(
+def padded_logps(
     policy: PreTrainedModel, prompts: Sequence[Ids], completions: Sequence[Ids], temperature: float
 ) -> Tensor:
-    """log π(y_t | prompt, y_<t) at a temperature, [R, T]; T is the longest completion, what lies beyond y is arbitrary.
+    """log π(y_t | prompt, y_<t) at a temperature [R, T]; T: the longest completion; what lies beyond y is arbitrary."""
+    return _chosen(_distributions(policy, prompts, completions, temperature), completions)
+
+
+def padded_logps_and_entropies(
+    policy: PreTrainedModel, prompts: Sequence[Ids], completions: Sequence[Ids], temperature: float
+) -> tuple[Tensor, Tensor]:
+    """`padded_logps` [R, T], and the entropy (nats) of the distribution that each token was drawn from [R, T]."""
+    distributions = _distributions(policy, prompts, completions, temperature)
+    return _chosen(distributions, completions), -(distributions.exp() * distributions).sum(-1)
+
+
+def _distributions(
+    policy: PreTrainedModel, prompts: Sequence[Ids], completions: Sequence[Ids], temperature: float
+) -> Tensor:
+    """Log-probs of the whole vocabulary at each completion token [R, T, V].
 
     Prompts are padded on the left and completions on the right, so that the completions of all rows are aligned and
     only their positions reach the head.
@@ -40,6 +58,11 @@ def completion_logps(
         use_cache=False,
         logits_to_keep=completion_ids.shape[1] + 1,
     ).logits[:, :-1]  # [R, T, V]: the position before a token predicts it
-    targets = completion_ids.to(policy.device).unsqueeze(-1)  # [R, T, 1]
-    logps: Tensor = (logits.float() / temperature).log_softmax(-1).gather(-1, targets).squeeze(-1)
-    return logps
+    distributions: Tensor = (logits.float() / temperature).log_softmax(-1)
+    return distributions
+
+
+def _chosen(distributions: Tensor, completions: Sequence[Ids]) -> Tensor:
+    """The log-prob of each token of the completions [R, T]."""
+    targets = pad(completions, left=False)[0].to(distributions.device).unsqueeze(-1)  # [R, T, 1]
+    return distributions.gather(-1, targets).squeeze(-1)

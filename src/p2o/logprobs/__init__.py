@@ -1,0 +1,7 @@
+"""Log-probabilities of given completions under given prompts: packed where the policy allows it, else padded."""
+
+from p2o.logprobs.completion import completion_logps, completion_logps_and_entropies
+from p2o.logprobs.packing import Ids
+from p2o.logprobs.padded import pad
+
+__all__ = ["Ids", "completion_logps", "completion_logps_and_entropies", "pad"]

@@ -1,0 +1,45 @@
+"""Log-probabilities and entropies of given completions under given prompts, by the fastest exact way."""
+
+from collections.abc import Sequence
+
+from torch import Tensor
+from torch.nn.utils.rnn import pad_sequence
+from transformers import PreTrainedModel
+
+from p2o.logprobs.fused_head import fused_logps
+from p2o.logprobs.packable import packable
+from p2o.logprobs.packing import Ids, pack
+from p2o.logprobs.padded import padded_logps, padded_logps_and_entropies
+from p2o.logprobs.shared_attention import packed_hidden
+
+
+def completion_logps(
+    policy: PreTrainedModel, prompts: Sequence[Ids], completions: Sequence[Ids], temperature: float
+) -> Tensor:
+    """log π(y_t | prompt, y_<t) at a temperature [R, T]; T: the longest completion; what lies beyond y is arbitrary.
+
+    A prompt that several rows have costs as much as one; padding costs nothing, and only completion tokens reach the
+    head. Policies that cannot be scored so are scored row by row with padding.
+    """
+    if not packable(policy):
+        return padded_logps(policy, prompts, completions, temperature)
+    return _packed(policy, prompts, completions, temperature, entropy=False)[0]
+
+
+def completion_logps_and_entropies(
+    policy: PreTrainedModel, prompts: Sequence[Ids], completions: Sequence[Ids], temperature: float
+) -> tuple[Tensor, Tensor]:
+    """`completion_logps` [R, T], and the entropy (nats) of the distribution that each token was drawn from [R, T]."""
+    if not packable(policy):
+        return padded_logps_and_entropies(policy, prompts, completions, temperature)
+    return _packed(policy, prompts, completions, temperature, entropy=True)
+
+
+def _packed(
+    policy: PreTrainedModel, prompts: Sequence[Ids], completions: Sequence[Ids], temperature: float, entropy: bool
+) -> tuple[Tensor, Tensor]:
+    packed = pack(prompts, completions).to(policy.device)
+    hidden = packed_hidden(policy, packed)[packed.predictors]  # [C, H]
+    both = fused_logps(hidden, policy.get_output_embeddings().weight, packed.targets, temperature, entropy)
+    logps, entropies = (pad_sequence(flat.split(packed.lengths), batch_first=True) for flat in both)
+    return logps, entropies

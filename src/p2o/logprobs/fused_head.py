@@ -1,0 +1,101 @@
+"""Log-probabilities and entropies straight from hidden states, without ever holding all logits."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.nn.functional import linear
+
+TILE = 2**24  # logits at a time: 64 MiB in float32
+KEPT = 2**25  # probabilities kept for the backward pass at most, 128 MiB: they save it one of its three products
+
+
+def fused_logps(
+    hidden: Tensor, weight: Tensor, targets: Tensor, temperature: float, entropy: bool = False
+) -> tuple[Tensor, Tensor]:
+    """log softmax(hidden · weightᵀ / temperature) at the targets, and the entropies, [N] each, in float32.
+
+    Memory does not grow with N × V: logits are made tile by tile, and again in the backward pass if they were not kept.
+
+    Args:
+        hidden: [N, H].
+        weight: Of the head, [V, H].
+        targets: [N], in [0, V).
+        temperature: Above 0.
+        entropy: Whether entropies are wanted; without, they are zeros and have no gradient.
+    """
+    keep = torch.is_grad_enabled()
+    both: tuple[Tensor, Tensor] = _FusedLogps.apply(hidden, weight, targets, temperature, entropy, keep)  # type: ignore[no-untyped-call]
+    return both
+
+
+class _FusedLogps(torch.autograd.Function):
+    """With p = softmax(z): ∂ log p_t / ∂z = 1_t - p, and ∂H / ∂z = -p (log p + H)."""
+
+    @staticmethod
+    def forward(
+        ctx: Any,  # noqa: ANN401 (torch's context)
+        hidden: Tensor,
+        weight: Tensor,
+        targets: Tensor,
+        temperature: float,
+        entropy: bool,
+        keep: bool,
+    ) -> tuple[Tensor, Tensor]:
+        device = hidden.device.type
+        if torch.is_autocast_enabled(device):  # the backward pass runs outside of autocast: settle the type here
+            hidden, weight = (tensor.to(torch.get_autocast_dtype(device)) for tensor in (hidden, weight))
+        logps, entropies = hidden.new_zeros(2, len(hidden), dtype=torch.float32)
+        ctx.kept = {}
+        for rows in _tiles(len(hidden), len(weight)):
+            logits = _logits(hidden[rows], weight, temperature)  # [n, V]
+            chosen = logits.gather(1, targets[rows, None])  # [n, 1]
+            top, total = _exponentiate(logits)
+            logps[rows] = (chosen - top - total.log()).squeeze(1)
+            kept = keep and rows.stop * len(weight) <= KEPT
+            if entropy or kept:
+                logits.div_(total)
+            if entropy:
+                entropies[rows] = torch.special.entr(logits).sum(1)
+            if kept:
+                ctx.kept[rows.start] = logits
+        ctx.save_for_backward(hidden, weight, targets, entropies)
+        ctx.temperature, ctx.entropy = temperature, entropy
+        return logps, entropies
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:  # noqa: ANN401
+        hidden, weight, targets, entropies = ctx.saved_tensors
+        of_logps, of_entropies = (grad.div(ctx.temperature).unsqueeze(1) for grad in grads)  # [N, 1]
+        grad_hidden, grad_weight = torch.empty_like(hidden), torch.zeros_like(weight)
+        for rows in _tiles(len(hidden), len(weight)):
+            grad = ctx.kept.pop(rows.start, None)  # p, [n, V]
+            if grad is None:
+                grad = _logits(hidden[rows], weight, ctx.temperature)
+                grad.div_(_exponentiate(grad)[1])
+            if ctx.entropy:
+                surprise = torch.special.entr(grad).mul_(of_entropies[rows])  # -p log p
+                grad.mul_(-of_logps[rows] - of_entropies[rows] * entropies[rows, None]).add_(surprise)
+            else:
+                grad.mul_(-of_logps[rows])
+            grad = grad.scatter_add_(1, targets[rows, None], of_logps[rows]).to(weight.dtype)
+            grad_hidden[rows] = grad @ weight
+            grad_weight.addmm_(grad.t(), hidden[rows])
+        return grad_hidden, grad_weight, None, None, None, None
+
+
+def _tiles(rows: int, vocabulary: int) -> Iterator[slice]:
+    size = max(1, TILE // vocabulary)
+    return (slice(start, min(start + size, rows)) for start in range(0, rows, size))
+
+
+def _logits(hidden: Tensor, weight: Tensor, temperature: float) -> Tensor:
+    with torch.autocast(hidden.device.type, enabled=False):
+        return linear(hidden, weight).float().div_(temperature)
+
+
+def _exponentiate(logits: Tensor) -> tuple[Tensor, Tensor]:
+    """Makes logits [n, V] exp(logits - top) in place; the top and the sum, both [n, 1]."""
+    top = logits.amax(1, keepdim=True)
+    return top, logits.sub_(top).exp_().sum(1, keepdim=True)

@@ -1,0 +1,150 @@
+"""What whole runs leave behind: real Trainer, real micro-policy."""
+
+import json
+from pathlib import Path
+
+import pytest
+import yaml
+
+from p2o.cli import main
+from p2o.mining.record import template_id
+from p2o.tables import read_rows
+
+CONFIG = Path(__file__).parent.parent / "configs" / "quickstart.yaml"
+USEFUL = "Go through the chain step by step."
+
+
+def fit(root, epochs, *options):
+    main(
+        [
+            "fit",
+            f"--config={CONFIG}",
+            f"--trainer.default_root_dir={root}",
+            f"--trainer.max_epochs={epochs}",
+            "--trainer.enable_progress_bar=false",
+            "--model.max_completion_length=48",
+            "--data.train.init_args.easy=4",
+            "--data.train.init_args.hard=6",
+            "--data.validation.init_args.easy=2",
+            "--data.validation.init_args.hard=2",
+            "--data.batch_size=5",
+            "--data.tau=6",
+            "--data.bare_rollouts=2",
+            "--evolution.reflector=StaticReflector",
+            f'--evolution.reflector.templates=["Be concise.", "{USEFUL}"]',
+            "--evolution.budget=40",
+            "--evolution.min_hard_set=4",
+            "--probe.questions=5",
+            "--completions.train=4",
+            "--completions.validation=3",
+            *options,
+        ]
+    )
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    root = tmp_path_factory.mktemp("run")
+    fit(root, 2)
+    return root
+
+
+def rows(path):
+    return [row for _, row in read_rows(path)]
+
+
+def test_the_folder_holds_what_the_docs_say(run):
+    made = {path.relative_to(run).as_posix() for path in run.rglob("*") if path.is_file()}
+    assert {"config.yaml", "summary.json", "probe.json"} <= made
+    assert {"templates/epoch-0000.json", "templates/epoch-0000.jsonl"} <= made
+    assert {f"completions/{kind}-epoch-000{n}.parquet" for kind in ("train", "validation") for n in (0, 1)} <= made
+    assert {"logs/version_0/metrics.csv", "checkpoints/last.ckpt"} <= made
+    assert any(path.startswith("tensorboard/version_0/events.out.tfevents") for path in made)
+    assert yaml.safe_load((run / "config.yaml").read_text())["data"]["tau"] == 6
+    assert not any(".part-" in path for path in made)
+
+
+def test_lineage_names_parents_and_evidence(run):
+    candidates = rows(run / "templates" / "epoch-0000.jsonl")
+    seed, *others = candidates
+    assert (seed["id"], seed["parent"], seed["status"], seed["iteration"]) == ("", None, "seed", 0)
+    assert others and all(candidate["parent"] in {c["id"] for c in candidates} for candidate in others)
+    for candidate in others:
+        assert candidate["id"] == template_id(candidate["text"])
+        assert len(candidate["mini_batch"]) == len(candidate["before"]) == len(candidate["after"]) == 3
+    figures = json.loads((run / "templates" / "epoch-0000.json").read_text())
+    assert figures["spent"] == sum(
+        i["parent_rollouts"] + i["child_rollouts"] + i["dev_rollouts"] for i in figures["iteration_figures"]
+    )
+    assert figures["best_dev_scores"][-1] == figures["best_dev_score"]
+    banked = {candidate["id"] for candidate in candidates if candidate["weight"] is not None}
+    assert {id for solvers in figures["solvers"].values() for id in solvers} <= banked
+    assert figures["seconds"] > 0 and figures["tokens"]["evolution"] > 0
+
+
+def test_completions_are_of_the_same_questions_in_every_epoch(run):
+    first, second = (rows(run / "completions" / f"train-epoch-000{n}.parquet") for n in (0, 1))
+    assert len(first) == len(second) == 4 * 6
+    assert {row["id"] for row in first} == {row["id"] for row in second}
+    assert all(row["context"] == "bare" and not row["template"] for row in first)
+    assert any(row["context"] == "templated" and row["template"] for row in second)
+    validation = rows(run / "completions" / "validation-epoch-0001.parquet")
+    assert [row["context"] for row in validation].count("bare") == 3
+    assert all(row["completion"] and row["outcome"] for row in validation)
+
+
+def test_the_probe_asks_before_and_after_each_half_step(run):
+    measurements = json.loads((run / "probe.json").read_text())["measurements"]
+    moments = [(m["epoch"], m["moment"]) for m in measurements]
+    assert moments == [(e, f"{m} training") for e in (0, 1) for m in ("before", "after")]
+    start, trained, evolved, end = measurements
+    assert len({tuple(q["id"] for q in m["questions"]) for m in measurements}) == 1
+    assert all(q["mixture"] == q["bare"] and not any(q["templated"]) for q in start["questions"] + trained["questions"])
+    assert [q["bare"] for q in evolved["questions"]] == [q["bare"] for q in trained["questions"]]  # the same policy
+    assert any(q["templated"] == [True] * 4 + [False] * 2 for q in evolved["questions"])
+    for question in evolved["questions"] + end["questions"]:
+        for bare, mixed, templated in zip(*(question[n] for n in ("bare", "mixture", "templated")), strict=True):
+            assert templated or mixed == bare
+    summary = json.loads((run / "summary.json").read_text())
+    assert summary["rollouts"]["probe"] == 3 * 5 * 6 + sum(
+        sum(q["templated"]) for m in (evolved, end) for q in m["questions"]
+    )
+
+
+def test_context_ratios_are_logged(run):
+    header = (run / "logs" / "version_0" / "metrics.csv").read_text().splitlines()[0].split(",")
+    assert {"context/below", "context/above", "context/below_fifth_1"} <= set(header)
+
+
+def without_clocks(value):
+    if isinstance(value, dict):
+        return {k: without_clocks(v) for k, v in value.items() if "seconds" not in k}
+    return [without_clocks(v) for v in value] if isinstance(value, list) else value
+
+
+def test_a_resumed_run_leaves_the_same_files(run, tmp_path):
+    fit(tmp_path, 1)
+    fit(tmp_path, 2, "--ckpt_path=last")
+    for folder, suffix in (("templates", "jsonl"), ("mining", "parquet"), ("completions", "parquet")):
+        straight, resumed = (sorted((root / folder).glob(f"*.{suffix}")) for root in (run, tmp_path))
+        assert [path.name for path in straight] == [path.name for path in resumed]
+        assert [rows(path) for path in straight] == [rows(path) for path in resumed]
+    for name in ("templates/epoch-0000.json", "probe.json", "summary.json"):
+        straight, resumed = (json.loads((root / name).read_text()) for root in (run, tmp_path))
+        assert without_clocks(straight) == without_clocks(resumed)
+
+
+def test_without_evolution_no_lineage_of_an_earlier_run_is_left(run, tmp_path):
+    old = tmp_path / "templates" / "epoch-0000.jsonl"
+    old.parent.mkdir()
+    old.write_text("{}\n")
+    fit(
+        tmp_path,
+        2,
+        "--evolution.budget=0",
+        "--probe.questions=0",
+        "--completions.train=0",
+        "--completions.validation=0",
+    )
+    assert not list(old.parent.iterdir())
+    assert not (tmp_path / "probe.json").exists() and not (tmp_path / "completions").exists()
