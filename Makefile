@@ -23,7 +23,7 @@ endif
 VLLM ?= 0.32.0
 VLLM_VENV ?= .venv-vllm
 
-.PHONY: quickstart quickstart-grpo quickstart-no-distillation study test test-vllm style types micro-policy clean
+.PHONY: quickstart quickstart-grpo quickstart-no-distillation study nightly test test-vllm docs style types micro-policy clean
 
 quickstart: $(VENV)/.runtime
 	$(BIN)/p2o fit --config configs/quickstart.yaml --seed_everything $(SEED)
@@ -41,6 +41,10 @@ test: style types
 test-vllm: $(VLLM_VENV)/.vllm
 	OMP_WAIT_POLICY=passive $(VLLM_VENV)/bin/pytest -m vllm
 
+# Into site/, for reading offline; a broken link is an error.
+docs: $(VENV)/.docs
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build -q
+
 style: $(VENV)/.dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -48,9 +52,13 @@ style: $(VENV)/.dev
 types: $(VENV)/.dev
 	$(BIN)/mypy
 
-# The results table of the README: every config over three seeds, GRPO at every learning rate of its grid.
+# Tables with error bars of real runs, resumable; each study says how long it takes. make study STUDY=quickstart
+STUDY ?= quickstart_bars
 study: $(VENV)/.runtime
-	$(BIN)/python benchmarks/quickstart.py
+	$(BIN)/p2o compare studies/$(STUDY).yaml
+
+nightly: $(VENV)/.runtime
+	$(BIN)/p2o compare studies/quickstart_small.yaml
 
 # The pre-training of the bundled micro-policy; its data card has the figures.
 micro-policy: $(VENV)/.runtime
@@ -70,6 +78,10 @@ $(VENV)/.dev: $(VENV)/.runtime
 	$(BIN)/pip install -q -e ".[dev]"
 	touch $@
 
+$(VENV)/.docs: $(VENV)/.runtime
+	$(BIN)/pip install -q -e ".[docs]"
+	touch $@
+
 # pip reports torchvision, torchaudio and torchcodec as missing: they are left out on purpose.
 $(VLLM_VENV)/.vllm: tools/vllm_requirements.py pyproject.toml
 	$(MAKE) VENV=$(VLLM_VENV) $(VLLM_VENV)/.torch
@@ -79,4 +91,4 @@ $(VLLM_VENV)/.vllm: tools/vllm_requirements.py pyproject.toml
 	touch $@
 
 clean:
-	rm -rf $(VENV) $(VLLM_VENV) build runs
+	rm -rf $(VENV) $(VLLM_VENV) build runs site

@@ -20,8 +20,10 @@ LAYERS = [
     ["models", "mixture", "preflight", "export"],
     ["policy", "processes"],
     ["evaluation", "mining", "samples", "validation_log", "evolution.callback", "progress.callback"],
-    ["summary", "completion_log", "template_log", "probe", "run_config", "components"],
-    ["trainer_cli", "commands"],
+    ["summary", "completion_log", "template_log", "probe", "run_config", "components", "planning"],
+    ["trainer_cli"],
+    ["study"],
+    ["commands"],
     ["cli"],
     ["__main__"],
 ]

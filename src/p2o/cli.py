@@ -14,9 +14,11 @@ HELP = """usage: p2o <command> [options]
 P²O: policy optimization with prompt evolution on hard questions.
 
 commands:
+  plan      say what a run will cost          p2o plan --config configs/quickstart.yaml
   fit       train a policy                    p2o fit --config configs/quickstart.yaml
   validate  measure a checkpoint              p2o validate --config configs/quickstart.yaml --ckpt_path last
   test      evaluate on benchmarks            p2o test --config configs/quickstart.yaml --data.benchmarks '[math500]'
+  compare   methods over seeds, in a table    p2o compare studies/quickstart.yaml
   export    write a checkpoint as a model     p2o export runs/quickstart/checkpoints/last.ckpt my-model
   prepare   make training data                p2o prepare deepscaler data/deepscaler
   grade     grade answers and completions     p2o grade rows.jsonl graded.jsonl
@@ -71,4 +73,18 @@ def run_prepare(words: Sequence[str]) -> None:
     prepare_command(words)
 
 
-COMMANDS = {"export": run_export, "grade": run_grade, "prepare": run_prepare}
+def run_compare(words: Sequence[str]) -> None:
+    """Study -> runs and tables."""
+    from p2o.commands.compare import compare_command
+
+    compare_command(words)
+
+
+def run_plan(words: Sequence[str]) -> None:
+    """Config -> cost."""
+    from p2o.commands.plan import plan_command
+
+    plan_command(words)
+
+
+COMMANDS = {"compare": run_compare, "export": run_export, "grade": run_grade, "plan": run_plan, "prepare": run_prepare}

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import transformers.utils.logging
+import yaml
 from jsonargparse import Namespace
 from lightning.pytorch.callbacks import ModelCheckpoint
 from lightning.pytorch.cli import LightningArgumentParser, LightningCLI
@@ -102,10 +103,42 @@ def _logger(kind: str, **init_args: str | int) -> Namespace:
     return Namespace(class_path=f"lightning.pytorch.loggers.{kind}", init_args=Namespace(**init_args))
 
 
-def run_trainer(args: Sequence[str] | None) -> None:
+class _ConfigReader(P2OCLI):
+    """Stops where a run would begin."""
+
+    def _set_seed(self) -> None:
+        pass
+
+    def before_instantiate_classes(self) -> None:
+        """Makes no folder."""
+
+    def instantiate_classes(self) -> None:
+        """Makes no part."""
+
+    def _run_subcommand(self, subcommand: str) -> None:
+        pass
+
+
+def run_trainer(args: Sequence[str] | None, kind: type[P2OCLI] = P2OCLI) -> P2OCLI:
     """fit, validate or test; None reads the command line."""
     _quiet()
-    P2OCLI(
+    return _command_line(kind, args)
+
+
+def read_config(args: Sequence[str]) -> dict[str, Any]:
+    """All that config files and options of `p2o fit` come to, defaults included, as `--print_config` shows it.
+
+    Raises:
+        ArgumentError: An option is unknown, or a value of the wrong kind.
+    """
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="LightningCLI's args parameter")
+        cli = _command_line(_ConfigReader, ["fit", *args])
+    return dict(yaml.safe_load(cli.parser.dump(cli.config, skip_none=False))["fit"])
+
+
+def _command_line(kind: type[P2OCLI], args: Sequence[str] | None) -> P2OCLI:
+    return kind(
         PolicyModule,
         MixtureDataModule,
         args=None if args is None else list(args),
@@ -128,5 +161,6 @@ def _quiet() -> None:
     logging.getLogger("lightning.pytorch.utilities.rank_zero").addFilter(
         lambda record: "Tip:" not in record.getMessage()
     )
+    warnings.filterwarnings("ignore", message="LightningCLI's args parameter")  # p2o plan passes them on
     warnings.filterwarnings("ignore", message=".*LeafSpec.*")  # Lightning's own use of torch's pytree
     transformers.utils.logging.disable_progress_bar()  # of loading weights: it would break into p2o's own bars

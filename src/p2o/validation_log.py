@@ -62,9 +62,13 @@ class ValidationLog(Callback):
         for theirs in gather(trainer, self._rows):  # a question that two processes had for padding counts once
             rows |= theirs
         if trainer.is_global_zero:
-            folder = Path(trainer.default_root_dir) / self.folder
-            folder.mkdir(parents=True, exist_ok=True)
-            write_parquet(folder / f"epoch-{trainer.current_epoch:04d}.parquet", list(rows.values()), _schema())
+            write(Path(trainer.default_root_dir) / self.folder, trainer.current_epoch, list(rows.values()))
+
+
+def write(folder: Path, epoch: int, rows: list[dict[str, Any]]) -> None:
+    """Adds an epoch to the folder."""
+    folder.mkdir(parents=True, exist_ok=True)
+    write_parquet(folder / f"epoch-{epoch:04d}.parquet", rows, _schema())
 
 
 def _schema() -> Any:  # noqa: ANN401 (pyarrow's)

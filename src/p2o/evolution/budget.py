@@ -39,6 +39,12 @@ def auto_budget(level: Level, dev_size: int) -> int:
     return dev_size + planned + full_evaluations * dev_size
 
 
+def evolution_sizes(hard: int, dev_size: int, budget: int | Level, completions: int) -> tuple[int, int]:
+    """Dev questions and budget of an evolution on so many hard questions: half of them are dev at most."""
+    dev = min(dev_size, hard // 2)
+    return dev, budget if isinstance(budget, int) else completions * auto_budget(budget, dev)
+
+
 def affordable_parents(remaining: int, mini_batch_cost: int, dev_cost: int, proposals: int = 1) -> int:
     """How many parents the next iteration can try; 0 if none.
 

@@ -12,7 +12,7 @@ from lightning.pytorch.utilities import rank_zero_info
 
 from p2o.engines.base import Sampling
 from p2o.errors import InputError
-from p2o.evolution.budget import Level, auto_budget
+from p2o.evolution.budget import Level, evolution_sizes
 from p2o.evolution.evolved import Evolved
 from p2o.evolution.feedback import to_example
 from p2o.evolution.leaks import LeakGuard
@@ -211,8 +211,7 @@ class TemplateEvolution(Callback):
         """The search on these hard questions, not yet run; templates must not give away the `guarded` ones."""
         shuffled = list(hard)
         random.Random(derive_seed(self.seed, "split", epoch)).shuffle(shuffled)
-        dev_size = min(self.dev_size, len(hard) // 2)
-        budget = self.budget if isinstance(self.budget, int) else self.completions * auto_budget(self.budget, dev_size)
+        dev_size, budget = evolution_sizes(len(hard), self.dev_size, self.budget, self.completions)
         dev = shuffled[:dev_size]
         checks: list[Check] = [
             Screen(module.renderer, hard, module.prompt_room),

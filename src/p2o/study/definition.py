@@ -1,0 +1,135 @@
+"""What a study file says, and the variants it comes to."""
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from itertools import product
+from pathlib import Path
+from typing import Any
+
+from p2o.errors import InputError
+
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")  # it becomes part of a folder's name
+
+
+@dataclass(frozen=True)
+class Method:
+    """A method of a study: what differs from the study's own configs.
+
+    Args:
+        configs: Config files laid over those of the study, in this order.
+        options: Options of `p2o fit` and their values, such as `model.lr: 1.0e-4`.
+        grid: Values of options, each a variant of its own: a sensitivity study. Of several options, all combinations.
+        tune: Values of options, of which the method takes the best by its own mean accuracy over the seeds.
+        accuracy: What to compare of this method; empty: the study's. "templated/hard" for one that keeps its template.
+    """
+
+    configs: list[str] = field(default_factory=list)
+    options: dict[str, Any] = field(default_factory=dict)
+    grid: dict[str, list[Any]] = field(default_factory=dict)
+    tune: dict[str, list[Any]] = field(default_factory=dict)
+    accuracy: str = ""
+
+
+@dataclass(frozen=True)
+class Study:
+    """Methods, seeds, and how they are compared.
+
+    Args:
+        title: One line, above the table.
+        configs: Config files of every method, relative to the study file.
+        methods: The methods by name.
+        baseline: The variant that the others are compared with: a method's name, of a grid with its values
+            ("p2o data.tau=2").
+        options: Options of every method; those of a method come after them.
+        seeds: Every variant is run with each.
+        jobs: Runs at a time, each with one thread.
+        accuracy: Of validation, as context/difficulty: what is compared, tuned by and waited for.
+        target: Share of correct answers; the table says after how many rollouts a variant reached it.
+        metrics: Further figures of summary.json, such as `validation.templated.hard`.
+    """
+
+    configs: list[str]
+    methods: dict[str, Method]
+    baseline: str
+    title: str = ""
+    options: dict[str, Any] = field(default_factory=dict)
+    seeds: list[int] = field(default_factory=lambda: [0, 1, 2])
+    jobs: int = 1
+    accuracy: str = "bare/hard"
+    target: float = 0.6
+    metrics: list[str] = field(default_factory=lambda: ["validation.bare.easy", "validation.templated.hard"])
+
+    def __post_init__(self) -> None:
+        if odd := [name for name in self.methods if not _NAME.fullmatch(name)]:
+            raise InputError(f"methods: expected names of letters, digits, '_', '.' and '-', got {odd[0]!r}.")
+        for name, method in self.methods.items():
+            for kind, options in (("grid", method.grid), ("tune", method.tune)):
+                if empty := [option for option, values in options.items() if not values]:
+                    raise InputError(f"methods.{name}.{kind}.{empty[0]}: expected values, got none.")
+        if not self.seeds or min(self.seeds) < 0 or len(set(self.seeds)) < len(self.seeds):
+            raise InputError(f"seeds: expected at least one, from 0, and each once, got {self.seeds}.")
+        if self.jobs < 1:
+            raise InputError(f"jobs: expected at least 1, got {self.jobs}.")
+        if not 0 < self.target <= 1:
+            raise InputError(f"target: expected a share above 0 and at most 1, got {self.target}.")
+        for accuracy in (self.accuracy, *(method.accuracy or self.accuracy for method in self.methods.values())):
+            if accuracy.partition("/")[0] not in ("bare", "templated") or accuracy.count("/") != 1:
+                raise InputError(f"accuracy: expected bare/DIFFICULTY or templated/DIFFICULTY, got {accuracy!r}.")
+        rows = list(dict.fromkeys(variant.row for variant in self.variants()))
+        if self.baseline not in rows:
+            raise InputError(f"baseline: expected one of {', '.join(rows)}, got {self.baseline!r}.")
+
+    def variants(self) -> Iterator["Variant"]:
+        """All that is run; several of one row are tuned values, of which the row takes the best."""
+        for name, method in self.methods.items():
+            for row, tuned in product(_combinations(method.grid), list(_combinations(method.tune))):
+                yield Variant(
+                    row=" ".join(filter(None, [name, _label(row)])),
+                    method=name,
+                    configs=(*self.configs, *method.configs),
+                    options={**self.options, **method.options, **row, **tuned},
+                    tuned=_label(tuned),
+                    accuracy=method.accuracy or self.accuracy,
+                )
+
+
+@dataclass(frozen=True)
+class Variant:
+    """A configuration that is run with every seed.
+
+    Args:
+        row: Its row in the table.
+        method: Its method.
+        configs: Config files, relative to the study file.
+        options: Options that come after them.
+        tuned: What sets it apart from others that share its row; "" if it is alone.
+        accuracy: What is compared of it, as context/difficulty.
+    """
+
+    row: str
+    method: str
+    configs: tuple[str, ...]
+    options: Mapping[str, Any]
+    tuned: str
+    accuracy: str
+
+    def arguments(self, folder: Path) -> list[str]:
+        """The arguments of `p2o fit`; config files are relative to `folder`."""
+        configs = [word for name in self.configs for word in ("--config", str(folder / name))]
+        return configs + [f"--{option}={_word(value)}" for option, value in self.options.items()]
+
+
+def _combinations(options: Mapping[str, list[Any]]) -> Iterator[dict[str, Any]]:
+    for values in product(*options.values()):
+        yield dict(zip(options, values, strict=True))
+
+
+def _label(options: Mapping[str, Any]) -> str:
+    return " ".join(f"{option}={value}" for option, value in options.items())
+
+
+def _word(value: Any) -> str:  # noqa: ANN401 (of any option)
+    """A value as the command line takes it."""
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)

@@ -1,0 +1,20 @@
+"""A planned run of the quickstart, with other settings."""
+
+from pathlib import Path
+
+import pytest
+
+from p2o.commands.plan import PlanCLI, planned_run
+from p2o.trainer_cli import run_trainer
+
+CONFIG = Path(__file__).parents[2] / "configs" / "quickstart.yaml"
+
+
+@pytest.fixture(scope="module")
+def plan_of():
+    def make(*options):
+        cli = run_trainer(["fit", "--config", str(CONFIG), "--trainer.max_epochs=5", *options], PlanCLI)
+        evolution = cli.config_init["fit"]["evolution"]
+        return planned_run(cli.model, cli.datamodule, evolution, cli.config["fit"].trainer)
+
+    return make

@@ -1,0 +1,22 @@
+"""Every study parses, down to the options of each run, and says how it is run."""
+
+from pathlib import Path
+
+import pytest
+
+from p2o.commands.compare import read_study
+from p2o.trainer_cli import read_config
+
+STUDIES = sorted((Path(__file__).parent.parent / "studies").glob("*.yaml"))
+
+
+@pytest.mark.parametrize("path", STUDIES, ids=lambda path: path.stem)
+def test_every_run_of_it_has_a_config(path):
+    study, _ = read_study([str(path)])
+    for variant in study.variants():
+        assert read_config(variant.arguments(path.parent))["model"]
+
+
+@pytest.mark.parametrize("path", STUDIES, ids=lambda path: path.stem)
+def test_the_first_line_is_the_command(path):
+    assert path.read_text(encoding="utf-8").splitlines()[0] == f"# p2o compare studies/{path.name}"
