@@ -8,6 +8,7 @@ import torch
 from torch.testing import assert_close
 
 from conftest import build_policy
+from p2o import objective as objective_module
 from p2o.aggregation import ConstantLength, SequenceMean, TokenMean, WithoutTruncated
 from p2o.batches import Row, micro_batches
 from p2o.contexts import Importance, Masked, Replace, Templated
@@ -39,7 +40,7 @@ def gradient(
     policy,
     estimator,
     rows,
-    size=3,
+    tokens=40,
     on_policy=True,
     shift=0.0,
     loss=ClippedLoss(),  # noqa: B008 (no state)
@@ -48,12 +49,13 @@ def gradient(
 ):
     objective = Objective(estimator, loss, TEMPERATURE, aggregation, **parts)
     policy.zero_grad()
-    old = objective.old_logps(policy, rows, size, on_policy)
+    old = objective.old_logps(policy, rows, tokens, on_policy)
     with torch.no_grad():  # an update between the old log-probs and the loss
         for parameter in policy.parameters():
             parameter.add_(shift * torch.sin(torch.arange(parameter.numel()).reshape(parameter.shape) * 1.0))
     total = 0.0
-    for part in micro_batches(rows, [objective.needs(row) for row in rows], size, at_least_one=False):
+    needed = [objective.needs(row) for row in rows]
+    for part in micro_batches(rows, needed, tokens, estimator.bare_gradient, at_least_one=False):
         terms = objective(policy, [rows[i] for i in part], [old[i] for i in part], objective.size(rows))
         terms.loss.backward()
         total += float(terms.loss.detach())
@@ -120,11 +122,11 @@ def test_with_templates_importance_and_templated_differ_from_grpo(policy):
         assert not all(torch.allclose(a, b, rtol=1e-2) for a, b in zip(grads, plain, strict=True))
 
 
-@pytest.mark.parametrize("size", [1, 2, 6])
-def test_micro_batch_size_does_not_change_the_result(policy, size):
+@pytest.mark.parametrize("tokens", [1, 20, 1000])
+def test_micro_batch_tokens_do_not_change_the_result(policy, tokens):
     rows = make_rows(templated=True)
-    loss, grads = gradient(policy, Masked(), rows, size=3)
-    other_loss, other = gradient(policy, Masked(), rows, size=size)
+    loss, grads = gradient(policy, Masked(), rows, tokens=40)
+    other_loss, other = gradient(policy, Masked(), rows, tokens=tokens)
     assert loss == pytest.approx(other_loss, rel=1e-5)
     for a, b in zip(grads, other, strict=True):
         assert_close(a, b, rtol=1e-3, atol=1e-6)
@@ -152,14 +154,38 @@ def test_rows_without_signal_cost_no_pass():
     objective = Objective(Masked(), ClippedLoss(), TEMPERATURE)
     needed = [objective.needs(row) for row in rows]
     assert needed == [False, True, False] and objective.size(rows) == 6  # they count all the same
-    assert micro_batches(rows, needed, 2, at_least_one=True) == [[1]]
-    assert micro_batches(rows[:1], needed[:1], 2, at_least_one=True) == [[0]]
-    assert micro_batches(rows[:1], needed[:1], 2, at_least_one=False) == []
+    assert micro_batches(rows, needed, 100, bare=True, at_least_one=True) == [[1]]
+    assert micro_batches(rows[:1], needed[:1], 100, bare=True, at_least_one=True) == [[0]]
+    assert micro_batches(rows[:1], needed[:1], 100, bare=True, at_least_one=False) == []
 
 
-def test_longest_rows_first():
-    rows = [Row((1,), (1,), (2,) * length, 1.0) for length in (3, 9, 5)]
-    assert micro_batches(rows, [True] * 3, 2, at_least_one=False) == [[1, 2], [0]]
+@pytest.mark.parametrize("estimator", [Masked(0.5, 2.0), Importance(), Templated()])
+def test_an_exact_engine_saves_the_pass_under_the_template(policy, estimator, monkeypatch):
+    rows = []
+    for row in make_rows(templated=True):
+        logps = completion_logps(policy, [row.prompt_ids], [row.completion_ids], TEMPERATURE)[0]
+        rows.append(replace(row, engine_logps=tuple(logps.tolist())))
+    expected_loss, expected = gradient(policy, estimator, rows, on_policy=False)
+    scored = []
+    original = objective_module.completion_logps
+
+    def watched(policy, prompts, *others):
+        if not torch.is_grad_enabled():
+            scored.extend(prompts)
+        return original(policy, prompts, *others)
+
+    monkeypatch.setattr(objective_module, "completion_logps", watched)
+    loss, grads = gradient(policy, estimator, rows, on_policy=False, exact_engine=True)
+    assert loss == pytest.approx(expected_loss, rel=1e-5)
+    for a, b in zip(grads, expected, strict=True):
+        assert_close(a, b, rtol=1e-3, atol=1e-6)
+    bare = {row.bare_ids for row in rows if row.prompt_ids != row.bare_ids and row.advantage}
+    assert set(scored) == (bare if estimator.reads_bare else set())
+    scored.clear()
+    gradient(policy, estimator, rows, on_policy=False, exact_engine=True, correction=TruncatedImportance())
+    assert {row.prompt_ids for row in rows if row.advantage} <= set(
+        scored
+    )  # it compares the trainer's with the engine's
 
 
 LOSSES = [ClippedLoss(), SequenceRatioLoss(), CISPOLoss()]
@@ -171,8 +197,8 @@ AGGREGATIONS = [TokenMean(), SequenceMean(), ConstantLength(16), WithoutTruncate
 def test_no_part_depends_on_micro_batches(policy, loss, aggregation):
     rows = [replace(row, truncated=number == 1) for number, row in enumerate(make_rows(templated=True))]
     parts = {"loss": loss, "aggregation": aggregation, "regularizers": [EntropyBonus(0.1)]}
-    total, grads = gradient(policy, Masked(), rows, size=6, **parts)
-    other_total, other = gradient(policy, Masked(), rows, size=2, **parts)
+    total, grads = gradient(policy, Masked(), rows, tokens=1000, **parts)
+    other_total, other = gradient(policy, Masked(), rows, tokens=20, **parts)
     assert total == pytest.approx(other_total, rel=1e-5)
     for a, b in zip(grads, other, strict=True):
         assert_close(a, b, rtol=1e-3, atol=1e-6)

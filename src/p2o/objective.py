@@ -8,7 +8,7 @@ from torch import Tensor
 from transformers import PreTrainedModel
 
 from p2o.aggregation import Aggregation, TokenMean, weighted_sum
-from p2o.batches import Row, chunks
+from p2o.batches import Row, by_tokens
 from p2o.contexts import ContextEstimator
 from p2o.corrections import EngineCorrection, NoCorrection
 from p2o.errors import InputError
@@ -42,6 +42,7 @@ class Objective:
         regularizers: Terms that are added to the loss of each token.
         correction: Weighs tokens against the engine's own log-probs.
         reference: π_ref, asked for when a regularizer reads it.
+        exact_engine: Whether the engine's log-probs serve as those of π_old under x̃; a correction asks for both.
     """
 
     context: ContextEstimator
@@ -51,6 +52,7 @@ class Objective:
     regularizers: Sequence[Regularizer] = ()
     correction: EngineCorrection = NoCorrection()
     reference: Callable[[], PreTrainedModel] = no_reference
+    exact_engine: bool = False
 
     def needs(self, row: Row) -> bool:
         """Whether the row has a gradient; without one it costs no pass, but may count in the denominator."""
@@ -61,23 +63,31 @@ class Objective:
         return sum(self.aggregation(row).size for row in rows)
 
     @torch.no_grad()
-    def old_logps(self, policy: PreTrainedModel, rows: Sequence[Row], size: int, on_policy: bool) -> list[OldLogps]:
+    def old_logps(self, policy: PreTrainedModel, rows: Sequence[Row], tokens: int, on_policy: bool) -> list[OldLogps]:
         """What context estimator and correction read of π_old, one mapping for each row.
 
         Args:
             policy: π_old, the policy before the first update on these rows.
             rows: Of the mini-batch; rows without signal are not scored.
-            size: Rows per forward pass.
+            tokens: Of one forward pass at most.
             on_policy: Whether only one update follows: then π_θ is π_old when the gradient is taken, and the gradient's
                 own log-probs serve as the old ones without a pass of their own.
         """
         scored: list[dict[Ids, Tensor]] = [{} for _ in rows]
-        jobs = [(index, prompt) for index, row in enumerate(rows) for prompt in self._reads(row, on_policy)]
-        for part in chunks(jobs, size):
-            completions = [rows[index].completion_ids for index, _ in part]
-            logps = completion_logps(policy, [prompt for _, prompt in part], completions, self.temperature)
-            for (index, prompt), line in zip(part, logps, strict=True):
-                scored[index][prompt] = line[: len(rows[index].completion_ids)]
+        jobs: list[tuple[int, Ids]] = []
+        for index, row in enumerate(rows):
+            for prompt in self._reads(row, on_policy):
+                if prompt == row.prompt_ids and self._trusts_engine(row):
+                    scored[index][prompt] = torch.tensor(row.engine_logps)
+                else:
+                    jobs.append((index, prompt))
+        for part in by_tokens([(prompt, rows[index].completion_ids) for index, prompt in jobs], tokens):
+            prompts = [jobs[place][1] for place in part]
+            completions = [rows[jobs[place][0]].completion_ids for place in part]
+            logps = completion_logps(policy, prompts, completions, self.temperature)
+            for place, completion, line in zip(part, completions, logps, strict=True):
+                index, prompt = jobs[place]
+                scored[index][prompt] = line[: len(completion)]
         return list(scored)
 
     def _reads(self, row: Row, on_policy: bool) -> list[Ids]:
@@ -87,6 +97,9 @@ class Objective:
         reads = {row.bare_ids} if self.context.reads_bare else set()
         reads |= {row.prompt_ids} if self.context.reads_templated or self.correction.reads_logps else set()
         return sorted(reads - {row.prompt(self.context.bare_gradient)} if on_policy else reads)
+
+    def _trusts_engine(self, row: Row) -> bool:
+        return self.exact_engine and bool(row.engine_logps) and not self.correction.reads_logps
 
     def _has_policy_loss(self, row: Row) -> bool:
         return row.advantage != 0 and self.needs(row)
@@ -147,11 +160,14 @@ class Objective:
     def _is_compared(self, row: Row, scored: OldLogps) -> bool:
         """Whether both trainer and engine told the log-probs of the row's tokens under x̃.
 
-        Of all rows with a policy loss the trainer's are at hand, but for templated rows if the context estimator reads
-        x alone (`Replace`).
+        Of all rows with a policy loss the trainer's are at hand, but where the engine's took their place, and for
+        templated rows if the context estimator reads x alone (`Replace`).
         """
-        on_policy = row.prompt(self.context.bare_gradient) == row.prompt_ids  # or else it would have been scored
-        return bool(row.engine_logps) and self._has_policy_loss(row) and (row.prompt_ids in scored or on_policy)
+        if row.prompt_ids in scored:
+            by_trainer = not self._trusts_engine(row)
+        else:
+            by_trainer = row.prompt(self.context.bare_gradient) == row.prompt_ids  # on policy, or it would be scored
+        return bool(row.engine_logps) and self._has_policy_loss(row) and by_trainer
 
 
 def _stack(logps: Tensor, known: Sequence[Tensor | None]) -> Tensor:

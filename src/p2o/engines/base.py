@@ -23,7 +23,13 @@ class Sampling:
 
 
 class RolloutEngine(ABC):
-    """Samples completions from a policy."""
+    """Samples completions from a policy.
+
+    `exact_logps`: whether the log-probabilities it returns are the policy's own but for float32 rounding, so that they
+    serve as π_old and need no pass of the trainer's.
+    """
+
+    exact_logps: bool = False
 
     @abstractmethod
     def generate(

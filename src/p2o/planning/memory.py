@@ -5,12 +5,13 @@ from dataclasses import dataclass
 import torch
 from transformers import AutoModelForCausalLM, PreTrainedConfig
 
+from p2o.logprobs.fused_head import KEPT, TILE
 from p2o.planning.run import PlannedRun
 
 WEIGHT = 4  # bytes: float32
 CACHE = 4  # bytes of a number of the KV cache; half under bf16
 HIDDEN_COPIES = 34  # numbers that a layer keeps for each position and hidden unit, by Korthikanti et al. 2022
-LOGIT_COPIES = 3  # logits, their log-softmax, and the gradient
+LOGIT_COPIES = 3  # of a tile: logits, their exponentials, and the gradient
 
 
 @dataclass(frozen=True)
@@ -45,10 +46,10 @@ def memory(run: PlannedRun, config: PreTrainedConfig, copies: int) -> Memory:
     """
     text, module = config.get_text_config(), run.module
     count = parameters(config)
-    completion = module.sampling.max_completion_length
-    length = max(run.lengths) + completion
-    layer = length * text.hidden_size * HIDDEN_COPIES * 2  # half of it in 2 bytes, in float32 all of it in 4
-    logits = completion * text.vocab_size * LOGIT_COPIES * 4
+    length = max(run.lengths) + module.sampling.max_completion_length
+    tokens = max(length, module.micro_batch_tokens)
+    layer = tokens * text.hidden_size * HIDDEN_COPIES * 2  # half of it in 2 bytes, in float32 all of it in 4
+    logits = (LOGIT_COPIES * TILE + KEPT) * 4
     heads = getattr(text, "num_key_value_heads", None) or text.num_attention_heads
     head = getattr(text, "head_dim", None) or text.hidden_size // text.num_attention_heads
     together = min(vars(module.engine).get("batch_size", 10**9), run.data.batch_size * run.data.num_generations)
@@ -56,6 +57,6 @@ def memory(run: PlannedRun, config: PreTrainedConfig, copies: int) -> Memory:
         weights=WEIGHT * count * (1 + copies),
         gradients=WEIGHT * count,
         adam=2 * WEIGHT * count,
-        activations=module.micro_batch_size * (text.num_hidden_layers * layer + logits),
+        activations=text.num_hidden_layers * layer + logits,
         cache=together * length * text.num_hidden_layers * 2 * heads * head * CACHE,
     )
