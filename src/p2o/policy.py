@@ -111,6 +111,16 @@ class PolicyModule(LightningModule):
                 "model.mini_batch_size and model.micro_batch_tokens must be at least 1, got "
                 f"{mini_batch_size} and {micro_batch_tokens}."
             )
+        if min(max_prompt_length, max_completion_length) < 1 or warmup_steps < 0:
+            raise InputError(
+                "model needs max_prompt_length and max_completion_length >= 1 and warmup_steps >= 0, got "
+                f"{max_prompt_length}, {max_completion_length} and {warmup_steps}."
+            )
+        if lr <= 0 or weight_decay < 0 or max_grad_norm <= 0 or not all(0 <= beta < 1 for beta in betas):
+            raise InputError(
+                "model needs lr > 0, weight_decay >= 0, max_grad_norm > 0 and betas from 0 to below 1, got "
+                f"{lr}, {weight_decay}, {max_grad_norm} and {betas}."
+            )
         self.automatic_optimization = False  # several optimizer steps per rollout batch
         self.model = model
         self.engine = engine

@@ -81,6 +81,8 @@ class TemplateEvolution(Callback):
             raise InputError(
                 f"evolution.dev_size and evolution.min_hard_set must be at least 1, got {dev_size} and {min_hard_set}."
             )
+        if temperature < 0:
+            raise InputError(f"evolution.temperature must be at least 0 (0 is greedy), got {temperature}.")
         self.settings = partial(
             EvolutionSettings,
             width=width,
@@ -88,7 +90,9 @@ class TemplateEvolution(Callback):
             proposals=proposals,
             completions=completions,
         )
-        self.settings(budget=0)  # refuses impossible sizes now, not after an epoch
+        self.settings(
+            budget=budget if isinstance(budget, int) else 0
+        )  # refuses impossible sizes now, not after an epoch
         self.reflector = reflector
         self.selector = selector
         self.budget = budget
