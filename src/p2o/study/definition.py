@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import product
 from pathlib import Path
@@ -42,7 +42,7 @@ class Study:
         methods: The methods by name.
         baseline: The variant that the others are compared with: a method's name, of a grid with its values
             ("p2o data.tau=2").
-        options: Options of every method; those of a method come after them.
+        options: Options of every method; its own configs and options come after them.
         seeds: Every variant is run with each.
         jobs: Runs at a time, each with one thread.
         accuracy: Of validation, as context/difficulty: what is compared, tuned by and waited for.
@@ -88,8 +88,10 @@ class Study:
                 yield Variant(
                     row=" ".join(filter(None, [name, _label(row)])),
                     method=name,
-                    configs=(*self.configs, *method.configs),
-                    options={**self.options, **method.options, **row, **tuned},
+                    layers=(
+                        (self.configs, self.options),
+                        (method.configs, {**method.options, **row, **tuned}),
+                    ),
                     tuned=_label(tuned),
                     accuracy=method.accuracy or self.accuracy,
                 )
@@ -102,23 +104,24 @@ class Variant:
     Args:
         row: Its row in the table.
         method: Its method.
-        configs: Config files, relative to the study file.
-        options: Options that come after them.
+        layers: Config files, relative to the study file, and options that come after them: the study's, the method's.
         tuned: What sets it apart from others that share its row; "" if it is alone.
         accuracy: What is compared of it, as context/difficulty.
     """
 
     row: str
     method: str
-    configs: tuple[str, ...]
-    options: Mapping[str, Any]
+    layers: tuple[tuple[Sequence[str], Mapping[str, Any]], ...]
     tuned: str
     accuracy: str
 
     def arguments(self, folder: Path) -> list[str]:
-        """The arguments of `p2o fit`; config files are relative to `folder`."""
-        configs = [word for name in self.configs for word in ("--config", str(folder / name))]
-        return configs + [f"--{option}={_word(value)}" for option, value in self.options.items()]
+        """The arguments of `p2o fit`, of which later ones win; config files are relative to `folder`."""
+        words: list[str] = []
+        for configs, options in self.layers:
+            words += [word for name in configs for word in ("--config", str(folder / name))]
+            words += [f"--{option}={_word(value)}" for option, value in options.items()]
+        return words
 
 
 def _combinations(options: Mapping[str, list[Any]]) -> Iterator[dict[str, Any]]:
