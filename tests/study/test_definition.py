@@ -60,7 +60,7 @@ def test_values_come_to_the_command_line_as_it_reads_them():
         ({"seeds": []}, "seeds: expected at least one"),
         ({"seeds": [-1]}, "seeds: .*from 0"),
         ({"seeds": [1, 1]}, "seeds: .*each once"),
-        ({"jobs": 0}, "jobs: expected at least 1, got 0"),
+        ({"jobs": -1}, "jobs: expected at least 0.*got -1"),
         ({"target": 60}, "target: expected a share"),
         ({"accuracy": "hard"}, "accuracy: expected bare/DIFFICULTY"),
     ],

@@ -44,7 +44,7 @@ class Study:
             ("p2o data.tau=2").
         options: Options of every method; its own configs and options come after them.
         seeds: Every variant is run with each.
-        jobs: Runs at a time, each with one thread.
+        jobs: Runs at a time, each with one thread; 0 runs nothing and writes the tables of what is done.
         accuracy: Of validation, as context/difficulty: what is compared, tuned by and waited for.
         target: Share of correct answers; the table says after how many rollouts a variant reached it.
         metrics: Further figures of summary.json, such as `validation.templated.hard`.
@@ -70,8 +70,8 @@ class Study:
                     raise InputError(f"methods.{name}.{kind}.{empty[0]}: expected values, got none.")
         if not self.seeds or min(self.seeds) < 0 or len(set(self.seeds)) < len(self.seeds):
             raise InputError(f"seeds: expected at least one, from 0, and each once, got {self.seeds}.")
-        if self.jobs < 1:
-            raise InputError(f"jobs: expected at least 1, got {self.jobs}.")
+        if self.jobs < 0:
+            raise InputError(f"jobs: expected at least 0, which only writes the tables, got {self.jobs}.")
         if not 0 < self.target <= 1:
             raise InputError(f"target: expected a share above 0 and at most 1, got {self.target}.")
         for accuracy in (self.accuracy, *(method.accuracy or self.accuracy for method in self.methods.values())):
