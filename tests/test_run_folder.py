@@ -105,6 +105,7 @@ def test_the_probe_asks_before_and_after_each_half_step(run):
     for question in evolved["questions"] + end["questions"]:
         for bare, mixed, templated in zip(*(question[n] for n in ("bare", "mixture", "templated")), strict=True):
             assert templated or mixed == bare
+    assert any(q["mixture"] != q["bare"] for q in evolved["questions"])  # the template changes what is answered
     summary = json.loads((run / "summary.json").read_text())
     assert summary["rollouts"]["probe"] == 3 * 5 * 6 + sum(
         sum(q["templated"]) for m in (evolved, end) for q in m["questions"]
