@@ -114,7 +114,7 @@ def test_out_of_memory_says_what_to_lower(capsys, tmp_path, monkeypatch):
 
     monkeypatch.setattr(TransformersEngine, "generate", generate)
     error = error_of(capsys, "fit", "--config", CONFIG, f"--trainer.default_root_dir={tmp_path}")
-    assert "model.micro_batch_size" in error and "2.00 GiB" in error
+    assert "model.micro_batch_tokens" in error and "2.00 GiB" in error
 
 
 def test_a_bug_keeps_its_traceback(tmp_path, monkeypatch):
