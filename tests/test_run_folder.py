@@ -55,7 +55,7 @@ def rows(path):
 
 def test_the_folder_holds_what_the_docs_say(run):
     made = {path.relative_to(run).as_posix() for path in run.rglob("*") if path.is_file()}
-    assert {"config.yaml", "summary.json", "probe.json"} <= made
+    assert {"config.yaml", "summary.json", "probe.json", "ledger.json"} <= made
     assert {"templates/epoch-0000.json", "templates/epoch-0000.jsonl"} <= made
     assert {f"completions/{kind}-epoch-000{n}.parquet" for kind in ("train", "validation") for n in (0, 1)} <= made
     assert {"logs/version_0/metrics.csv", "checkpoints/last.ckpt"} <= made
@@ -79,6 +79,9 @@ def test_lineage_names_parents_and_evidence(run):
     assert figures["best_dev_scores"][-1] == figures["best_dev_score"]
     banked = {candidate["id"] for candidate in candidates if candidate["weight"] is not None}
     assert {id for solvers in figures["solvers"].values() for id in solvers} <= banked
+    [entry] = json.loads((run / "ledger.json").read_text())["entries"]
+    [(reflector, usage)] = figures["reflection"].items()
+    assert entry == {"epoch": 0, "reflector": reflector} | usage
     assert figures["seconds"] > 0 and figures["tokens"]["evolution"] > 0
 
 
@@ -130,7 +133,7 @@ def test_a_resumed_run_leaves_the_same_files(run, tmp_path):
         straight, resumed = (sorted((root / folder).glob(f"*.{suffix}")) for root in (run, tmp_path))
         assert [path.name for path in straight] == [path.name for path in resumed]
         assert [rows(path) for path in straight] == [rows(path) for path in resumed]
-    for name in ("templates/epoch-0000.json", "probe.json", "summary.json"):
+    for name in ("templates/epoch-0000.json", "probe.json", "ledger.json", "summary.json"):
         straight, resumed = (json.loads((root / name).read_text()) for root in (run, tmp_path))
         assert without_clocks(straight) == without_clocks(resumed)
 
