@@ -61,6 +61,8 @@ class PolicyModule(LightningModule):
         mini_batch_size: Questions per optimizer step and process (paper: 64 of 128, two steps per rollout batch).
         micro_batch_tokens: Tokens per forward and backward pass at most; a prompt that several completions share counts
             once, and a longer row is passed alone. Does not change the result.
+        gradient_checkpointing: Compute a layer's activations again in the backward pass instead of keeping them: less
+            memory, more time, the same result.
         lr: Learning rate of AdamW after warm-up (paper: 1e-6).
         betas: Of AdamW.
         weight_decay: Of AdamW.
@@ -94,6 +96,7 @@ class PolicyModule(LightningModule):
         max_completion_length: int = 12288,
         mini_batch_size: int = 64,
         micro_batch_tokens: int = 16384,
+        gradient_checkpointing: bool = False,
         lr: float = 1e-6,
         betas: tuple[float, float] = (0.9, 0.999),
         weight_decay: float = 0.01,
@@ -142,6 +145,7 @@ class PolicyModule(LightningModule):
         self.max_prompt_length = max_prompt_length
         self.mini_batch_size = mini_batch_size
         self.micro_batch_tokens = micro_batch_tokens
+        self.gradient_checkpointing = gradient_checkpointing
         self.lr = lr
         self.betas = betas
         self.weight_decay = weight_decay
@@ -356,6 +360,8 @@ class PolicyModule(LightningModule):
         """Loads the policy; Lightning may ask more than once."""
         if not self._loaded:
             self.policy = load_policy(self.model).train()  # from_pretrained leaves dropout off
+            if self.gradient_checkpointing:
+                self.policy.gradient_checkpointing_enable({"use_reentrant": False})  # the other kind breaks under DDP
             self._loaded = True
 
     def configure_optimizers(self) -> OptimizerLRScheduler:
