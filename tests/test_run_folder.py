@@ -152,3 +152,10 @@ def test_without_evolution_no_lineage_of_an_earlier_run_is_left(run, tmp_path):
     )
     assert not list(old.parent.iterdir())
     assert not (tmp_path / "probe.json").exists() and not (tmp_path / "completions").exists()
+
+
+def test_a_report_of_it_lacks_nothing(run, tmp_path):
+    main(["report", str(run), "--out", str(tmp_path / "report.html")])
+    page = (tmp_path / "report.html").read_text(encoding="utf-8")
+    assert page.count("<section ") == 12 and page.count("<img ") >= 15
+    assert 'class="missing"' not in page
