@@ -17,7 +17,7 @@ LAYERS = [
     ["aggregation", "regularizers", "corrections", "terms"],
     ["reflectors", "quickstart", "objective", "samplers", "exploration"],
     ["evolution"],  # all but the callback
-    ["models", "mixture", "preflight", "export"],
+    ["models", "mixture", "preflight", "export", "optimizer_steps"],
     ["policy", "processes"],
     ["evaluation", "mining", "samples", "validation_log", "evolution.callback", "progress.callback"],
     ["summary", "completion_log", "template_log", "probe", "run_config", "components", "planning"],

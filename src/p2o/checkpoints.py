@@ -1,10 +1,12 @@
 """Reads checkpoints of `p2o fit`."""
 
 import pickle
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import torch
+from torch import Tensor
 
 from p2o.errors import InputError
 
@@ -41,3 +43,44 @@ def load_checkpoint(path: Path) -> dict[str, Any]:
         case {"state_dict": {}, "p2o": {"model": str(), "config": {}}}:
             return dict(checkpoint)
     raise InputError(f"{path}: expected a checkpoint of p2o fit, another program has written this file.")
+
+
+def check_weights(checkpoint: Mapping[str, Any], model: str, state: Mapping[str, Tensor]) -> None:
+    """Refuses weights that are not those of `model`, whose own are `state`.
+
+    Raises:
+        InputError: Names the first tensor that differs in shape.
+    """
+    expected = {name: tuple(tensor.shape) for name, tensor in state.items()}
+    found = {name: tuple(tensor.shape) for name, tensor in checkpoint["state_dict"].items()}
+    if expected != found:
+        odd = min(name for name in expected.keys() | found.keys() if expected.get(name) != found.get(name))
+        raise InputError(
+            f"The checkpoint belongs to another config: model.model is {model!r}, it was made from "
+            f"{checkpoint['p2o']['model']!r}. The first difference is {odd}: expected shape {expected.get(odd)}, "
+            f"found {found.get(odd)}."
+        )
+
+
+class Stateful(Protocol):
+    """A part whose state is in the checkpoint."""
+
+    def state_dict(self) -> dict[str, Any]:
+        """Plain types."""
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Takes over what `state_dict` described."""
+
+
+def load_part(name: str, part: Stateful, state: dict[str, Any]) -> None:
+    """Gives the part that the config names `name` its state.
+
+    Raises:
+        InputError: It is the state of another part.
+    """
+    if state.keys() != part.state_dict().keys():
+        raise InputError(
+            f"The checkpoint belongs to another config: {name} is {type(part).__name__}, and the checkpoint has "
+            f"another one's state ({', '.join(state) or 'none'}). Resume with the config.yaml of that run."
+        )
+    part.load_state_dict(state)

@@ -5,16 +5,16 @@ from typing import Any, TypeVar
 
 import torch
 from lightning import LightningModule
-from lightning.pytorch.core.optimizer import LightningOptimizer
 from lightning.pytorch.trainer.states import TrainerFn
 from lightning.pytorch.utilities.types import OptimizerLRScheduler
 from torch import Tensor
-from torch.optim.lr_scheduler import LambdaLR, LRScheduler
+from torch.optim.lr_scheduler import LambdaLR
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from p2o.advantages import Advantage
 from p2o.aggregation import Aggregation, TokenMean
-from p2o.batches import Row, chunks, group_rollouts, micro_batches, prompt_numbers
+from p2o.batches import Row, group_rollouts, prompt_numbers
+from p2o.checkpoints import check_weights, load_part
 from p2o.contexts import ContextEstimator
 from p2o.corrections import EngineCorrection, NoCorrection
 from p2o.engines.base import RolloutEngine, Sampling
@@ -24,16 +24,15 @@ from p2o.losses import PolicyLoss
 from p2o.metrics import context_accuracies, rollout_metrics
 from p2o.mixture import mixture_of
 from p2o.models import load_config, load_policy, load_tokenizer
-from p2o.objective import Objective, OldLogps
+from p2o.objective import Objective
+from p2o.optimizer_steps import OptimizerSteps
 from p2o.preflight import check_lengths, check_prompts, check_questions, warn_of_golds
 from p2o.processes import gather
-from p2o.progress import track
 from p2o.prompts import PromptRenderer
 from p2o.regularizers import Regularizer
 from p2o.rewards.base import Answered, Reward
 from p2o.samplers import Group, Sampler, TakeAll
 from p2o.seeds import derive_seed
-from p2o.terms import Terms, join_silence, term_metrics
 from p2o.types import Completion, Prompt, Question, Rollout, Sample
 
 T = TypeVar("T")
@@ -131,7 +130,7 @@ class PolicyModule(LightningModule):
         self.advantage = advantage
         self.exploration = exploration
         self.sampler = sampler
-        self.objective = Objective(
+        objective = Objective(
             context,
             loss,
             temperature,
@@ -141,6 +140,7 @@ class PolicyModule(LightningModule):
             reference=self.initial_policy,
             exact_engine=engine.exact_logps,
         )
+        self.optimizer_steps = OptimizerSteps(objective, mini_batch_size, micro_batch_tokens, max_grad_norm)
         self.sampling = Sampling(temperature, max_completion_length)
         self.max_prompt_length = max_prompt_length
         self.mini_batch_size = mini_batch_size
@@ -150,7 +150,6 @@ class PolicyModule(LightningModule):
         self.betas = betas
         self.weight_decay = weight_decay
         self.warmup_steps = warmup_steps
-        self.max_grad_norm = max_grad_norm
         self.instruction = instruction
         self.chat_template_kwargs = chat_template_kwargs
         self.seed = seed
@@ -239,7 +238,7 @@ class PolicyModule(LightningModule):
             )
         ]
 
-    def update(self, groups: Sequence[Sequence[Rollout]], advantages: Tensor) -> None:
+    def update(self, groups: Sequence[Group], advantages: Tensor) -> None:
         """One optimizer step for each mini-batch of questions.
 
         Args:
@@ -250,13 +249,7 @@ class PolicyModule(LightningModule):
             [self._row(rollout, advantage) for rollout, advantage in zip(group, line, strict=True)]
             for group, line in zip(groups, advantages.tolist(), strict=True)
         ]
-        mini_batches = [[row for group in part for row in group] for part in chunks(rows, self.mini_batch_size)]
-        once = len(mini_batches) == 1
-        old = [self.objective.old_logps(self.policy, rows, self.micro_batch_tokens, once) for rows in mini_batches]
-        terms = [part for pair in zip(mini_batches, old, strict=True) for part in self._optimizer_step(*pair)]
-        self.log_dict(term_metrics(terms))
-        for name, (share, count) in join_silence(terms).shares().items():
-            self.log(f"context/{name}", share, batch_size=count, on_step=False, on_epoch=True)
+        self.optimizer_steps(self, self.policy, rows)
 
     def _row(self, rollout: Rollout, advantage: float) -> Row:
         bare = self.renderer.question(rollout.question.text) if rollout.template else rollout.prompt_ids
@@ -264,44 +257,6 @@ class PolicyModule(LightningModule):
         return Row(
             bare, rollout.prompt_ids, completion.ids, advantage, completion.logps or (), truncated=completion.truncated
         )
-
-    def _optimizer_step(self, rows: Sequence[Row], old: Sequence[OldLogps]) -> list[Terms]:
-        """The gradient of the mean over `rows`, clipped, then AdamW.
-
-        Rows without a gradient, such as those of groups without signal, cost no pass but count in the mean.
-        """
-        optimizer, scheduler = self.optimizers(), self.lr_schedulers()
-        assert isinstance(optimizer, LightningOptimizer) and isinstance(scheduler, LRScheduler)  # there is one of each
-        size = self._mean_over_processes(self.objective.size(rows)) or 1.0  # 0: no row counts, and none is passed
-        self._zero_gradients()
-        needed = [self.objective.needs(row) for row in rows]
-        bare, several = self.objective.context.bare_gradient, self.trainer.world_size > 1
-        parts = micro_batches(rows, needed, self.micro_batch_tokens, bare, at_least_one=several)
-        terms: list[Terms] = []
-        for number, part in enumerate(track(parts, "update", "micro-batch"), 1):
-            with optimizer.toggle_model(sync_grad=number == len(parts)):  # one gradient exchange per optimizer step
-                terms.append(self.objective(self.policy, [rows[i] for i in part], [old[i] for i in part], size))
-                self.manual_backward(terms[-1].loss)
-        norm = torch.nn.utils.clip_grad_norm_(self.policy.parameters(), self.max_grad_norm)
-        optimizer.step()
-        scheduler.step()
-        loss = sum(float(part.loss.detach()) for part in terms)
-        self.log_dict({"policy/loss": loss, "policy/grad_norm": norm, "policy/lr": scheduler.get_last_lr()[0]})
-        return terms
-
-    def _zero_gradients(self) -> None:
-        """Zero and never none, as Lightning leaves them before a validation: a step without signal still moves.
-
-        AdamW passes over parameters without a gradient, and neither counts the step nor applies momentum and decay.
-        """
-        for parameter in self.policy.parameters():
-            parameter.grad = torch.zeros_like(parameter) if parameter.grad is None else parameter.grad.zero_()
-
-    def _mean_over_processes(self, value: float) -> float:
-        """DDP averages gradients over processes, so the denominator is their mean, not their sum."""
-        if self.trainer.world_size == 1:
-            return value
-        return float(self.trainer.strategy.reduce(torch.tensor(float(value), device=self.device), reduce_op="mean"))
 
     def _log_rollouts(self, groups: Sequence[Sequence[Rollout]]) -> None:
         self.log_dict(rollout_metrics(groups), batch_size=len(groups), on_step=True, on_epoch=True, sync_dist=True)
@@ -395,31 +350,9 @@ class PolicyModule(LightningModule):
         Raises:
             InputError: The checkpoint holds another model, or the state of another part.
         """
-        expected = {name: tuple(tensor.shape) for name, tensor in self.state_dict().items()}
-        found = {name: tuple(tensor.shape) for name, tensor in checkpoint["state_dict"].items()}
-        if expected != found:
-            odd = sorted(name for name in expected.keys() | found.keys() if expected.get(name) != found.get(name))[0]
-            raise InputError(
-                f"The checkpoint belongs to another config: model.model is {self.model!r}, it was made from "
-                f"{checkpoint['p2o']['model']!r}. The first difference is {odd}: expected shape {expected.get(odd)}, "
-                f"found {found.get(odd)}."
-            )
+        check_weights(checkpoint, self.model, self.state_dict())
         self.rollouts = dict(checkpoint["p2o"]["rollouts"])
         self.tokens = dict(checkpoint["p2o"]["tokens"])
         if self.trainer.state.fn is TrainerFn.FITTING:  # to evaluate a checkpoint takes its weights alone
-            _load("sampler", self.sampler, checkpoint["p2o"]["sampler"])
-            _load("exploration", self.exploration, checkpoint["p2o"]["exploration"])
-
-
-def _load(name: str, part: Sampler | ExplorationBonus, state: dict[str, Any]) -> None:
-    """Gives a part its state.
-
-    Raises:
-        InputError: It is the state of another part.
-    """
-    if state.keys() != part.state_dict().keys():
-        raise InputError(
-            f"The checkpoint belongs to another config: model.{name} is {type(part).__name__}, and the checkpoint has "
-            f"another one's state ({', '.join(state) or 'none'}). Resume with the config.yaml of that run."
-        )
-    part.load_state_dict(state)
+            load_part("model.sampler", self.sampler, checkpoint["p2o"]["sampler"])
+            load_part("model.exploration", self.exploration, checkpoint["p2o"]["exploration"])

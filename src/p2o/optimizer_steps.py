@@ -1,0 +1,91 @@
+"""The update of a rollout batch: one optimizer step for each mini-batch of questions."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from lightning import LightningModule
+from lightning.pytorch.core.optimizer import LightningOptimizer
+from torch import nn
+from torch.optim.lr_scheduler import LRScheduler
+from transformers import PreTrainedModel
+
+from p2o.batches import Row, chunks, micro_batches
+from p2o.objective import Objective, OldLogps
+from p2o.progress import track
+from p2o.terms import Terms, join_silence, term_metrics
+
+
+@dataclass(frozen=True)
+class OptimizerSteps:
+    """Takes the optimizer steps of a LightningModule with manual optimization, and logs them there.
+
+    Args:
+        objective: Makes a loss of rows.
+        mini_batch_size: Questions per optimizer step.
+        micro_batch_tokens: Tokens per forward and backward pass at most; does not change the result.
+        max_grad_norm: Gradients are clipped to this norm.
+    """
+
+    objective: Objective
+    mini_batch_size: int
+    micro_batch_tokens: int
+    max_grad_norm: float
+
+    def __call__(self, module: LightningModule, policy: PreTrainedModel, groups: Sequence[Sequence[Row]]) -> None:
+        """Old log-probs of all rows first: π_old is the policy before the first step.
+
+        Args:
+            module: Whose optimizer and scheduler step.
+            policy: The policy in it.
+            groups: The rows of each question.
+        """
+        mini_batches = [[row for group in part for row in group] for part in chunks(groups, self.mini_batch_size)]
+        once = len(mini_batches) == 1
+        old = [self.objective.old_logps(policy, rows, self.micro_batch_tokens, once) for rows in mini_batches]
+        terms = [part for pair in zip(mini_batches, old, strict=True) for part in self._step(module, policy, *pair)]
+        module.log_dict(term_metrics(terms))
+        for name, (share, count) in join_silence(terms).shares().items():
+            module.log(f"context/{name}", share, batch_size=count, on_step=False, on_epoch=True)
+
+    def _step(
+        self, module: LightningModule, policy: PreTrainedModel, rows: Sequence[Row], old: Sequence[OldLogps]
+    ) -> list[Terms]:
+        """The gradient of the mean over `rows`, clipped, then the optimizer.
+
+        Rows without a gradient, such as those of groups without signal, cost no pass but count in the mean.
+        """
+        optimizer, scheduler = module.optimizers(), module.lr_schedulers()
+        assert isinstance(optimizer, LightningOptimizer) and isinstance(scheduler, LRScheduler)  # there is one of each
+        size = mean_over_processes(module, self.objective.size(rows)) or 1.0  # 0: no row counts, and none is passed
+        zero_gradients(policy)
+        needed = [self.objective.needs(row) for row in rows]
+        bare, several = self.objective.context.bare_gradient, module.trainer.world_size > 1
+        parts = micro_batches(rows, needed, self.micro_batch_tokens, bare, at_least_one=several)
+        terms: list[Terms] = []
+        for number, part in enumerate(track(parts, "update", "micro-batch"), 1):
+            with optimizer.toggle_model(sync_grad=number == len(parts)):  # one gradient exchange per optimizer step
+                terms.append(self.objective(policy, [rows[i] for i in part], [old[i] for i in part], size))
+                module.manual_backward(terms[-1].loss)
+        norm = nn.utils.clip_grad_norm_(policy.parameters(), self.max_grad_norm)
+        optimizer.step()
+        scheduler.step()
+        loss = sum(float(part.loss.detach()) for part in terms)
+        module.log_dict({"policy/loss": loss, "policy/grad_norm": norm, "policy/lr": scheduler.get_last_lr()[0]})
+        return terms
+
+
+def zero_gradients(policy: nn.Module) -> None:
+    """Zero and never none, as Lightning leaves them before a validation: a step without signal still moves.
+
+    AdamW passes over parameters without a gradient, and neither counts the step nor applies momentum and decay.
+    """
+    for parameter in policy.parameters():
+        parameter.grad = torch.zeros_like(parameter) if parameter.grad is None else parameter.grad.zero_()
+
+
+def mean_over_processes(module: LightningModule, value: float) -> float:
+    """DDP averages gradients over processes, so the denominator is their mean, not their sum."""
+    if module.trainer.world_size == 1:
+        return value
+    return float(module.trainer.strategy.reduce(torch.tensor(float(value), device=module.device), reduce_op="mean"))
