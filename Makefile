@@ -1,5 +1,6 @@
 # make quickstart   the main job: P²O on the bundled micro-policy, minutes on 2 CPU cores
 # make test         style, types and tests
+# make test-report  the report page in a real Chromium (Debian: chromium, chromium-driver)
 # make test-vllm    the tests that run a real vLLM on CPU, in an environment of their own
 # Each makes the virtual environment if it is missing; only Python >= 3.11 and make must be there.
 
@@ -23,7 +24,7 @@ endif
 VLLM ?= 0.32.0
 VLLM_VENV ?= .venv-vllm
 
-.PHONY: quickstart quickstart-grpo quickstart-no-distillation study nightly test test-vllm docs style types micro-policy clean
+.PHONY: quickstart quickstart-grpo quickstart-no-distillation study nightly test test-report test-vllm docs style types micro-policy clean
 
 quickstart: $(VENV)/.runtime
 	$(BIN)/p2o fit --config configs/quickstart.yaml --seed_everything $(SEED)
@@ -36,6 +37,9 @@ quickstart-no-distillation: $(VENV)/.runtime
 
 test: style types
 	OMP_WAIT_POLICY=passive $(BIN)/pytest -n 2
+
+test-report: $(VENV)/.dev
+	OMP_WAIT_POLICY=passive $(BIN)/pytest -m browser
 
 # One process: loading vLLM takes longer than most tests.
 test-vllm: $(VLLM_VENV)/.vllm

@@ -1,14 +1,18 @@
 """Every config parses, and says how it is run."""
 
+import math
 from pathlib import Path
 
 import pytest
 import yaml
 
 from p2o.cli import main
+from p2o.policy import PolicyModule
+from p2o.trainer_cli import P2OCLI
 
 CONFIGS = Path(__file__).parent.parent / "configs"
-WHOLE = sorted(path for path in CONFIGS.rglob("*.yaml"))
+METHODS = sorted((CONFIGS / "methods").glob("*.yaml"))  # on top of another config
+WHOLE = sorted(path for path in CONFIGS.rglob("*.yaml") if path not in METHODS)
 
 
 @pytest.mark.parametrize("path", WHOLE, ids=lambda path: path.stem)
@@ -41,3 +45,33 @@ def flat(value, path=()):
 def test_the_sister_configs_differ_in_a_few_lines(name, keys):
     base, sister = (flat(yaml.safe_load((CONFIGS / f"{n}.yaml").read_text())) for n in ("quickstart", name))
     assert {".".join(key) for key in base.keys() | sister.keys() if base.get(key) != sister.get(key)} == keys
+
+
+@pytest.mark.parametrize("path", METHODS, ids=lambda path: path.stem)
+def test_a_method_is_built_on_top_of_the_quickstart(path, monkeypatch, tmp_path):
+    built = []
+    monkeypatch.setattr(P2OCLI, "_run_subcommand", lambda self, subcommand: built.append(self.model))
+    base = CONFIGS / "quickstart.yaml"
+    main(["fit", f"--config={base}", f"--config={path}", f"--trainer.default_root_dir={tmp_path}"])
+    [model] = built
+    assert isinstance(model, PolicyModule)
+    command, blank, *sentence = path.read_text(encoding="utf-8").splitlines()
+    assert command == f"# p2o fit --config configs/quickstart.yaml --config configs/methods/{path.name}"
+    assert blank == "#" and sentence[0].startswith("# ")
+    assert yaml.safe_load(path.read_text())["trainer"]["default_root_dir"] == f"runs/methods/{path.stem}"
+
+
+def test_every_method_is_documented():
+    documented = (CONFIGS.parent / "docs" / "methods.md").read_text(encoding="utf-8")
+    assert [path.stem for path in METHODS if f"`{path.stem}`" not in documented] == []
+
+
+def test_compute_matched_grpo_has_the_rollouts_of_p2o():
+    base, method = (
+        yaml.safe_load((CONFIGS / name).read_text())
+        for name in ("quickstart.yaml", "methods/grpo_compute_matched.yaml")
+    )
+    questions = sum(base["data"]["train"]["init_args"][name] for name in ("easy", "hard"))
+    epochs, evolutions = base["trainer"]["max_epochs"], base["trainer"]["max_epochs"] - 1
+    rollouts = questions * base["data"]["num_generations"] * epochs + base["evolution"]["budget"] * evolutions
+    assert method["data"]["num_generations"] == math.ceil(rollouts / (questions * epochs))

@@ -30,6 +30,7 @@ SMALL = [
     "--evolution.budget=60",
     "--evolution.min_hard_set=4",
     "--trainer.enable_progress_bar=false",
+    "--probe.questions=2",
 ]
 
 

@@ -4,11 +4,11 @@ import pytest
 import torch
 from torch.testing import assert_close
 
-from p2o.aggregation import ConstantLength, SequenceMean, TokenMean, WithoutTruncated, weighted_sum
+from p2o.aggregation import ConstantLength, OnlySignal, SequenceMean, TokenMean, WithoutTruncated, weighted_sum
 from p2o.batches import Row
 from p2o.corrections import NoCorrection, TruncatedImportance
 from p2o.errors import InputError
-from p2o.losses import CISPOLoss, ClippedLoss, SequenceRatioLoss
+from p2o.losses import CISPOLoss, ClippedLoss, LogLikelihood, SequenceRatioLoss
 from p2o.regularizers import EntropyBonus, ReferenceKL
 
 ONE = torch.tensor([[True]])
@@ -70,6 +70,19 @@ def test_aggregations_by_hand(aggregation, expected):
     losses = torch.tensor([[1.0, 2.0, 3.0], [4.0, torch.nan, 100.0]])  # padding may hold anything
     rows = [Row((1,), (1,), (2, 2, 2), 1.0), Row((1,), (1,), (2,), 1.0, truncated=True)]
     assert by_row(aggregation, losses, rows) == pytest.approx(expected)
+
+
+def test_only_signal_leaves_out_what_teaches_nothing():
+    losses = torch.tensor([[1.0, 2.0, 3.0], [0.0, 0.0, 0.0]])
+    rows = [Row((1,), (1,), (2, 2, 2), 1.0), Row((1,), (1,), (2, 2, 2), 0.0)]
+    assert by_row(TokenMean(), losses, rows) == 1.0
+    assert by_row(OnlySignal(TokenMean()), losses, rows) == 2.0
+
+
+def test_log_likelihood_by_hand():
+    logps = torch.tensor([[-2.0, -0.5]])
+    losses = LogLikelihood()(logps, torch.zeros(1, 2), torch.tensor([[3.0]]), ONE.expand(1, 2))
+    assert losses.tolist() == [[6.0, 1.5]]
 
 
 def test_sequence_ratio_by_hand():

@@ -79,6 +79,21 @@ class WithoutTruncated(Aggregation):
         return Share(0.0, 0.0) if row.truncated else self.of(row)
 
 
+class OnlySignal(Aggregation):
+    """Completions without advantage leave the denominator too: the mean is over those that teach something.
+
+    Args:
+        of: How the others are averaged.
+    """
+
+    def __init__(self, of: Aggregation) -> None:
+        self.of = of
+
+    def __call__(self, row: Row) -> Share:
+        """Nothing for a completion with A = 0."""
+        return Share(0.0, 0.0) if row.advantage == 0 else self.of(row)
+
+
 def weighted_sum(losses: Tensor, weights: Tensor, mask: Tensor) -> Tensor:
     """Σ over completion tokens of weight · loss: losses [R, T], weights [R, 1], mask [R, T] -> []."""
     return torch.where(mask, losses * weights, torch.zeros_like(losses)).sum()

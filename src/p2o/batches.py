@@ -4,6 +4,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
+import torch
+from torch import Tensor
+
 from p2o.types import Rollout, Sample
 
 T = TypeVar("T")
@@ -26,10 +29,16 @@ class Row:
         return self.bare_ids if bare else self.prompt_ids
 
 
-def group_rollouts(rollouts: Sequence[Rollout], samples: Sequence[Sample]) -> list[list[Rollout]]:
+def group_rollouts(rollouts: Sequence[Rollout], samples: Sequence[Sample]) -> list[Sequence[Rollout]]:
     """Rollouts in the order of their samples -> one group for each sample."""
     stream = iter(rollouts)
     return [[next(stream) for _ in sample.templates] for sample in samples]
+
+
+def prompt_numbers(groups: Sequence[Sequence[Rollout]]) -> Tensor:
+    """G groups of K rollouts -> [G, K]; equal numbers in a row are rollouts under the same prompt."""
+    prompts = [[rollout.prompt_ids for rollout in group] for group in groups]
+    return torch.tensor([[group.index(prompt) for prompt in group] for group in prompts])
 
 
 def chunks(items: Sequence[T], size: int) -> Iterator[Sequence[T]]:

@@ -22,6 +22,7 @@ commands:
   export    write a checkpoint as a model     p2o export runs/quickstart/checkpoints/last.ckpt my-model
   prepare   make training data                p2o prepare deepscaler data/deepscaler
   grade     grade answers and completions     p2o grade rows.jsonl graded.jsonl
+  report    one HTML page about runs          p2o report runs/quickstart runs/quickstart_grpo
 
 `p2o <command> --help` lists the options of a command, `p2o fit --config X --print_config` shows their values.
 """
@@ -73,6 +74,13 @@ def run_prepare(words: Sequence[str]) -> None:
     prepare_command(words)
 
 
+def run_report(words: Sequence[str]) -> None:
+    """Run folders -> HTML."""
+    from p2o.commands.report import report_command
+
+    report_command(words)
+
+
 def run_compare(words: Sequence[str]) -> None:
     """Study -> runs and tables."""
     from p2o.commands.compare import compare_command
@@ -87,4 +95,11 @@ def run_plan(words: Sequence[str]) -> None:
     plan_command(words)
 
 
-COMMANDS = {"compare": run_compare, "export": run_export, "grade": run_grade, "plan": run_plan, "prepare": run_prepare}
+COMMANDS = {
+    "compare": run_compare,
+    "export": run_export,
+    "grade": run_grade,
+    "plan": run_plan,
+    "prepare": run_prepare,
+    "report": run_report,
+}

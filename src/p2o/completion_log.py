@@ -7,7 +7,6 @@ from typing import Any
 from lightning import Callback, LightningModule, Trainer
 from lightning.pytorch.trainer.states import TrainerFn
 
-from p2o.batches import group_rollouts
 from p2o.errors import InputError
 from p2o.mixture import mixture_of
 from p2o.processes import gather
@@ -60,8 +59,9 @@ class CompletionLog(Callback):
         batch_idx: int,
     ) -> None:
         """Observes the rollouts of chosen questions."""
-        for group in group_rollouts(outputs["rollouts"], batch):
-            self._keep(self._train_rows, trainer.current_epoch, group)
+        for group in outputs["groups"]:
+            asked = sum(id == group[0].question.id for id, _, _ in self._train_rows)  # before, in this epoch
+            self._keep(self._train_rows, trainer.current_epoch, group, asked)
 
     def on_validation_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Starts anew."""
@@ -90,9 +90,9 @@ class CompletionLog(Callback):
         """Writes the epoch's training."""
         self._write(trainer, "train", self._train_rows)
 
-    def _keep(self, rows: Rows, epoch: int, group: Sequence[Rollout]) -> None:
+    def _keep(self, rows: Rows, epoch: int, group: Sequence[Rollout], first: int = 0) -> None:
         if group[0].question.id in self._kept:
-            for number, rollout in enumerate(group):
+            for number, rollout in enumerate(group, first):
                 context = "templated" if rollout.template else "bare"
                 rows[rollout.question.id, number, context] = _row(epoch, context, number, rollout)
 

@@ -6,12 +6,14 @@ from p2o import (
     contexts,
     corrections,
     engines,
+    exploration,
     losses,
     questions,
     quickstart,
     reflectors,
     regularizers,
     rewards,
+    samplers,
 )
 from p2o.evolution import selectors
 
@@ -21,11 +23,13 @@ __all__ = [
     "contexts",
     "corrections",
     "engines",
+    "exploration",
     "losses",
     "questions",
     "quickstart",
     "reflectors",
     "regularizers",
     "rewards",
+    "samplers",
     "selectors",
 ]

@@ -17,7 +17,7 @@ def grade_file(source: Path, out: Path, reward: Reward) -> Counter[Outcome]:
     """Writes the rows of `source` to `out` with `reward`, `outcome` and `extracted`; says how often each outcome came.
 
     A row has an `answer` (text or number) and a `completion`; `truncated` says whether the length limit cut the
-    completion off. All else that is in a row is kept. `out` appears when it is complete.
+    completion off, `tokens` how long it is. All else that is in a row is kept. `out` appears when it is complete.
 
     Raises:
         InputError: A row is not usable; the message names its line.
@@ -45,5 +45,8 @@ def _answered(where: str, row: dict[str, Any]) -> Answered:
         raise InputError(f"{where}: expected a text in column 'completion', got {completion!r:.100}.")
     if not isinstance(truncated, bool):
         raise InputError(f"{where}: expected true or false in column 'truncated', got {truncated!r:.100}.")
+    tokens = row.get("tokens")
+    if not isinstance(tokens, int | None) or isinstance(tokens, bool):
+        raise InputError(f"{where}: expected a whole number in column 'tokens', got {tokens!r:.100}.")
     question = Question(str(row.get("id", where)), str(row.get("question", "")), answer, origin=where)
-    return Answered(question, completion, truncated)
+    return Answered(question, completion, truncated, tokens)

@@ -37,6 +37,8 @@ class MixtureDataModule(LightningDataModule):
             100 questions are sampled 16 times at T = 0.6, larger ones are answered greedily (paper).
         benchmark_folder: Where to find the six as `aime24.jsonl` and so on; empty: the Hugging Face hub.
         benchmark_limit: Ask so many questions of each benchmark, from its start; 0: all.
+        benchmark_template: Whether `p2o test` asks under the best template of the checkpoint instead of bare: what a
+            prompt is worth that is kept at inference time.
         seed: Seeds the order of questions and the draws of templates, together with the epoch.
     """
 
@@ -53,6 +55,7 @@ class MixtureDataModule(LightningDataModule):
         benchmarks: Sequence[str] = (),
         benchmark_folder: str = "",
         benchmark_limit: int = 0,
+        benchmark_template: bool = False,
         seed: int = 0,
     ) -> None:
         super().__init__()
@@ -69,6 +72,7 @@ class MixtureDataModule(LightningDataModule):
         self.benchmarks = benchmarks
         self.benchmark_folder = benchmark_folder
         self.benchmark_limit = benchmark_limit
+        self.benchmark_template = benchmark_template
         self.seed = seed
         self.hard_set = HardSet(tau)
         self.bank = TemplateBank()
@@ -101,14 +105,32 @@ class MixtureDataModule(LightningDataModule):
         self.bank = bank
         self.best_template = bank.best or self.best_template
 
+    def template_of_test(self) -> str:
+        """What `p2o test` puts before each question.
+
+        Raises:
+            InputError: It should be the best template, and there is none.
+        """
+        if not self.benchmark_template:
+            return ""
+        if self.best_template is None:
+            raise InputError(
+                "data.benchmark_template: expected a checkpoint whose evolution found a template, there is none. Name "
+                "one with --ckpt_path, or evaluate the bare prompt."
+            )
+        return self.best_template.text
+
     def hard_questions(self) -> list[Question]:
         """The hard questions of the last finished epoch, in the order of the data."""
         return [question for question in self.train_questions if question.id in self.hard_set.hard]
 
-    def mixture(self, epoch: int) -> list[Sample]:
-        """The samples of an epoch, shuffled: a pure function of hard set, bank, seed and epoch."""
+    def mixture(self, epoch: int, *order: str | int) -> list[Sample]:
+        """The samples of an epoch, shuffled: a pure function of hard set, bank, seed and epoch.
+
+        `order` names another order of the same samples.
+        """
         questions = list(self.train_questions)
-        random.Random(derive_seed(self.seed, "order", epoch)).shuffle(questions)
+        random.Random(derive_seed(self.seed, "order", epoch, *order)).shuffle(questions)
         return [Sample(question, self.templates_of(question.id, epoch)) for question in questions]
 
     def templates_of(self, question: str, epoch: int) -> tuple[str, ...]:

@@ -1,11 +1,12 @@
 """The policy module: rollouts, rewards, advantages and updates of a language-model policy."""
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Iterator, Sequence
+from typing import Any, TypeVar
 
 import torch
 from lightning import LightningModule
 from lightning.pytorch.core.optimizer import LightningOptimizer
+from lightning.pytorch.trainer.states import TrainerFn
 from lightning.pytorch.utilities.types import OptimizerLRScheduler
 from torch import Tensor
 from torch.optim.lr_scheduler import LambdaLR, LRScheduler
@@ -13,25 +14,29 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from p2o.advantages import Advantage
 from p2o.aggregation import Aggregation, TokenMean
-from p2o.batches import Row, chunks, group_rollouts, micro_batches
+from p2o.batches import Row, chunks, group_rollouts, micro_batches, prompt_numbers
 from p2o.contexts import ContextEstimator
 from p2o.corrections import EngineCorrection, NoCorrection
 from p2o.engines.base import RolloutEngine, Sampling
 from p2o.errors import InputError
+from p2o.exploration import ExplorationBonus, NoBonus, final_answer
 from p2o.losses import PolicyLoss
 from p2o.metrics import context_accuracies, rollout_metrics
 from p2o.mixture import mixture_of
 from p2o.models import load_config, load_policy, load_tokenizer
 from p2o.objective import Objective, OldLogps
 from p2o.preflight import check_lengths, check_prompts, check_questions, warn_of_golds
+from p2o.processes import gather
 from p2o.progress import track
 from p2o.prompts import PromptRenderer
 from p2o.regularizers import Regularizer
 from p2o.rewards.base import Answered, Reward
+from p2o.samplers import Group, Sampler, TakeAll
 from p2o.seeds import derive_seed
 from p2o.terms import Terms, join_silence, term_metrics
-from p2o.types import Prompt, Question, Rollout, Sample
+from p2o.types import Completion, Prompt, Question, Rollout, Sample
 
+T = TypeVar("T")
 Ask = tuple[Question, str, int]  # a question, a template, and the seed of one completion
 
 
@@ -43,6 +48,8 @@ class PolicyModule(LightningModule):
         engine: Samples the rollouts.
         reward: Grades them.
         advantage: Compares the rollouts of a question.
+        exploration: Added to the advantages, by final answers.
+        sampler: Decides which groups of rollouts a step learns from.
         context: What the gradient under the bare prompt makes of completions sampled under a template.
         loss: The loss of one token.
         aggregation: How the tokens of a mini-batch are averaged.
@@ -77,6 +84,8 @@ class PolicyModule(LightningModule):
         advantage: Advantage,
         context: ContextEstimator,
         loss: PolicyLoss,
+        exploration: ExplorationBonus = NoBonus(),
+        sampler: Sampler = TakeAll(),
         aggregation: Aggregation = TokenMean(),
         regularizers: Sequence[Regularizer] = (),
         correction: EngineCorrection = NoCorrection(),
@@ -107,6 +116,8 @@ class PolicyModule(LightningModule):
         self.engine = engine
         self.reward = reward
         self.advantage = advantage
+        self.exploration = exploration
+        self.sampler = sampler
         self.objective = Objective(
             context,
             loss,
@@ -136,23 +147,37 @@ class PolicyModule(LightningModule):
 
     # ---- the algorithm
 
-    def training_step(self, samples: list[Sample], batch_idx: int) -> dict[str, list[Rollout]]:
-        """One rollout batch: T(x, z) -> y -> r -> A -> θ."""
-        rollouts = self.rollout(samples)
-        groups = group_rollouts(rollouts, samples)
-        advantages = self.advantage(torch.tensor([[rollout.reward for rollout in group] for group in groups]))  # [G, K]
-        self.update(groups, advantages)
+    def training_step(self, samples: list[Sample], batch_idx: int) -> dict[str, Any]:
+        """One rollout batch: T(x, z) -> y -> r -> A -> θ. What it returns is observed by callbacks."""
+        drawn = self.sampler(samples, self)
+        self.update(drawn.groups, self.advantages(drawn.groups))
+        groups = [*drawn.groups, *drawn.left_out]
         self._log_rollouts(groups)
-        return {"rollouts": rollouts}  # TemplateEvolution observes them
+        for answers in self.gather([final_answer(rollout) for group in groups for rollout in group]):
+            self.exploration.observe(answers)
+        return {"rollouts": [rollout for group in groups for rollout in group], "groups": groups}
 
-    def rollout(self, samples: Sequence[Sample]) -> list[Rollout]:
-        """K rollouts of each question, each under its own template."""
+    def advantages(self, groups: Sequence[Group]) -> Tensor:
+        """How much better than its group each rollout is, exploration included [G, K]."""
+        rewards = torch.tensor([[rollout.reward for rollout in group] for group in groups])  # [G, K]
+        bonuses = self.exploration([[final_answer(rollout) for rollout in group] for group in groups])  # [G, K]
+        return self.advantage(rewards, prompt_numbers(groups)) + bonuses
+
+    def rollout(self, samples: Sequence[Sample], turn: int = 0) -> list[Group]:
+        """K rollouts of each question, each under its own template; another turn of a step has other seeds."""
+        names = ("step", self.global_step, "turn", turn) if turn else ()
         asks = [
-            (sample.question, template, derive_seed(self.seed, "rollout", self.current_epoch, sample.question.id, k))
+            (sample.question, z, derive_seed(self.seed, "rollout", self.current_epoch, sample.question.id, k, *names))
             for sample in samples
-            for k, template in enumerate(sample.templates)
+            for k, z in enumerate(sample.templates)
         ]
-        return self.answer(asks, self.sampling, "train")
+        return group_rollouts(self.answer(asks, self.sampling, "train"), samples)
+
+    def further(self, samples: Sequence[Sample]) -> Iterator[Sample]:
+        """The epoch's other questions, each once, in an order that is this step's and this process's own."""
+        asked = {sample.question.id for sample in samples}
+        mixture = mixture_of(self.trainer).mixture(self.current_epoch, "further", self.global_step, self.global_rank)
+        return (sample for sample in mixture if sample.question.id not in asked)
 
     def answer(self, asks: Sequence[Ask], sampling: Sampling, phase: str, title: str = "rollouts") -> list[Rollout]:
         """Graded completions: the one path of training, validation and evolution, in one engine call.
@@ -165,12 +190,31 @@ class PolicyModule(LightningModule):
         """
         prompts = [Prompt(self.renderer.question(question.text, template), seed) for question, template, seed in asks]
         completions = self.engine.generate(self.policy, prompts, sampling, title)
-        self.rollouts[phase] += len(prompts)
-        self.tokens[phase] += sum(len(completion.ids) for completion in completions)
+        self.count(phase, completions)
+        return self._graded(asks, prompts, completions)
+
+    def taught(self, samples: Sequence[Sample], completions: Sequence[Completion]) -> list[Group]:
+        """Completions that somebody else wrote, K for each sample, graded and with the bare prompt before them."""
+        asks = [(sample.question, "", 0) for sample in samples for _ in sample.templates]
+        prompts = [Prompt(self.renderer.question(question.text)) for question, _, _ in asks]
+        return group_rollouts(self._graded(asks, prompts, completions), samples)
+
+    def count(self, phase: str, completions: Sequence[Completion]) -> None:
+        """Counts completions as sampled in a phase."""
+        self.rollouts[phase] = self.rollouts.get(phase, 0) + len(completions)
+        self.tokens[phase] = self.tokens.get(phase, 0) + sum(len(completion.ids) for completion in completions)
+
+    def gather(self, value: T) -> list[T]:
+        """The values of all processes; every process calls it equally often."""
+        return gather(self.trainer, value)
+
+    def _graded(
+        self, asks: Sequence[Ask], prompts: Sequence[Prompt], completions: Sequence[Completion]
+    ) -> list[Rollout]:
         texts = [self.renderer.decode(completion.ids) for completion in completions]
         grades = self.reward.grade(
             [
-                Answered(question, text, completion.truncated)
+                Answered(question, text, completion.truncated, len(completion.ids))
                 for (question, _, _), text, completion in zip(asks, texts, completions, strict=True)
             ]
         )
@@ -215,7 +259,7 @@ class PolicyModule(LightningModule):
         optimizer, scheduler = self.optimizers(), self.lr_schedulers()
         assert isinstance(optimizer, LightningOptimizer) and isinstance(scheduler, LRScheduler)  # there is one of each
         size = self._mean_over_processes(self.objective.size(rows)) or 1.0  # 0: no row counts, and none is passed
-        optimizer.zero_grad(set_to_none=False)  # a step without signal still moves by momentum and decay
+        self._zero_gradients()
         needed = [self.objective.needs(row) for row in rows]
         bare, several = self.objective.context.bare_gradient, self.trainer.world_size > 1
         parts = micro_batches(rows, needed, self.micro_batch_tokens, bare, at_least_one=several)
@@ -230,6 +274,14 @@ class PolicyModule(LightningModule):
         loss = sum(float(part.loss.detach()) for part in terms)
         self.log_dict({"policy/loss": loss, "policy/grad_norm": norm, "policy/lr": scheduler.get_last_lr()[0]})
         return terms
+
+    def _zero_gradients(self) -> None:
+        """Zero and never none, as Lightning leaves them before a validation: a step without signal still moves.
+
+        AdamW passes over parameters without a gradient, and neither counts the step nor applies momentum and decay.
+        """
+        for parameter in self.policy.parameters():
+            parameter.grad = torch.zeros_like(parameter) if parameter.grad is None else parameter.grad.zero_()
 
     def _mean_over_processes(self, value: float) -> float:
         """DDP averages gradients over processes, so the denominator is their mean, not their sum."""
@@ -258,14 +310,13 @@ class PolicyModule(LightningModule):
                 self.log(f"val/{context}/{difficulty}", accuracy, batch_size=len(correct), sync_dist=True)
         return {"rollouts": parts}  # ValidationLog and CompletionLog observe them
 
-    def test_step(
-        self, questions: list[Question], batch_idx: int, dataloader_idx: int = 0
-    ) -> dict[str, list[list[Rollout]]]:
-        """Completions of benchmark questions with the bare prompt, for EvaluationReport."""
+    def test_step(self, questions: list[Question], batch_idx: int, dataloader_idx: int = 0) -> dict[str, list[Group]]:
+        """Completions of benchmark questions, bare or under the best template, for EvaluationReport."""
+        template = mixture_of(self.trainer).template_of_test()
         benchmark = mixture_of(self.trainer).test_benchmarks[dataloader_idx]
-        samples = [Sample(question, ("",) * benchmark.samples) for question in questions]
+        samples = [Sample(question, (template,) * benchmark.samples) for question in questions]
         asks = [
-            (question, "", derive_seed(self.seed, "test", benchmark.name, question.id, k))
+            (question, template, derive_seed(self.seed, "test", benchmark.name, question.id, k))
             for question in questions
             for k in range(benchmark.samples)
         ]
@@ -297,11 +348,6 @@ class PolicyModule(LightningModule):
             self.policy = load_policy(self.model).train()  # from_pretrained leaves dropout off
             self._loaded = True
 
-    def on_train_start(self) -> None:
-        """Gradients start at zero and not at none, so that a first step without signal is like any other."""
-        for parameter in self.policy.parameters():
-            parameter.grad = torch.zeros_like(parameter)
-
     def configure_optimizers(self) -> OptimizerLRScheduler:
         """AdamW with a linear warm-up; the first step already has a learning rate above 0."""
         optimizer = torch.optim.AdamW(
@@ -321,15 +367,17 @@ class PolicyModule(LightningModule):
         checkpoint["p2o"] = {
             "model": self.model,
             "config": self.policy.config.to_dict(),
+            "sampler": self.sampler.state_dict(),
+            "exploration": self.exploration.state_dict(),
             "rollouts": dict(self.rollouts),
             "tokens": dict(self.tokens),
         }
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Takes over the counts.
+        """Takes over counts and states.
 
         Raises:
-            InputError: The checkpoint holds another model.
+            InputError: The checkpoint holds another model, or the state of another part.
         """
         expected = {name: tuple(tensor.shape) for name, tensor in self.state_dict().items()}
         found = {name: tuple(tensor.shape) for name, tensor in checkpoint["state_dict"].items()}
@@ -342,3 +390,20 @@ class PolicyModule(LightningModule):
             )
         self.rollouts = dict(checkpoint["p2o"]["rollouts"])
         self.tokens = dict(checkpoint["p2o"]["tokens"])
+        if self.trainer.state.fn is TrainerFn.FITTING:  # to evaluate a checkpoint takes its weights alone
+            _load("sampler", self.sampler, checkpoint["p2o"]["sampler"])
+            _load("exploration", self.exploration, checkpoint["p2o"]["exploration"])
+
+
+def _load(name: str, part: Sampler | ExplorationBonus, state: dict[str, Any]) -> None:
+    """Gives a part its state.
+
+    Raises:
+        InputError: It is the state of another part.
+    """
+    if state.keys() != part.state_dict().keys():
+        raise InputError(
+            f"The checkpoint belongs to another config: model.{name} is {type(part).__name__}, and the checkpoint has "
+            f"another one's state ({', '.join(state) or 'none'}). Resume with the config.yaml of that run."
+        )
+    part.load_state_dict(state)

@@ -11,8 +11,8 @@ from p2o.files import write_text
 class RunConfig(SaveConfigCallback):
     """Writes `config.yaml` of `p2o fit` into the run folder, besides the one that Lightning puts beside each log."""
 
-    def save_config(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
-        """Called on one process, before training."""
-        if stage == "fit":
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Once the checkpoint is loaded: a run that is refused for it changes nothing."""
+        if trainer.is_global_zero:
             text = self.parser.dump(self.config, skip_none=False)
             write_text(Path(trainer.default_root_dir) / "config.yaml", text)

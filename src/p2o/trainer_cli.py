@@ -59,6 +59,8 @@ class P2OCLI(LightningCLI):
             {
                 "model.aggregation": {"class_path": "p2o.aggregation.TokenMean"},
                 "model.correction": {"class_path": "p2o.corrections.NoCorrection"},
+                "model.exploration": {"class_path": "p2o.exploration.NoBonus"},
+                "model.sampler": {"class_path": "p2o.samplers.TakeAll"},
             }
         )
         for part in ("model", "data", "evolution"):

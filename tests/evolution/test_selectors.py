@@ -3,7 +3,14 @@ from collections import Counter
 
 import pytest
 
-from p2o.evolution.selectors import BestOrTiedSelector, BestSelector, DominanceSelector, dominates, front
+from p2o.evolution.selectors import (
+    BestOrTiedSelector,
+    BestSelector,
+    DominanceSelector,
+    SeedSelector,
+    dominates,
+    front,
+)
 
 SELECTORS = [DominanceSelector(), BestOrTiedSelector(), BestSelector()]
 
@@ -42,6 +49,10 @@ def test_best_or_tied_draws_by_the_number_of_questions():
     # Unsolved question 3 gives 1 to each; solved ones add 0, 1, 2, 1, 2: weights 1, 2, 3, 2, 3 of 11.
     drawn = Counter(choose(BestOrTiedSelector(), SCORES, 1, seed)[0] for seed in range(6_000))
     assert [drawn[index] / 6_000 for index in range(5)] == pytest.approx([x / 11 for x in (1, 2, 3, 2, 3)], abs=0.03)
+
+
+def test_seed_takes_the_first_row_as_often_as_there_is_room():
+    assert choose(SeedSelector(), SCORES, 3) == [0, 0, 0]
 
 
 def test_best_takes_the_first_of_equals():

@@ -4,7 +4,7 @@ import os
 import pytest
 
 from factories import rollout
-from p2o.mining.callback import read_epoch, write
+from p2o.mining.callback import add, read_epoch, write
 from p2o.mining.record import QuestionRecord, record, template_id
 from p2o.mining.summary import summarise
 
@@ -24,6 +24,17 @@ def test_record():
         5, "q3", "all", "mixed", 1, True, ("", T, U), ("correct", "wrong", "wrong")
     )
     assert record(5, group, tau=1).hard is False
+
+
+def test_a_question_that_was_asked_twice_has_one_record_of_all_its_rollouts():
+    records = {}
+    for group in ([rollout(True), rollout(False)], [rollout(False, "Go slowly."), rollout(False)]):
+        add(records, record(2, group, tau=2), tau=2)
+    assert records == {
+        "q0": QuestionRecord(2, "q0", "all", "mixed", 1, True, ("", "", T, ""), ("correct", "wrong", "wrong", "wrong"))
+    }
+    add(records, record(2, [rollout(True), rollout(True)], tau=2), tau=2)
+    assert records["q0"].correct == 3 and not records["q0"].hard
 
 
 EPOCHS = [

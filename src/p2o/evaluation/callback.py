@@ -65,6 +65,7 @@ class EvaluationReport(Callback):
             "model": pl_module.model,
             "checkpoint": trainer.ckpt_path and str(trainer.ckpt_path),
             "instruction": pl_module.instruction,
+            "template": mixture_of(trainer).template_of_test(),
             "max_completion_length": pl_module.sampling.max_completion_length,
             "seed": pl_module.seed,
             "average": average(benchmarks),

@@ -1,5 +1,11 @@
 """Prompt evolution (GEPA): search, selection, budget, assignment, and the callback that runs it."""
 
-from p2o.evolution.selectors import BestOrTiedSelector, BestSelector, DominanceSelector, ParentSelector
+from p2o.evolution.selectors import (
+    BestOrTiedSelector,
+    BestSelector,
+    DominanceSelector,
+    ParentSelector,
+    SeedSelector,
+)
 
-__all__ = ["BestOrTiedSelector", "BestSelector", "DominanceSelector", "ParentSelector"]
+__all__ = ["BestOrTiedSelector", "BestSelector", "DominanceSelector", "ParentSelector", "SeedSelector"]

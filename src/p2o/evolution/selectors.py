@@ -15,7 +15,7 @@ class ParentSelector(ABC):
 
     @abstractmethod
     def select(self, scores: Scores, limit: int, rng: random.Random) -> list[int]:
-        """Different rows of `scores`, at least 1 and at most `limit` of them; random only through `rng`."""
+        """Rows of `scores`, 1 to `limit` of them, the same one more than once if need be; random only through `rng`."""
 
 
 class DominanceSelector(ParentSelector):
@@ -53,6 +53,18 @@ class BestSelector(ParentSelector):
     def select(self, scores: Scores, limit: int, rng: random.Random) -> list[int]:
         """One row."""
         return [max(range(len(scores)), key=lambda index: fmean(scores[index]))]
+
+
+class SeedSelector(ParentSelector):
+    """The first template of the pool alone, the empty one, as often as there is room: single-turn reflection.
+
+    Every template is then one reflection away from the bare question, on failures of the bare question, and none is
+    ever improved. Budget, comparison, dev scores and set cover stay, so that what is missing is evolution alone.
+    """
+
+    def select(self, scores: Scores, limit: int, rng: random.Random) -> list[int]:
+        """`limit` times row 0, each for a mini-batch of its own."""
+        return [0] * limit
 
 
 def front(scores: Scores) -> list[int]:

@@ -7,10 +7,9 @@ from typing import Any
 
 from lightning import Callback, LightningModule, Trainer
 
-from p2o.batches import group_rollouts
 from p2o.errors import InputError
 from p2o.files import write_json
-from p2o.mining.record import QuestionRecord, record, template_id
+from p2o.mining.record import QuestionRecord, joined, record, template_id
 from p2o.mining.summary import summarise
 from p2o.mixture import mixture_of
 from p2o.processes import gather
@@ -47,8 +46,8 @@ class MiningLog(Callback):
     ) -> None:
         """Records the groups of a rollout batch."""
         tau = mixture_of(trainer).hard_set.tau
-        for group in group_rollouts(outputs["rollouts"], batch):
-            self._records[group[0].question.id] = record(trainer.current_epoch, group, tau)
+        for group in outputs["groups"]:
+            add(self._records, record(trainer.current_epoch, group, tau), tau)
             self._texts |= {template_id(rollout.template): rollout.template for rollout in group if rollout.template}
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
@@ -56,10 +55,17 @@ class MiningLog(Callback):
         records: dict[str, QuestionRecord] = {}
         texts: dict[str, str] = {}
         for their_records, their_texts in gather(trainer, (self._records, self._texts)):
-            records |= their_records
+            for entry in their_records.values():
+                add(records, entry, mixture_of(trainer).hard_set.tau)
             texts |= their_texts
         if trainer.is_global_zero:
             write(Path(trainer.default_root_dir) / self.folder, trainer.current_epoch, list(records.values()), texts)
+
+
+def add(records: dict[str, QuestionRecord], entry: QuestionRecord, tau: int) -> None:
+    """Adds a record; one of a question that was asked before in this epoch joins the earlier one."""
+    known = records.get(entry.id)
+    records[entry.id] = entry if known is None else joined(known, entry, tau)
 
 
 def write(folder: Path, epoch: int, records: list[QuestionRecord], texts: dict[str, str]) -> None:

@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from p2o.signal import context_of
 from p2o.types import Rollout
@@ -10,7 +10,7 @@ from p2o.types import Rollout
 
 @dataclass(frozen=True)
 class QuestionRecord:
-    """The K rollouts of a question in an epoch.
+    """The rollouts of a question in an epoch: K, or a multiple of it if a sampler asked the question again.
 
     Args:
         epoch: Number of the epoch, from 0.
@@ -46,6 +46,22 @@ def record(epoch: int, group: Sequence[Rollout], tau: int) -> QuestionRecord:
         hard=correct < tau,
         templates=tuple(template_id(rollout.template) for rollout in group),
         outcomes=tuple(str(rollout.grade.outcome) for rollout in group),
+    )
+
+
+def joined(first: QuestionRecord, second: QuestionRecord, tau: int) -> QuestionRecord:
+    """The record of a question that was asked twice in an epoch: hard if fewer than tau of all its rollouts are right.
+
+    The hard set counts them in the same way.
+    """
+    correct = first.correct + second.correct
+    return replace(
+        first,
+        context=first.context if first.context == second.context else "mixed",
+        correct=correct,
+        hard=correct < tau,
+        templates=first.templates + second.templates,
+        outcomes=first.outcomes + second.outcomes,
     )
 
 

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 import torch
 from lightning import Callback, LightningModule, Trainer
 
-from p2o.batches import group_rollouts
 from p2o.mixture import mixture_of
 from p2o.policy import PolicyModule
 
@@ -54,9 +53,9 @@ class Calibration(Callback):
         samples = data.mixture(epoch=0)[:count]
         pl_module.rollout(samples[:1])
         started = time.perf_counter()
-        rollouts = pl_module.rollout(samples)
+        groups = pl_module.rollout(samples)
         sampled = time.perf_counter()
-        groups = group_rollouts(rollouts, samples)
+        rollouts = [rollout for group in groups for rollout in group]
         pl_module.update(groups, torch.ones(len(groups), data.num_generations))  # as if every group had signal
         updated = time.perf_counter()
         correct = [sum(rollout.correct for rollout in group) for group in groups]

@@ -2,5 +2,6 @@
 
 from p2o.rewards.base import Answered, Reward
 from p2o.rewards.math_answer import MathAnswer
+from p2o.rewards.overlong import SoftOverlong
 
-__all__ = ["Answered", "MathAnswer", "Reward"]
+__all__ = ["Answered", "MathAnswer", "Reward", "SoftOverlong"]

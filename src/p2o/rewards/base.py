@@ -9,11 +9,15 @@ from p2o.types import Grade, Question
 
 @dataclass(frozen=True)
 class Answered:
-    """A question and the text of one completion; `truncated` if the length limit cut it off."""
+    """A question and the text of one completion; `truncated` if the length limit cut it off.
+
+    `tokens` is its length, None where nobody knows it.
+    """
 
     question: Question
     text: str
     truncated: bool = False
+    tokens: int | None = None
 
 
 class Reward(ABC):

@@ -47,7 +47,8 @@ def make_page(study: Study, rows: Sequence[Row], best: Mapping[str, Row], missin
 def _accuracy(study: Study, best: Mapping[str, Row]) -> Table:
     base = best[study.baseline]
     names = [metric.removeprefix("validation.").replace(".", "/") for metric in study.metrics]
-    header = ["method", "seeds", study.accuracy, "difference", "over the run", "difference", f"to {study.target:.0%}"]
+    header = ["method", "seeds", study.accuracy, "difference", "over the run", "its difference"]
+    header.append(f"to {study.target:.0%}")
     rows = []
     for name, row in best.items():
         done = row.results

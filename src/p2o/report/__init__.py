@@ -1,0 +1,1 @@
+"""`p2o report`: run folders -> one HTML file that needs nothing else."""

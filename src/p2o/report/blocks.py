@@ -1,0 +1,118 @@
+"""What a report is made of. Texts in it are data: the page escapes them."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar, Literal
+
+
+@dataclass(frozen=True)
+class Heading:
+    """Of a part of a section."""
+
+    kind: ClassVar[str] = "heading"
+    text: str
+
+
+@dataclass(frozen=True)
+class Text:
+    """A paragraph: what was found ("plain"), what is alarming about it ("flag"), how it was measured ("small")."""
+
+    kind: ClassVar[str] = "text"
+    text: str
+    look: Literal["plain", "flag", "small"] = "plain"
+
+
+@dataclass(frozen=True)
+class Missing:
+    """Why there is nothing here, and what to switch on."""
+
+    kind: ClassVar[str] = "missing"
+    text: str
+
+
+@dataclass(frozen=True)
+class Table:
+    """Cells as they are shown; `open` if it is no mere double of a figure."""
+
+    kind: ClassVar[str] = "table"
+    caption: str
+    head: Sequence[str]
+    rows: Sequence[Sequence[str]]
+    open: bool = True
+
+
+@dataclass(frozen=True)
+class Figure:
+    """An SVG, what it shows in a sentence, and its values."""
+
+    kind: ClassVar[str] = "figure"
+    title: str
+    svg: str
+    alt: str
+    table: Table
+
+
+@dataclass(frozen=True)
+class Figures:
+    """Side by side where there is room."""
+
+    kind: ClassVar[str] = "figures"
+    figures: Sequence[Figure]
+
+
+@dataclass(frozen=True)
+class Node:
+    """A template of a lineage tree."""
+
+    title: str
+    marks: Sequence[str]
+    text: str
+    prompt: str = ""
+    reply: str = ""
+    children: "Sequence[Node]" = ()
+    rejected: "Sequence[Node]" = ()
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class Tree:
+    """Templates by parent."""
+
+    kind: ClassVar[str] = "tree"
+    caption: str
+    note: str
+    roots: Sequence[Node]
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One completion."""
+
+    title: str
+    outcome: str
+    text: str
+    template: str = ""
+
+
+@dataclass(frozen=True)
+class Example:
+    """Completions of one question, a row for each epoch."""
+
+    kind: ClassVar[str] = "example"
+    title: str
+    question: str
+    answer: str
+    rows: Sequence[Sequence[Cell]]
+
+
+Block = Heading | Text | Missing | Table | Figure | Figures | Tree | Example
+
+
+@dataclass(frozen=True)
+class Section:
+    """A part of the report, and the question that it answers."""
+
+    id: str
+    title: str
+    question: str
+    blocks: Sequence[Block]

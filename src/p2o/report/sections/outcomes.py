@@ -1,0 +1,53 @@
+"""Kinds of outcomes of training rollouts, bare and templated."""
+
+from collections import Counter
+from collections.abc import Sequence
+
+from p2o.report.blocks import Block, Figure, Figures, Missing, Section, Text
+from p2o.report.charts import bar_chart
+from p2o.report.runs import Run, per_run
+from p2o.types import Outcome
+
+
+def outcomes(runs: Sequence[Run]) -> Section:
+    """Two figures for each run."""
+    return Section(
+        "outcomes",
+        "Outcome kinds",
+        "When a rollout fails, is the answer wrong, missing, cut off, or not graded at all?",
+        per_run(runs, _blocks),
+    )
+
+
+def _blocks(run: Run) -> list[Block]:
+    met = {outcome for records in run.mining.values() for record in records for outcome in record.outcomes}
+    kinds = [str(kind) for kind in Outcome if kind in met]  # of both figures, so that a colour means one thing
+    figures = [figure for templated in (False, True) for figure in _figure(run, templated, kinds)]
+    if not figures:
+        return [Missing("No mining/epoch-N.parquet: p2o fit writes it in every run.")]
+    return [
+        Figures(figures),
+        Text(
+            "no_answer: no boxed answer; truncated: the length limit came first; timeout and error: the grader has no "
+            "verdict, which is not a wrong answer.",
+            look="small",
+        ),
+    ]
+
+
+def _figure(run: Run, templated: bool, kinds: Sequence[str]) -> list[Figure]:
+    counts = {
+        epoch: Counter(
+            outcome
+            for record in records
+            for template, outcome in zip(record.templates, record.outcomes, strict=True)
+            if bool(template) == templated
+        )
+        for epoch, records in sorted(run.mining.items())
+    }
+    counts = {epoch: count for epoch, count in counts.items() if count}
+    if not counts:
+        return []
+    shares = {kind: [count[kind] / count.total() for count in counts.values()] for kind in kinds}
+    title = f"{'Templated' if templated else 'Bare'} training rollouts"
+    return [bar_chart(title, list(counts), shares, "epoch", "share of rollouts", percent=True)]

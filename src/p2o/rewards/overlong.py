@@ -1,0 +1,54 @@
+"""DAPO's soft overlong punishment."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from p2o.errors import InputError
+from p2o.rewards.base import Answered, Reward
+from p2o.types import Grade
+
+
+class SoftOverlong(Reward):
+    """Takes something off the reward of long completions (DAPO, arXiv 2503.14476, §3.4); outcomes stay as they are.
+
+    Nothing up to L - cache tokens, the whole punishment at L, in between in proportion.
+
+    Args:
+        of: The reward that is shaped.
+        max_length: L, tokens (DAPO: the longest completion allowed, `model.max_completion_length`).
+        cache: Tokens before L in which the punishment grows (DAPO: 4,096 of 20,480).
+        punishment: At L (DAPO: 1 for rewards of -1 and 1, so 0.5 for rewards of 0 and 1).
+    """
+
+    def __init__(self, of: Reward, max_length: int, cache: int, punishment: float = 0.5) -> None:
+        if not 0 < cache <= max_length or punishment <= 0:
+            raise InputError(
+                f"SoftOverlong needs 0 < cache <= max_length and punishment > 0, got {cache}, {max_length} and "
+                f"{punishment}."
+            )
+        self.of = of
+        self.max_length = max_length
+        self.cache = cache
+        self.punishment = punishment
+
+    def grade(self, answered: Sequence[Answered]) -> list[Grade]:
+        """The grades of the other reward, each with its own punishment."""
+        grades = self.of.grade(answered)
+        return [
+            replace(grade, reward=grade.reward - self.punishment * self.excess(item))
+            for grade, item in zip(grades, answered, strict=True)
+        ]
+
+    def reject(self, answer: str) -> str:
+        """What the other reward says."""
+        return self.of.reject(answer)
+
+    def excess(self, item: Answered) -> float:
+        """How far a completion is into the cache, 0-1.
+
+        Raises:
+            InputError: Its length is not known.
+        """
+        if item.tokens is None:
+            raise InputError("SoftOverlong needs the number of tokens of each completion: give rows a column 'tokens'.")
+        return min(1.0, max(0, item.tokens - (self.max_length - self.cache)) / self.cache)

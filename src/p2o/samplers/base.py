@@ -1,0 +1,82 @@
+"""What a sampler is: questions in, the groups of rollouts to learn from out."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol, TypeVar
+
+from transformers import PreTrainedModel
+
+from p2o.engines.base import RolloutEngine, Sampling
+from p2o.prompts import PromptRenderer
+from p2o.types import Completion, Rollout, Sample
+
+T = TypeVar("T")
+Group = Sequence[Rollout]  # K rollouts of one question
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """What came of a rollout batch.
+
+    Args:
+        groups: To learn from, as many as there were samples, so that all processes take equally many optimizer steps.
+        left_out: Rolled out too; they are mined, logged and counted, but not learnt from.
+    """
+
+    groups: list[Group]
+    left_out: list[Group]
+
+
+class SamplingContext(Protocol):
+    """What a sampler may use of the run."""
+
+    engine: RolloutEngine
+    renderer: PromptRenderer
+    sampling: Sampling
+    seed: int
+
+    @property
+    def policy(self) -> PreTrainedModel:
+        """The present policy."""
+
+    def initial_policy(self) -> PreTrainedModel:
+        """The policy as it was before training."""
+
+    def rollout(self, samples: Sequence[Sample], turn: int = 0) -> list[Group]:
+        """K graded rollouts of the policy for each sample; another turn has other seeds."""
+
+    def further(self, samples: Sequence[Sample]) -> Iterator[Sample]:
+        """Samples of this epoch's other questions, each once, in an order that is this step's own."""
+
+    def taught(self, samples: Sequence[Sample], completions: Sequence[Completion]) -> list[Group]:
+        """Completions that somebody else wrote, K for each sample, graded and with the bare prompt before them."""
+
+    def count(self, phase: str, completions: Sequence[Completion]) -> None:
+        """Counts completions as sampled in a phase."""
+
+    def gather(self, value: T) -> list[T]:
+        """The values of all processes; every process calls it equally often."""
+
+
+class Sampler(ABC):
+    """Decides what a step learns from. A stateful one says so in plain types, which go into the checkpoint."""
+
+    @abstractmethod
+    def __call__(self, samples: Sequence[Sample], context: SamplingContext) -> Drawn:
+        """The groups of one step."""
+
+    def state_dict(self) -> dict[str, Any]:
+        """Plain types and tensors; empty if there is no state."""
+        return {}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:  # noqa: B027 (without state there is nothing to do)
+        """Takes over what `state_dict` described."""
+
+
+class TakeAll(Sampler):
+    """The groups of the batch, whatever comes (GRPO, P²O)."""
+
+    def __call__(self, samples: Sequence[Sample], context: SamplingContext) -> Drawn:
+        """K rollouts of each sample."""
+        return Drawn(context.rollout(samples), [])

@@ -1,0 +1,45 @@
+"""DAPO's dynamic sampling."""
+
+from collections.abc import Sequence
+from itertools import islice
+
+from p2o.errors import InputError
+from p2o.samplers.base import Drawn, Group, Sampler, SamplingContext
+from p2o.types import Sample
+
+
+class DynamicSampling(Sampler):
+    """Asks further questions until the batch is full of groups with 0 < correct < K (DAPO, arXiv 2503.14476, §3.2).
+
+    Each turn asks as many further training questions of the epoch as there are places left, so that no group with
+    signal is thrown away. If the turns end first, groups without signal take the places that are left, in the order
+    they came. All that was rolled out is mined: a question that was asked twice in an epoch counts with both groups.
+
+    Args:
+        max_turns: Rollouts of a step at most, the first included (verl's recipe of DAPO: 10).
+    """
+
+    def __init__(self, max_turns: int = 10) -> None:
+        if max_turns < 1:
+            raise InputError(f"DynamicSampling needs max_turns >= 1, got {max_turns}.")
+        self.max_turns = max_turns
+
+    def __call__(self, samples: Sequence[Sample], context: SamplingContext) -> Drawn:
+        """Full of groups with signal, as far as the turns reach."""
+        further = context.further(samples)
+        full: list[Group] = []
+        rest: list[Group] = []
+        asked = list(samples)
+        for turn in range(self.max_turns):
+            for group in context.rollout(asked, turn):
+                (full if is_mixed(group) else rest).append(group)
+            asked = list(islice(further, len(samples) - len(full)))
+            if not asked:  # full, or all questions were asked
+                break
+        places = len(samples) - len(full)
+        return Drawn(full + rest[:places], rest[places:])
+
+
+def is_mixed(group: Group) -> bool:
+    """Whether some rollouts of the group are correct and some are not; shaped rewards do not count."""
+    return 0 < sum(rollout.correct for rollout in group) < len(group)

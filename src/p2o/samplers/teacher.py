@@ -1,0 +1,67 @@
+"""Supervised fine-tuning's sampler: completions that a teacher wrote, asked for once."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+
+from p2o.samplers.base import Drawn, Sampler, SamplingContext
+from p2o.seeds import derive_seed
+from p2o.types import Completion, Question, Sample
+
+
+class Teacher(ABC):
+    """Writes completions of bare questions."""
+
+    @abstractmethod
+    def complete(self, asks: Sequence[tuple[Question, int]], context: SamplingContext) -> list[Completion]:
+        """One completion for each question and seed, in order, as token ids of the policy's tokenizer, eos included."""
+
+
+class TeacherCompletions(Sampler):
+    """K completions of each question by a teacher, the same in every epoch: what Teacher-Distill-SFT learns from.
+
+    The paper's baseline asks for two (`data.num_generations: 2`). With `RewardItself`, `LogLikelihood` and
+    `OnlySignal` the step is supervised fine-tuning on those that the reward verified. They are kept in the checkpoint,
+    and counted as `teacher` in the summary; what is logged as training reward is the teacher's.
+
+    Args:
+        teacher: Who writes.
+    """
+
+    def __init__(self, teacher: Teacher) -> None:
+        self.teacher = teacher
+        self.completions: dict[str, list[Completion]] = {}  # question id -> K
+
+    def __call__(self, samples: Sequence[Sample], context: SamplingContext) -> Drawn:
+        """The teacher's groups for the samples; nothing is asked of the policy."""
+        new = {s.question.id: s for s in samples if s.question.id not in self.completions}
+        asks = [
+            (sample.question, derive_seed(context.seed, "teacher", sample.question.id, k))
+            for sample in new.values()
+            for k in range(len(sample.templates))
+        ]
+        written = self.teacher.complete(asks, context)
+        context.count("teacher", written)
+        stream = iter(written)
+        for theirs in context.gather({id: [next(stream) for _ in new[id].templates] for id in new}):
+            self.completions |= theirs
+        known = [completion for sample in samples for completion in self.completions[sample.question.id]]
+        return Drawn(context.taught(samples, known), [])
+
+    def state_dict(self) -> dict[str, Any]:
+        """The completions: ids as tensors, which are small and load with `weights_only=True`."""
+        return {
+            "completions": {
+                question: [(torch.tensor(one.ids, dtype=torch.int32), one.truncated) for one in completions]
+                for question, completions in self.completions.items()
+            }
+        }
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Takes over the completions."""
+        self.completions = {
+            question: [Completion(tuple(ids.tolist()), truncated) for ids, truncated in completions]
+            for question, completions in state["completions"].items()
+        }
