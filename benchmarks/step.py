@@ -104,7 +104,10 @@ def measure(setting: Setting, options: argparse.Namespace, folder: Path) -> dict
     try:
         for side in sides.values():
             side.step()
-        steps = [{name: side.step() for name, side in sides.items()} for _ in range(options.pairs)]
+        steps: list[dict[str, dict[str, float]]] = []
+        for _ in range(options.pairs):
+            steps.append({name: side.step() for name, side in sides.items()})
+            print({name: round(cost["step"], 1) for name, cost in steps[-1].items()}, file=sys.stderr, flush=True)
     finally:
         for side in sides.values():
             side.close()
@@ -166,6 +169,7 @@ def main() -> None:
                     results.append(measure(setting, options, Path(folder)))
                 print(f"measured: {setting.title()}", file=sys.stderr, flush=True)
                 if options.json:
+                    options.json.parent.mkdir(parents=True, exist_ok=True)
                     options.json.write_text(json.dumps(results, indent=1), encoding="utf-8")
     print(table(results, options.generations))
 

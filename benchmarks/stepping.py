@@ -33,7 +33,8 @@ class Clock:
     def begin(self) -> None:
         """Waits for the word, then starts to count."""
         print("@ready", flush=True)
-        sys.stdin.readline()
+        if not sys.stdin.readline():  # whoever told us is gone
+            sys.exit()
         self.generation = self.generation_cpu = 0.0
         Path("/proc/self/clear_refs").write_text("5", encoding="ascii")  # peak memory counts from here
         self.wall, self.cpu = time.perf_counter(), time.process_time()
