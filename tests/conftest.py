@@ -35,7 +35,7 @@ def build_tokenizer() -> PreTrainedTokenizerFast:
     )
 
 
-def build_policy(vocabulary: int, eos: int, seed: int = 0, head_dim: int = 8) -> LlamaForCausalLM:
+def build_policy(vocabulary: int, eos: int, seed: int = 0, head_dim: int = 8, tied: bool = False) -> LlamaForCausalLM:
     """Two layers of random weights, large enough that different prompts give clearly different distributions."""
     torch.manual_seed(seed)
     config = LlamaConfig(
@@ -46,6 +46,7 @@ def build_policy(vocabulary: int, eos: int, seed: int = 0, head_dim: int = 8) ->
         num_attention_heads=4,
         num_key_value_heads=2,
         head_dim=head_dim,
+        tie_word_embeddings=tied,
         max_position_embeddings=512,
         initializer_range=0.3,
         eos_token_id=eos,

@@ -8,7 +8,7 @@ SOURCE = Path(__file__).parent.parent / "src" / "p2o"
 # Each layer may import from itself and from the layers above it.
 LAYERS = [
     ["errors", "types", "seeds", "progress"],  # all but progress.callback
-    ["files"],
+    ["files", "mistakes", "arguments"],
     ["tables"],
     ["prompts", "templates", "signal", "silence", "questions"],
     ["rewards"],
@@ -24,7 +24,7 @@ LAYERS = [
     ["trainer_cli", "report"],
     ["study"],
     ["commands"],
-    ["cli"],
+    ["cli", "usage"],
     ["__main__"],
 ]
 

@@ -1,8 +1,10 @@
 """How rows are cut into micro-batches."""
 
+from dataclasses import replace
 from itertools import chain
 
-from p2o.batches import Row, by_tokens, micro_batches
+from factories import rollout
+from p2o.batches import Row, by_tokens, micro_batches, prompt_numbers
 
 
 def test_the_longest_row_comes_first_and_its_question_s_rows_follow():
@@ -38,3 +40,8 @@ def test_the_gradient_s_prompt_decides_what_is_shared():
     rows = [Row(bare, (number, *bare), (2, 2), 1.0) for number in range(3)]
     assert micro_batches(rows, [True] * 3, 12, bare=True, at_least_one=False) == [[0, 1, 2]]
     assert micro_batches(rows, [True] * 3, 12, bare=False, at_least_one=False) == [[0], [1], [2]]
+
+
+def test_rollouts_under_the_same_prompt_have_the_same_number():
+    group = [replace(rollout(True, template=z), prompt_ids=(len(z),)) for z in ("", "a", "bb", "a", "")]
+    assert prompt_numbers([group]).tolist() == [[0, 1, 2, 1, 0]]

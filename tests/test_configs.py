@@ -12,21 +12,41 @@ from p2o.trainer_cli import P2OCLI
 
 CONFIGS = Path(__file__).parent.parent / "configs"
 METHODS = sorted((CONFIGS / "methods").glob("*.yaml"))  # on top of another config
-WHOLE = sorted(path for path in CONFIGS.rglob("*.yaml") if path not in METHODS)
+REFLECTORS = sorted((CONFIGS / "reflector").glob("*.yaml"))  # likewise
+WHOLE = sorted(path for path in CONFIGS.rglob("*.yaml") if path not in METHODS + REFLECTORS)
 
 
-@pytest.mark.parametrize("path", WHOLE, ids=lambda path: path.stem)
-def test_parses(path, capsys):
+def words(path):
+    """The words that run a config."""
+    files = [path] if path in WHOLE else [CONFIGS / "quickstart.yaml", path]
+    return ["fit", *(word for file in files for word in ("--config", str(file.relative_to(CONFIGS.parent))))]
+
+
+@pytest.mark.parametrize("path", WHOLE + REFLECTORS, ids=lambda path: path.stem)
+def test_parses(path, capsys, monkeypatch):
+    monkeypatch.chdir(CONFIGS.parent)
     with pytest.raises(SystemExit) as stop:
-        main(["fit", "--config", str(path), "--print_config"])
+        main([*words(path), "--print_config"])
     assert stop.value.code == 0
     assert yaml.safe_load(capsys.readouterr().out)["data"]["num_generations"] == 6
 
 
-@pytest.mark.parametrize("path", WHOLE, ids=lambda path: path.stem)
-def test_the_first_line_is_the_command(path):
-    relative = path.relative_to(CONFIGS.parent)
-    assert path.read_text(encoding="utf-8").splitlines()[0] == f"# p2o fit --config {relative}"
+@pytest.mark.parametrize("path", WHOLE + REFLECTORS, ids=lambda path: path.stem)
+def test_the_first_line_is_the_words(path):
+    assert path.read_text(encoding="utf-8").splitlines()[0] == f"# p2o {' '.join(words(path))}"
+
+
+@pytest.mark.parametrize("path", REFLECTORS, ids=lambda path: path.stem)
+def test_a_reflector_is_swapped_by_one_file(path, capsys, monkeypatch):
+    monkeypatch.chdir(CONFIGS.parent)
+    with pytest.raises(SystemExit):
+        main([*words(path), "--print_config"])
+    printed, part = yaml.safe_load(capsys.readouterr().out), yaml.safe_load(path.read_text())
+    swapped = printed["evolution"]["reflector"]
+    assert swapped["class_path"] == part["evolution"]["reflector"]["class_path"]
+    given = part["evolution"]["reflector"]["init_args"]
+    assert flat(given).items() <= flat(swapped["init_args"]).items()
+    assert "OPENAI_API_KEY" in str(swapped) or "Teacher" not in str(swapped)  # the name of the key, never the key
 
 
 def flat(value, path=()):

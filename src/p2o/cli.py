@@ -1,54 +1,64 @@
 """The `p2o` command. Imports what a command needs when it is called: `p2o --help` should not load torch."""
 
-import argparse
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 from jsonargparse import ArgumentError
 
+import p2o
+from p2o.arguments import OneMessage
 from p2o.errors import InputError
-
-HELP = """usage: p2o <command> [options]
-
-P²O: policy optimization with prompt evolution on hard questions.
-
-commands:
-  plan      say what a run will cost          p2o plan --config configs/quickstart.yaml
-  fit       train a policy                    p2o fit --config configs/quickstart.yaml
-  validate  measure a checkpoint              p2o validate --config configs/quickstart.yaml --ckpt_path last
-  test      evaluate on benchmarks            p2o test --config configs/quickstart.yaml --data.benchmarks '[math500]'
-  compare   methods over seeds, in a table    p2o compare studies/quickstart.yaml
-  export    write a checkpoint as a model     p2o export runs/quickstart/checkpoints/last.ckpt my-model
-  prepare   make training data                p2o prepare deepscaler data/deepscaler
-  grade     grade answers and completions     p2o grade rows.jsonl graded.jsonl
-  report    one HTML page about runs          p2o report runs/quickstart runs/quickstart_grpo
-
-`p2o <command> --help` lists the options of a command, `p2o fit --config X --print_config` shows their values.
-"""
+from p2o.mistakes import check_configs, clear
+from p2o.usage import HELP, TRAINER, section, trainer_help, unknown
 
 
 def main(args: Sequence[str] | None = None) -> None:
     """Runs a command; None reads the command line. Returns None: a console script exits with what it returns."""
-    words = sys.argv[1:] if args is None else args
-    if not words or words[0] in ("-h", "--help"):
-        print(HELP, end="")
-        return
+    words = list(sys.argv[1:] if args is None else args)
     try:
-        if words[0] in COMMANDS:
-            COMMANDS[words[0]](words[1:])
-        else:
+        run(words)
+    except (InputError, ArgumentError) as error:
+        print(f"p2o: error: {clear(str(error))}", file=sys.stderr)
+        raise SystemExit(2) from error
+
+
+def run(words: Sequence[str]) -> None:
+    """The command that the first word names."""
+    match words:
+        case [] | ["-h" | "--help", *_]:
+            print(HELP, end="")
+        case ["--version", *_]:
+            print(p2o.__version__)
+        case [command, *rest] if command in COMMANDS:
+            COMMANDS[command](rest)
+        case [command, "-h" | "--help"] if command in TRAINER:
+            print(trainer_help(command), end="")
+        case [command, "-h" | "--help", name] if command in TRAINER:
+            print_section(command, name)
+        case [command, *rest] if command in TRAINER:
+            check_configs(rest)
             from p2o.trainer_cli import run_trainer
 
-            run_trainer(args)
-    except (InputError, ArgumentError) as error:
-        print(f"p2o: error: {error}", file=sys.stderr)
-        raise SystemExit(2) from error
+            run_trainer(words)
+        case [word, *_]:
+            raise InputError(unknown(word, [*TRAINER, *COMMANDS]))
+
+
+def print_section(command: str, name: str) -> None:
+    """The options of a section, or all of them."""
+    from p2o.trainer_cli import full_help
+
+    text = full_help(command)
+    found = text if name == "all" else section(text, name)
+    if not found:
+        raise InputError(f"p2o {command} --help {name}: there is no such section. `p2o {command} --help` lists them.")
+    print(found.rstrip())
 
 
 def run_export(words: Sequence[str]) -> None:
     """Checkpoint -> model folder."""
-    parser = argparse.ArgumentParser(
+    parser = OneMessage(
         "p2o export", description="Write a checkpoint as a Hugging Face model folder, tokenizer included."
     )
     parser.add_argument("checkpoint", type=Path, help="a checkpoint of p2o fit")

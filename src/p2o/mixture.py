@@ -4,10 +4,11 @@ import hashlib
 import random
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import cached_property
 from typing import Any
 
 from lightning import LightningDataModule, Trainer
-from torch.utils.data import DataLoader
+from torch.utils.data import DataLoader, Dataset
 
 from p2o.errors import InputError
 from p2o.evolution.assignment import assign
@@ -148,8 +149,7 @@ class MixtureDataModule(LightningDataModule):
 
     def train_dataloader(self) -> DataLoader[Sample]:
         """Called anew each epoch; on resume Lightning calls it twice (issue 9502), so it changes nothing."""
-        epoch = self.trainer.current_epoch if self.trainer else 0
-        return _loader(self.mixture(epoch), self.batch_size)
+        return _loader(EpochSamples(self), self.batch_size)
 
     def val_dataloader(self) -> DataLoader[Question]:
         """Validation questions in the order of the data."""
@@ -189,6 +189,27 @@ class MixtureDataModule(LightningDataModule):
         self.best_template = next(iter(TemplateBank.from_state_dict(state_dict["best_template"]).templates), None)
 
 
+class EpochSamples(Dataset[Sample]):
+    """The mixture of the epoch in which its first sample is taken.
+
+    A loader is made before an evolution that a resumed run makes up for, and read after it.
+    """
+
+    def __init__(self, data: MixtureDataModule) -> None:
+        self.data = data
+
+    @cached_property
+    def samples(self) -> list[Sample]:
+        """The samples, drawn when they are first asked for."""
+        return self.data.mixture(self.data.trainer.current_epoch if self.data.trainer else 0)
+
+    def __len__(self) -> int:
+        return len(self.data.train_questions)
+
+    def __getitem__(self, index: int) -> Sample:
+        return self.samples[index]
+
+
 def mixture_of(trainer: Trainer) -> MixtureDataModule:
     """The data module of a run."""
     data = trainer.datamodule  # type: ignore[attr-defined]  # set by fit
@@ -207,8 +228,8 @@ def fingerprint(questions: list[Question]) -> str:
     return f"{len(questions)}-{digest.hexdigest()}"
 
 
-def _loader(items: list[Any], batch_size: int) -> DataLoader[Any]:
-    return DataLoader(items, batch_size=batch_size, collate_fn=list)  # type: ignore[arg-type]  # a list is a map-style data set
+def _loader(items: Any, batch_size: int) -> DataLoader[Any]:  # noqa: ANN401 (a data set; a list is one, too)
+    return DataLoader(items, batch_size=batch_size, collate_fn=list)
 
 
 def _check_sizes(

@@ -14,6 +14,8 @@ BUNDLED = "p2o/micro-policy"  # the name of the policy that comes inside the pac
 
 def locate(name: str) -> str:
     """The folder of a model given by folder or by the bundled name; hub names stay as they are."""
+    if not name:
+        raise InputError(f"model.model: expected a folder, a name on the Hugging Face hub or {BUNDLED!r}, got ''.")
     if name == BUNDLED:
         return str(MICRO_POLICY)
     if name.startswith((".", "/", "~")) and not Path(name).expanduser().is_dir():

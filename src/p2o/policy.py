@@ -61,6 +61,8 @@ class PolicyModule(LightningModule):
         mini_batch_size: Questions per optimizer step and process (paper: 64 of 128, two steps per rollout batch).
         micro_batch_tokens: Tokens per forward and backward pass at most; a prompt that several completions share counts
             once, and a longer row is passed alone. Does not change the result.
+        gradient_checkpointing: Compute a layer's activations again in the backward pass instead of keeping them: less
+            memory, more time, the same result.
         lr: Learning rate of AdamW after warm-up (paper: 1e-6).
         betas: Of AdamW.
         weight_decay: Of AdamW.
@@ -94,6 +96,7 @@ class PolicyModule(LightningModule):
         max_completion_length: int = 12288,
         mini_batch_size: int = 64,
         micro_batch_tokens: int = 16384,
+        gradient_checkpointing: bool = False,
         lr: float = 1e-6,
         betas: tuple[float, float] = (0.9, 0.999),
         weight_decay: float = 0.01,
@@ -110,6 +113,16 @@ class PolicyModule(LightningModule):
             raise InputError(
                 "model.mini_batch_size and model.micro_batch_tokens must be at least 1, got "
                 f"{mini_batch_size} and {micro_batch_tokens}."
+            )
+        if min(max_prompt_length, max_completion_length) < 1 or warmup_steps < 0:
+            raise InputError(
+                "model needs max_prompt_length and max_completion_length >= 1 and warmup_steps >= 0, got "
+                f"{max_prompt_length}, {max_completion_length} and {warmup_steps}."
+            )
+        if lr <= 0 or weight_decay < 0 or max_grad_norm <= 0 or not all(0 <= beta < 1 for beta in betas):
+            raise InputError(
+                "model needs lr > 0, weight_decay >= 0, max_grad_norm > 0 and betas from 0 to below 1, got "
+                f"{lr}, {weight_decay}, {max_grad_norm} and {betas}."
             )
         self.automatic_optimization = False  # several optimizer steps per rollout batch
         self.model = model
@@ -132,6 +145,7 @@ class PolicyModule(LightningModule):
         self.max_prompt_length = max_prompt_length
         self.mini_batch_size = mini_batch_size
         self.micro_batch_tokens = micro_batch_tokens
+        self.gradient_checkpointing = gradient_checkpointing
         self.lr = lr
         self.betas = betas
         self.weight_decay = weight_decay
@@ -346,6 +360,8 @@ class PolicyModule(LightningModule):
         """Loads the policy; Lightning may ask more than once."""
         if not self._loaded:
             self.policy = load_policy(self.model).train()  # from_pretrained leaves dropout off
+            if self.gradient_checkpointing:
+                self.policy.gradient_checkpointing_enable({"use_reentrant": False})  # the other kind breaks under DDP
             self._loaded = True
 
     def configure_optimizers(self) -> OptimizerLRScheduler:

@@ -3,19 +3,25 @@
 import logging
 import os
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, redirect_stdout, suppress
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
+import torch
 import transformers.utils.logging
 import yaml
 from jsonargparse import Namespace
+from lightning import Trainer
+from lightning.fabric.utilities.exceptions import MisconfigurationException
 from lightning.pytorch.callbacks import ModelCheckpoint
 from lightning.pytorch.cli import LightningArgumentParser, LightningCLI
 
 import p2o.components  # noqa: F401  (lets YAML and the command line name components by their class alone)
 from p2o.checkpoints import load_checkpoint
 from p2o.completion_log import CompletionLog
+from p2o.errors import InputError
 from p2o.evaluation.callback import EvaluationReport
 from p2o.evolution.callback import TemplateEvolution
 from p2o.files import check_writable
@@ -69,6 +75,9 @@ class P2OCLI(LightningCLI):
     def before_instantiate_classes(self) -> None:
         """Checks what the Trainer would only notice after the first epoch."""
         config = self.config[self.subcommand]
+        _check_processes(config.trainer.accelerator, config.trainer.devices)
+        if config.ckpt_path == "best" and self.subcommand == "fit":
+            raise InputError("p2o fit: expected `last` or a path for ckpt_path; `best` names no place to go on from.")
         root = Path(config.trainer.default_root_dir or os.getcwd())
         check_writable(root)
         if config.trainer.enable_progress_bar is False:  # Lightning refuses a progress bar where it is off
@@ -85,6 +94,23 @@ class P2OCLI(LightningCLI):
             for path in sorted(last, key=lambda path: path.stat().st_mtime)[-1:]:  # the one that Lightning takes
                 load_checkpoint(path)
 
+    def instantiate_trainer(self, **kwargs: Any) -> Trainer:  # noqa: ANN401 (Lightning's signature)
+        """Lightning checks names of devices and strategies as it makes the Trainer.
+
+        Raises:
+            InputError: A setting of the section `trainer` is not one.
+        """
+        try:
+            return super().instantiate_trainer(**kwargs)
+        except (ValueError, MisconfigurationException) as error:
+            raise InputError(f"trainer: {error}") from error
+
+    def _set_seed(self) -> None:
+        seed = self._get(self.config, "seed_everything")
+        if not 0 <= int(seed) < 2**32:
+            raise InputError(f"seed_everything: expected a number from 0 to 4294967295, got {seed}.")
+        super()._set_seed()
+
     def _parse_ckpt_path(self) -> None:
         """Checks the checkpoint with a clear message.
 
@@ -99,6 +125,13 @@ class P2OCLI(LightningCLI):
     def subcommands() -> dict[str, set[str]]:
         """The Trainer's methods that p2o offers."""
         return {name: LightningCLI.subcommands()[name] for name in ("fit", "validate", "test")}
+
+
+def _check_processes(accelerator: str, devices: Any) -> None:  # noqa: ANN401 (a number, a list or a name)
+    """A CPU takes any number of devices: Lightning would start as many processes."""
+    most = max(16, os.cpu_count() or 1)
+    if accelerator == "cpu" and str(devices).isdecimal() and int(devices) > most:
+        raise InputError(f"trainer.devices: expected at most {most} processes on this CPU, got {devices}.")
 
 
 def _logger(kind: str, **init_args: str | int) -> Namespace:
@@ -124,7 +157,30 @@ class _ConfigReader(P2OCLI):
 def run_trainer(args: Sequence[str] | None, kind: type[P2OCLI] = P2OCLI) -> P2OCLI:
     """fit, validate or test; None reads the command line."""
     _quiet()
-    return _command_line(kind, args)
+    with users_mistakes():
+        return _command_line(kind, args)
+
+
+@contextmanager
+def users_mistakes() -> Iterator[None]:
+    """What Lightning and torch raise when a setting is wrong, as the user's to mend."""
+    try:
+        yield
+    except MisconfigurationException as error:
+        raise InputError(f"Lightning refuses the settings: {str(error)[:600]}") from error
+    except torch.OutOfMemoryError as error:
+        raise InputError(
+            "Out of GPU memory. Lower model.micro_batch_tokens (the result stays the same) if it was an update, the "
+            "engine's batch_size or model.max_completion_length if it was a rollout; `p2o plan` estimates the need. "
+            f"torch says: {str(error)[:400]}"
+        ) from error
+
+
+def full_help(command: str) -> str:
+    """Every option of a command."""
+    with redirect_stdout(StringIO()) as printed, suppress(SystemExit):
+        run_trainer([command, "--help"])
+    return printed.getvalue()
 
 
 def read_config(args: Sequence[str]) -> dict[str, Any]:
@@ -164,5 +220,6 @@ def _quiet() -> None:
         lambda record: "Tip:" not in record.getMessage()
     )
     warnings.filterwarnings("ignore", message="LightningCLI's args parameter")  # p2o plan passes them on
+    warnings.filterwarnings("ignore", message="Checkpoint directory .* exists")  # that is what resuming means
     warnings.filterwarnings("ignore", message=".*LeafSpec.*")  # Lightning's own use of torch's pytree
     transformers.utils.logging.disable_progress_bar()  # of loading weights: it would break into p2o's own bars

@@ -4,22 +4,33 @@ Log-probabilities agree with a forward pass of the policy to TOLERANCE: kernels 
 digits, and these grow with each layer.
 """
 
+from functools import partial
+from importlib.util import find_spec
+
 import pytest
 import torch
 from torch.testing import assert_close
 
 from conftest import build_policy
-from p2o.engines import Sampling, TransformersEngine
+from p2o.engines import Sampling, TransformersEngine, VLLMEngine
 from p2o.errors import InputError
 from p2o.logprobs import completion_logps
 from p2o.types import Prompt
 
-ENGINES = {"transformers": TransformersEngine}
+ENGINES = {
+    "transformers": TransformersEngine,
+    "vllm": partial(
+        VLLMEngine, dtype="float32", engine_args={"enforce_eager": True, "kv_cache_memory_bytes": 64 * 2**20}
+    ),
+}
 TOLERANCE = {"rtol": 1e-4, "atol": 1e-4}
 PROMPTS = [Prompt(tuple(range(length)), seed) for seed, length in enumerate([3, 40, 1, 17, 5, 5, 90])]
 
 
-@pytest.fixture(scope="module", params=ENGINES)
+MARKS = {"vllm": [pytest.mark.vllm, pytest.mark.skipif(not find_spec("vllm"), reason="vllm is not installed")]}
+
+
+@pytest.fixture(scope="module", params=[pytest.param(name, marks=MARKS.get(name, ())) for name in ENGINES])
 def engine(request):
     """One for all tests: every test has a policy of its own, and an engine takes whichever it is given."""
     return ENGINES[request.param]()
@@ -27,7 +38,8 @@ def engine(request):
 
 @pytest.fixture
 def policy(tokenizer):
-    return build_policy(len(tokenizer), tokenizer.eos_token_id, head_dim=32)  # vLLM has no smaller heads on CPU
+    """Heads of 32, as vLLM has no smaller ones on CPU; tied, as that is where a transfer can forget the head."""
+    return build_policy(len(tokenizer), tokenizer.eos_token_id, head_dim=32, tied=True)
 
 
 def logps_of(policy, prompts, completions, temperature):
@@ -127,7 +139,7 @@ def test_an_optimizer_step_is_sampled_from_at_once(engine, policy):
 
 def test_two_policies_take_turns(engine, policy, tokenizer):
     """Training samples from the policy, Self-Ref from the one before training."""
-    initial = build_policy(len(tokenizer), tokenizer.eos_token_id, seed=1, head_dim=32)
+    initial = build_policy(len(tokenizer), tokenizer.eos_token_id, seed=1, head_dim=32, tied=True)
     for model in (policy, initial, policy):
         assert_sampled_from(model, PROMPTS, engine.generate(model, PROMPTS, Sampling(1.0, 6), "test"), 1.0)
 

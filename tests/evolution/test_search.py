@@ -53,6 +53,7 @@ def random_search(case):
         selector=rng.choice((DominanceSelector(), BestOrTiedSelector(), BestSelector(), EveryoneSelector())),
         seed_templates=rng.choice((("",), ("", "topic0", "topic1 ", "x", "y"))),
         seed=case,
+        proposals=rng.choice((1, 1, 3)),
     )
 
 
@@ -95,6 +96,21 @@ def test_a_candidate_keeps_what_the_reflector_was_asked_and_wrote():
     assert [(x.text, x.prompt, x.reply) for x in history.pool] == [("", "", ""), ("topic0", "prompt", "reply")]
 
 
+def test_several_proposals_for_a_parent_are_compared_on_one_mini_batch():
+    seeds = []
+
+    def reflect(jobs):
+        seeds.extend(job.seed for job in jobs)
+        return [Proposal(f"try {k}") for k, _ in enumerate(jobs)]
+
+    search = new_search(HintPolicy(), reflect, budget=100, proposals=3, mini_batch_size=2)
+    search.step()
+    iteration = search.step()
+    assert (iteration.parents, iteration.tried, iteration.parent_rollouts, iteration.child_rollouts) == ((0,), 3, 2, 6)
+    assert len(set(seeds)) == 3
+    assert len({candidate.mini_batch for candidate in search.history.others}) == 1
+
+
 @pytest.mark.parametrize("case", range(100))
 def test_the_budget_is_never_overshot_and_the_search_ends(case):
     search = random_search(case)
@@ -105,10 +121,11 @@ def test_the_budget_is_never_overshot_and_the_search_ends(case):
         assert iteration.spent == sum(rollouts for _, rollouts in policy.calls[calls:]) > 0
         assert len(policy.calls) - calls <= 3
         assert len(iteration.parents) == len(set(iteration.parents)) <= search.settings.width
-        assert iteration.skipped + sum(iteration.refusals.values()) + iteration.tried == len(iteration.parents)
+        tries = search.settings.proposals * (len(iteration.parents) - iteration.skipped)
+        assert sum(iteration.refusals.values()) + iteration.tried == tries
         assert policy.rollouts == search.history.spent <= search.settings.budget
     if search.stop_reason is StopReason.BUDGET:
-        assert search.remaining < 2 * search.mini_batch_cost + search.dev_cost
+        assert search.remaining < (1 + search.settings.proposals) * search.mini_batch_cost + search.dev_cost
     with pytest.raises(ValueError, match="has ended"):
         search.step()
 

@@ -104,14 +104,24 @@ def test_unusable_templates_are_refused(reflect):
     assert [(p.template, p.refusal) for p in proposals] == [("", "too long"), (fits, ""), ("Say no.", "")]
 
 
-def test_examples_are_dropped_from_the_end_until_the_prompt_fits(reflect, tokenizer):
+def test_long_outputs_lose_their_middle_and_short_ones_stay(reflect, tokenizer):
     """The window has 512 tokens, and a token is a byte."""
-    first, second, third = (Example(letter * 100, "o", "f") for letter in "abc")
-    job = ReflectionJob("Go.", (first, second, third))
-    _, engine = reflect(SelfReflector(max_reply_length=150, prompt=PROMPT), [job], "x")
+    long, short = Example("q1", "a" * 400 + "z" * 400, "f1"), Example("q2", "short", "f2")
+    _, engine = reflect(SelfReflector(max_reply_length=150, prompt=PROMPT), [ReflectionJob("Go.", (long, short))], "x")
     [(_, [prompt], _, _)] = engine.calls
     text = tokenizer.decode(prompt.ids)
-    assert len(prompt.ids) <= 512 - 150 and "a" * 100 in text and "b" * 100 in text and "c" * 100 not in text
+    assert 300 < len(prompt.ids) <= 512 - 150
+    assert "aaaa\n[... " in text and " tokens left out ...]\nzzzz" in text and "short" in text
+
+
+def test_what_it_cost(reflect, tokenizer):
+    reply = "```\nBetter.\n```"
+    [proposal], engine = reflect(
+        SelfReflector(max_reply_length=100, prompt=PROMPT), [ReflectionJob("Go.", (SHORT,))], reply
+    )
+    usage = proposal.usage
+    assert (usage.calls, usage.prompt_tokens) == (1, len(engine.calls[0][1][0].ids))
+    assert usage.completion_tokens == len(tokenizer.encode(reply)) and usage.money == 0
 
 
 def test_a_prompt_that_never_fits_is_refused_and_the_others_are_asked(reflect):
@@ -139,7 +149,7 @@ def test_with_a_real_engine_the_seed_decides(tokenizer, policy):
     reflector = SelfReflector(max_reply_length=24, prompt=PROMPT)
     jobs = [ReflectionJob("Go.", (SHORT,), seed) for seed in (1, 2)]
     proposals = reflector.reflect(jobs, context)
-    assert proposals == reflector.reflect(jobs, context)
+    assert [p.reply for p in proposals] == [p.reply for p in reflector.reflect(jobs, context)]
     assert proposals[0].reply != proposals[1].reply
     assert {proposal.refusal for proposal in proposals} <= {"unfinished", "no fence", "empty", "unfinished fence"}
 

@@ -68,11 +68,12 @@ def test_figures_take_any_label_and_are_the_same_each_time():
     lines = [
         Line(HOSTILE, [0.5, None, 1.0], [0.4, None, 0.9], [0.6, None, 1.0]),
         Line(NAME, [0.1, 0.2, 0.3], dashed=True),
+        Line("$\\nosuch{$", [0.1, 0.2, 0.3]),
     ]
     first, second = (line_chart(NAME, [0, 1, 2], lines, "epoch", "share") for _ in range(2))
     assert first == second
     assert "<script>" not in first.svg
-    assert first.table.rows[0] == ["0", "50.0% [40.0%, 60.0%]", "10.0%"]
+    assert first.table.rows[0] == ["0", "50.0% [40.0%, 60.0%]", "10.0%", "10.0%"]
     assert first.table.rows[1][1] == "–"
     bars = bar_chart(HOSTILE, ["x"], {NAME: [2.0], "out": [-1.0]}, "epoch", "questions")
     assert bars.table.rows == [["x", "2", "1"]] and "<script>" not in bars.svg

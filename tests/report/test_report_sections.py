@@ -1,13 +1,14 @@
 """What sections say of made-up runs whose figures are known."""
 
 import json
+from dataclasses import replace
 
 import pytest
 
 from p2o.errors import InputError
 from p2o.mining.record import template_id
 from p2o.report.blocks import Figures, Missing, Table, Text
-from p2o.report.flows import Flow, flows
+from p2o.report.flows import Flow, flows, solved_bare
 from p2o.report.half_steps import half_steps, joint, label, verdicts
 from p2o.report.runs import load_run, load_runs
 from p2o.report.sections import SECTIONS
@@ -41,8 +42,13 @@ def test_flows_tell_leaving_bare_from_leaving_with_help():
 def test_a_question_without_bare_rollouts_left_with_help():
     [first, second] = mined(template_id(T))
     helped = [record for record in second if record.id == "a"]
-    object.__setattr__(helped[0], "templates", ("t",) * 4)
+    helped = [replace(helped[0], templates=("t",) * 4)]
     assert flows({0: first, 1: helped}, tau=1)[1] == Flow(0, 0, 0, 1)
+
+
+def test_bare_rollouts_solve_at_the_rate_of_tau():
+    [record] = [record for record in mined("t")[1] if record.id == "a"]  # one of its two bare rollouts is correct
+    assert solved_bare(record, tau=2) and not solved_bare(record, tau=3)
 
 
 def test_half_steps_are_paired_by_question():
@@ -83,10 +89,29 @@ def test_lineage_hangs_children_on_their_parents():
     assert seed.rejected == []
 
 
+def test_a_template_that_solved_nothing_is_still_in_the_pool():
+    first, child, _ = candidates(T)
+    [seed] = roots([first, child | {"dev_score": 0.0, "dev_scores": [0.0, 0.0]}])
+    assert [node.text for node in seed.children] == [T]
+
+
 def test_coverage_and_use_of_the_bank(run):
     found = tables(coverage([run]))
     assert found["Bank after epoch 0, and epoch 1"].rows == [[T, "0.50", "1", "1", "6", "50%"]]
     assert found["Dev questions solved"].rows == [["0", "50.0%", "50.0%", "0.0%"]]
+
+
+def test_the_cover_counts_what_each_template_adds(run):
+    [evolution] = run.evolutions
+    seed, child, _ = evolution.candidates
+    other = child | {"id": "other", "text": "Other.", "dev_scores": [1.0, 1.0], "weight": 1.0}
+    third = child | {"id": "third", "text": "Third.", "dev_scores": [0.0, 1.0], "weight": 0.5}
+    covered = replace(run, evolutions=[replace(evolution, candidates=[seed, child, third])])
+    rows = tables(coverage([covered]))["Bank after epoch 0, and epoch 1"].rows
+    assert [row[:4] for row in rows] == [[T, "0.50", "1", "1"], ["Third.", "0.50", "1", "1"]]
+    better = replace(run, evolutions=[replace(evolution, candidates=[seed, child, other])])
+    [row] = tables(coverage([better]))["Bank after epoch 0, and epoch 1"].rows
+    assert row[:4] == ["Other.", "1.00", "2", "2"]
 
 
 def test_pass_at_k_compares_the_same_questions(run):
@@ -103,6 +128,19 @@ def test_pass_at_k_compares_the_same_questions(run):
 def test_internalisation_follows_questions_that_were_hard(run):
     [row] = tables(internalisation([run]))["Questions that were hard once"].rows
     assert row[0] == "1" and row[1].startswith("16.7%") and row[3].startswith("50.0%")
+
+
+def test_questions_without_bare_rollouts_are_not_compared(run):
+    templated = [replace(record, templates=("t",) * 4) for record in run.mining[1]]
+    found = tables(prompts([replace(run, mining={1: templated}, measurements=[])]))
+    assert found == {}
+
+
+def test_a_question_that_left_is_followed_on(run):
+    gone = [replace(record, hard=False, outcomes=("correct",) * 4, templates=("",) * 4) for record in run.mining[1]]
+    later = [replace(record, epoch=2) for record in gone]
+    rows = tables(internalisation([replace(run, mining={0: run.mining[0], 1: gone, 2: later})]))
+    assert [row[1][:4] for row in rows["Questions that were hard once"].rows] == ["100.", "100."]
 
 
 def test_context_ratio_is_read_from_the_log(run):
@@ -160,6 +198,26 @@ def test_runs_have_the_shortest_names_that_differ(tmp_path):
     assert [run.name for run in load_runs(folders)] == ["a/run", "b/run"]
     with pytest.raises(InputError, match="got one twice"):
         load_runs([folders[0], folders[0]])
+
+
+def test_an_evolution_that_scored_nothing_says_why(tmp_path):
+    root = whole_folder(tmp_path / "run")
+    (root / "templates" / "epoch-0000.jsonl").write_text("")
+    nothing = {
+        "best_dev_scores": [],
+        "iteration_figures": [],
+        "solvers": {},
+        "spent": 0,
+        "dev": 0,
+        "stopped": "it is so",
+    }
+    figures = json.loads((root / "templates" / "epoch-0000.json").read_text())
+    (root / "templates" / "epoch-0000.json").write_text(json.dumps(figures | nothing))
+    run = load_run(root, "run")
+    for section in SECTIONS:
+        made = section([run])
+        if made.id in ("search", "coverage"):
+            assert [block.text for block in made.blocks] == ["No evolution scored a template, after epoch 0: it is so."]
 
 
 @pytest.mark.parametrize("content", [None, "{}", "[]", "{", '{"epochs": 0, "reward": []}'])

@@ -30,14 +30,14 @@ def test_a_full_batch_asks_no_more():
 def test_groups_without_signal_fill_what_is_left(turns, questions):
     context = StubContext(questions)
     drawn = DynamicSampling(max_turns=turns)([sample(n) for n in (0, 1, 2)], context)
-    assert ids(drawn.groups) == ["q1", "q4", "q0"]
+    assert ids(drawn.groups) == ["q0", "q1", "q4"]
     assert sorted(ids(drawn.groups) + ids(drawn.left_out)) == sorted(q for turn in context.asked for q in turn)
     assert len(context.asked) <= turns
 
 
 def test_one_turn_is_no_dynamic_sampling():
     drawn = DynamicSampling(max_turns=1)([sample(0), sample(1)], StubContext(9))
-    assert ids(drawn.groups) == ["q1", "q0"] and drawn.left_out == []
+    assert ids(drawn.groups) == ["q0", "q1"] and drawn.left_out == []
 
 
 def test_take_all_takes_what_comes():

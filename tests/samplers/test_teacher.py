@@ -25,7 +25,7 @@ class CountingTeacher(Teacher):
 
     def complete(self, asks, context):
         self.asked.append([question.id for question, _ in asks])
-        return [Completion((seed % 1000, 7), False) for _, seed in asks]
+        return [Completion((seed % 1000, 7), False, logps=(-1.0, -2.0)) for _, seed in asks]
 
 
 class Context(SimpleNamespace):
@@ -49,6 +49,7 @@ def test_each_question_is_asked_once_and_the_state_lasts():
     assert teacher.asked == [["q0", "q0", "q1", "q1"], ["q2", "q2"]]
     assert context.counted == [("teacher", 4), ("teacher", 2)]
     assert len({one.ids for one in first}) == 4  # all seeds differ
+    assert {one.logps for one in first} == {None}  # they were those of another prompt
     other = TeacherCompletions(teacher)
     other.load_state_dict(sampler.state_dict())
     assert other.completions == sampler.completions

@@ -9,8 +9,10 @@ import torch
 from jsonargparse import Namespace
 from lightning import Trainer
 
+from p2o.arguments import OneMessage
 from p2o.errors import InputError
 from p2o.evolution.callback import TemplateEvolution
+from p2o.mistakes import check_configs
 from p2o.mixture import MixtureDataModule
 from p2o.models import load_config, load_tokenizer
 from p2o.planning.calibration import Calibration, Measured
@@ -23,7 +25,7 @@ from p2o.policy import PolicyModule
 from p2o.prompts import PromptRenderer
 from p2o.reflectors.base import Reflector
 from p2o.reflectors.self_reflector import SelfReflector
-from p2o.trainer_cli import P2OCLI, run_trainer
+from p2o.trainer_cli import P2OCLI, run_trainer, users_mistakes
 
 SHARES = (0.1, 0.25, 0.5, 1.0)  # of the questions, assumed to be hard
 USAGE = """usage: p2o plan --config CONFIG [--calibration ROLLOUTS | --no-calibration] [options of p2o fit]
@@ -55,7 +57,8 @@ def plan_command(words: Sequence[str]) -> None:
     if options.help:
         print(USAGE, end="")
         return
-    with _without_lightnings_news():
+    check_configs(rest)
+    with _without_lightnings_news(), users_mistakes():
         print(plan(rest, options.calibration))
 
 
@@ -151,8 +154,8 @@ def _without_lightnings_news() -> Iterator[None]:
             logger.setLevel(level)
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser("p2o plan", add_help=False, allow_abbrev=False)
+def _parser() -> OneMessage:
+    parser = OneMessage("p2o plan", add_help=False)
     parser.add_argument("-h", "--help", action="store_true")
     parser.add_argument("--calibration", type=_rollouts, default=64)
     parser.add_argument("--no-calibration", dest="calibration", action="store_const", const=0)

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from p2o.arguments import OneMessage
 from p2o.errors import InputError
 from p2o.prepare.card import make_card
 from p2o.prepare.pipeline import prepare
@@ -62,8 +63,8 @@ def evaluation_questions(places: Sequence[str]) -> list[Question]:
     return found
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser("p2o prepare", description=prepare_command.__doc__, allow_abbrev=False)
+def _parser() -> OneMessage:
+    parser = OneMessage("p2o prepare", description=prepare_command.__doc__)
     add = parser.add_argument
     add("recipe", choices=list(RECIPES), help="the paper's settings for a data set, or a file of your own")
     add("out", type=Path, help="the folder to make")

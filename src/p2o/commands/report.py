@@ -1,17 +1,17 @@
 """The command line of `p2o report`."""
 
-import argparse
 import importlib.util
 from collections.abc import Sequence
 from pathlib import Path
 
+from p2o.arguments import OneMessage
 from p2o.errors import InputError
 from p2o.files import write_text
 
 
 def report_command(words: Sequence[str]) -> None:
     """Writes a report of one run, or of several side by side: one HTML file that needs no network."""
-    parser = argparse.ArgumentParser("p2o report", description=report_command.__doc__)
+    parser = OneMessage("p2o report", description=report_command.__doc__)
     parser.add_argument(
         "runs", type=Path, nargs="+", metavar="RUN", help="folder of a run: its trainer.default_root_dir"
     )

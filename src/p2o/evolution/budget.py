@@ -45,9 +45,10 @@ def evolution_sizes(hard: int, dev_size: int, budget: int | Level, completions: 
     return dev, budget if isinstance(budget, int) else completions * auto_budget(budget, dev)
 
 
-def affordable_parents(remaining: int, mini_batch_cost: int, dev_cost: int) -> int:
+def affordable_parents(remaining: int, mini_batch_cost: int, dev_cost: int, proposals: int = 1) -> int:
     """How many parents the next iteration can try; 0 if none.
 
-    Whatever comes of it, a mini-batch for each of them, one for each child, and one dev evaluation are paid for.
+    Whatever comes of it, a mini-batch for each of them, one for each of their `proposals` children, and one dev
+    evaluation are paid for.
     """
-    return max(0, (remaining - dev_cost) // (2 * mini_batch_cost))
+    return max(0, (remaining - dev_cost) // ((1 + proposals) * mini_batch_cost))

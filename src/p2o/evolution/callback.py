@@ -4,7 +4,7 @@ import random
 import time
 from collections.abc import Sequence
 from functools import partial
-from typing import Any
+from typing import Any, Literal
 
 import torch.distributed
 from lightning import Callback, LightningModule, Trainer
@@ -15,14 +15,21 @@ from p2o.errors import InputError
 from p2o.evolution.budget import Level, evolution_sizes
 from p2o.evolution.evolved import Evolved
 from p2o.evolution.feedback import to_example
+from p2o.evolution.leaks import LeakGuard
+from p2o.evolution.ledger import Ledger
+from p2o.evolution.lines import lines
+from p2o.evolution.metrics import metrics
+from p2o.evolution.reflection import Check, Reflection
 from p2o.evolution.screening import Screen
 from p2o.evolution.search import EvolutionSearch
 from p2o.evolution.selectors import ParentSelector
 from p2o.evolution.settings import EvolutionSettings
+from p2o.evolution.stopping import stop_at_evolution
 from p2o.evolution.trials import Graded
 from p2o.mixture import mixture_of
 from p2o.policy import PolicyModule
-from p2o.reflectors.base import Proposal, ReflectionJob, Reflector
+from p2o.reflectors.base import ReflectionContext, ReflectionFailed, Reflector
+from p2o.reflectors.usage import Usage
 from p2o.seeds import derive_seed
 from p2o.templates import TemplateBank
 from p2o.types import Question
@@ -39,11 +46,16 @@ class TemplateEvolution(Callback):
         dev_size: Dev questions at most; half of the hard set if that is fewer (paper: 300).
         width: W, parents of an iteration at most (paper: 16).
         mini_batch_size: B, train questions on which a child is compared with its parent (paper: 3).
+        proposals: Templates that are proposed for each parent of an iteration at most.
         completions: Completions of a question each time a template is evaluated (paper's code: 1).
         temperature: Of these completions (paper's code: 0, greedy).
         min_hard_set: With fewer hard questions there is no evolution, and the next epoch is bare (paper's code: 100).
         carry_over: Start from the templates of the last bank as well as from the empty one (paper: no).
         show_answer: Whether the reflector is shown the gold answers (paper: yes).
+        leak_guard: Templates that hold the text or the answer of a question are refused: of the dev and validation
+            questions (`held_back`), of the training questions as well (`all`), or of none.
+        on_failure: If reflection cannot go on (a wrong key, a dead endpoint, a limit reached): `stop` the run, with a
+            checkpoint that resumes at this evolution, or `continue` with the old bank.
         seed: Seeds splits and draws, together with the epoch.
     """
 
@@ -55,21 +67,32 @@ class TemplateEvolution(Callback):
         dev_size: int = 300,
         width: int = 16,
         mini_batch_size: int = 3,
+        proposals: int = 1,
         completions: int = 1,
         temperature: float = 0.0,
         min_hard_set: int = 100,
         carry_over: bool = False,
         show_answer: bool = True,
+        leak_guard: Literal["held_back", "all", "none"] = "held_back",
+        on_failure: Literal["stop", "continue"] = "stop",
         seed: int = 0,
     ) -> None:
         if min(dev_size, min_hard_set) < 1:
             raise InputError(
                 f"evolution.dev_size and evolution.min_hard_set must be at least 1, got {dev_size} and {min_hard_set}."
             )
+        if temperature < 0:
+            raise InputError(f"evolution.temperature must be at least 0 (0 is greedy), got {temperature}.")
         self.settings = partial(
-            EvolutionSettings, width=width, mini_batch_size=mini_batch_size, completions=completions
+            EvolutionSettings,
+            width=width,
+            mini_batch_size=mini_batch_size,
+            proposals=proposals,
+            completions=completions,
         )
-        self.settings(budget=0)  # refuses impossible sizes now, not after an epoch
+        self.settings(
+            budget=budget if isinstance(budget, int) else 0
+        )  # refuses impossible sizes now, not after an epoch
         self.reflector = reflector
         self.selector = selector
         self.budget = budget
@@ -79,18 +102,29 @@ class TemplateEvolution(Callback):
         self.min_hard_set = min_hard_set
         self.carry_over = carry_over
         self.show_answer = show_answer
+        self.leak_guard = leak_guard
+        self.on_failure = on_failure
         self.seed = seed
-        self.pending = False  # the run ended after an epoch whose evolution nobody needed yet
+        self.pending = False  # the run ended after an epoch whose evolution nobody needed yet, or that failed
+        self.unfinished: dict[str, Any] = {}  # how far the pending evolution came
+        self.failure = ""  # why it failed
+        self.ledger = Ledger()
         self.reports: list[dict[str, Any]] = []  # one for each evolution, plain types
         self.finished: Evolved | None = None  # the evolution of this epoch, on the process that ran it
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """A finished run that is resumed for more epochs first makes up for the evolution it left out.
-
-        Lightning has built this epoch's data loader already, and builds it again before the first batch.
-        """
+        """A run that is resumed first makes up for the evolution that it left out, or that failed."""
         if self.pending:
             self._evolve(trainer, pl_module, trainer.current_epoch - 1)
+            self._stop_if_failed(trainer)
+
+    def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Where a failed run ends if `min_epochs` lets it go on."""
+        self._stop_if_failed(trainer)
+
+    def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Where a failed run ends."""
+        self._stop_if_failed(trainer)
 
     def on_train_batch_end(
         self,
@@ -115,41 +149,85 @@ class TemplateEvolution(Callback):
             self._evolve(trainer, pl_module, trainer.current_epoch)
 
     def _evolve(self, trainer: Trainer, pl_module: LightningModule, epoch: int) -> None:
-        """Evolves on one process, and gives every process the bank."""
+        """Evolves on one process, and gives every process the bank, or the reason why there is no new one."""
         assert isinstance(pl_module, PolicyModule)
         data = mixture_of(trainer)
         hard = data.hard_questions()
-        bank = TemplateBank()
+        bank, failure = TemplateBank(), ""
         self.finished = None
         if self.budget != 0 and len(hard) >= self.min_hard_set:
             if trainer.is_global_zero:
-                started = time.monotonic()
-                before = dict(pl_module.tokens)
-                search = self.search(pl_module, hard, epoch, data.bank)
-                search.run()
-                bank = search.bank
-                tokens = {phase: pl_module.tokens[phase] - before[phase] for phase in ("evolution", "reflection")}
-                self.finished = Evolved.of(search, epoch, time.monotonic() - started, tokens)
-                self.reports.append(self.finished.report())
-                rank_zero_info(_line(self.reports[-1]))
-            bank = trainer.strategy.broadcast(bank)
+                bank, failure = self._run_search(trainer, pl_module, hard, epoch)
+            bank, failure = trainer.strategy.broadcast((bank, failure))
+        if failure and self.on_failure == "stop":
+            self.pending, self.failure, trainer.should_stop = True, failure, True
+            return
         data.adopt(bank)
-        self.pending = False
+        self.pending, self.unfinished = False, {}
+
+    def _run_search(
+        self, trainer: Trainer, module: PolicyModule, hard: list[Question], epoch: int
+    ) -> tuple[TemplateBank, str]:
+        """The new bank, or the old one and the reason why there is no new one."""
+        data = mixture_of(trainer)
+        guarded = {"all": data.train_questions}.get(self.leak_guard, [])
+        search = self.search(module, hard, epoch, data.bank, [*guarded, *data.validation_questions])
+        reflection = search.reflect
+        assert isinstance(reflection, Reflection)
+        if self.unfinished:
+            search.load_state_dict(self.unfinished["search"])
+            reflection.load_state_dict(self.unfinished["answers"])
+        started = time.monotonic()
+        tokens, replies = module.tokens["evolution"], self.ledger.total.completion_tokens
+        bank, failure = data.bank, ""
+        try:
+            search.run()
+            bank = search.bank
+        except ReflectionFailed as failed:
+            failure = str(failed)
+            self.unfinished = {"search": search.state_dict(), "answers": reflection.state_dict()}
+        spent = {
+            "evolution": module.tokens["evolution"] - tokens,
+            "reflection": self.ledger.total.completion_tokens - replies,
+        }
+        module.tokens["reflection"] += spent["reflection"]
+        self.finished = Evolved.of(search, epoch, time.monotonic() - started, spent, self.ledger.of(epoch), failure)
+        report = self.finished.report() | {"bank": len(bank)}
+        rank_zero_info("\n".join(lines(report)))
+        for logger in trainer.loggers:
+            logger.log_metrics(metrics(report), trainer.global_step)
+        if not failure or self.on_failure == "continue":
+            self.reports.append(report)
+        return bank, failure
+
+    def _stop_if_failed(self, trainer: Trainer) -> None:
+        if self.failure:
+            stop_at_evolution(trainer, self.failure)
 
     def search(
-        self, module: PolicyModule, hard: list[Question], epoch: int, last_bank: TemplateBank
+        self,
+        module: PolicyModule,
+        hard: list[Question],
+        epoch: int,
+        last_bank: TemplateBank,
+        guarded: Sequence[Question] = (),
     ) -> EvolutionSearch:
-        """The search on these hard questions, not yet run."""
+        """The search on these hard questions, not yet run; templates must not give away the `guarded` ones."""
         shuffled = list(hard)
         random.Random(derive_seed(self.seed, "split", epoch)).shuffle(shuffled)
         dev_size, budget = evolution_sizes(len(hard), self.dev_size, self.budget, self.completions)
+        dev = shuffled[:dev_size]
+        checks: list[Check] = [
+            Screen(module.renderer, hard, module.prompt_room),
+            LeakGuard([] if self.leak_guard == "none" else [*guarded, *dev]),
+        ]
         carried = [template.text for template in last_bank.templates] if self.carry_over else []
         return EvolutionSearch(
             train=shuffled[dev_size:],
-            dev=shuffled[:dev_size],
+            dev=dev,
             settings=self.settings(budget=budget),
             evaluate=partial(self._evaluate, module, epoch),
-            reflect=partial(self._reflect, module, Screen(module.renderer, hard, module.prompt_room)),
+            reflect=Reflection(self.reflector, partial(_context, module), checks, self.ledger, epoch),
             to_example=partial(to_example, instruction=module.instruction, show_answer=self.show_answer),
             selector=self.selector,
             seed=derive_seed(self.seed, "evolution", epoch),
@@ -170,19 +248,26 @@ class TemplateEvolution(Callback):
         rollouts = module.answer(asks, sampling, "evolution", title)
         return [tuple(rollouts[start : start + n]) for start in range(0, len(rollouts), n)]
 
-    def _reflect(self, module: PolicyModule, screen: Screen, jobs: Sequence[ReflectionJob]) -> list[Proposal]:
-        proposals = self.reflector.reflect(jobs, module)
-        module.tokens["reflection"] += sum(proposal.tokens for proposal in proposals)
-        return [screen(proposal) for proposal in proposals]
-
     def state_dict(self) -> dict[str, Any]:
         """Plain types."""
-        return {"pending": self.pending, "reports": self.reports}
+        return {
+            "pending": self.pending,
+            "unfinished": self.unfinished,
+            "ledger": self.ledger.state_dict(),
+            "reports": self.reports,
+        }
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Takes over what `state_dict` described."""
         self.pending = state_dict["pending"]
+        self.unfinished = state_dict["unfinished"]
+        self.ledger.load_state_dict(state_dict["ledger"])
         self.reports = list(state_dict["reports"])
+
+
+def _context(module: PolicyModule, spent: Usage) -> ReflectionContext:
+    """What a reflector may use of a run."""
+    return ReflectionContext(module.engine, module.renderer, module.policy, module.initial_policy, spent)
 
 
 def _from_other_processes(trainer: Trainer, counts: dict[str, int]) -> list[dict[str, int]]:
@@ -192,12 +277,3 @@ def _from_other_processes(trainer: Trainer, counts: dict[str, int]) -> list[dict
     everyone: list[dict[str, int]] = [{}] * trainer.world_size
     torch.distributed.all_gather_object(everyone, counts)
     return [other for rank, other in enumerate(everyone) if rank != trainer.global_rank]
-
-
-def _line(report: dict[str, Any]) -> str:
-    refusals = ", ".join(f"{count} {cause}" for cause, count in report["refusals"].items()) or "none"
-    return (
-        f"evolution after epoch {report['epoch']}: {report['iterations']} iterations, {report['spent']} of "
-        f"{report['budget']} rollouts, pool {report['pool']}, bank {report['bank']}, refused: {refusals}; "
-        f"best: {report['best_template'][:100]!r}"
-    )

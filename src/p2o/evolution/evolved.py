@@ -3,9 +3,11 @@
 from dataclasses import dataclass
 from typing import Any
 
+from p2o.evolution.diversity import distinct_share, mean_similarity
 from p2o.evolution.records import History
 from p2o.evolution.search import EvolutionSearch
 from p2o.evolution.settings import EvolutionSettings
+from p2o.reflectors.usage import Usage
 from p2o.templates import TemplateBank
 
 
@@ -23,6 +25,7 @@ class Evolved:
         stopped: Why it ended.
         seconds: Wall clock.
         tokens: Of completions ("evolution") and of the reflector's replies ("reflection").
+        usages: What reflection cost, by reflector.
     """
 
     epoch: int
@@ -34,10 +37,19 @@ class Evolved:
     stopped: str
     seconds: float
     tokens: dict[str, int]
+    usages: dict[str, Usage]
 
     @classmethod
-    def of(cls, search: EvolutionSearch, epoch: int, seconds: float, tokens: dict[str, int]) -> "Evolved":
-        """What a search that has ended found."""
+    def of(
+        cls,
+        search: EvolutionSearch,
+        epoch: int,
+        seconds: float,
+        tokens: dict[str, int],
+        usages: dict[str, Usage],
+        failure: str,
+    ) -> "Evolved":
+        """What a search found that has ended, or that a `failure` of reflection ended."""
         return cls(
             epoch=epoch,
             train=tuple(question.id for question in search.train),
@@ -45,9 +57,10 @@ class Evolved:
             settings=search.settings,
             history=search.history,
             bank=search.bank,
-            stopped=str(search.stop_reason),
+            stopped=failure or str(search.stop_reason),
             seconds=seconds,
             tokens=tokens,
+            usages=usages,
         )
 
     def report(self) -> dict[str, Any]:
@@ -59,7 +72,7 @@ class Evolved:
             "dev": len(self.dev),
             "budget": self.settings.budget,
             "spent": history.spent,
-            "iterations": len(history.iterations) - 1,
+            "iterations": max(0, len(history.iterations) - 1),
             "pool": len(history.pool),
             "bank": len(self.bank),
             "best_dev_score": max((candidate.dev_score for candidate in history.pool), default=None),
@@ -69,4 +82,7 @@ class Evolved:
             "stopped": self.stopped,
             "seconds": round(self.seconds, 2),
             "tokens": self.tokens,
+            "distinct_share": distinct_share(history),
+            "similarity": mean_similarity(history),
+            "reflection": {reflector: usage.plain() for reflector, usage in self.usages.items()},
         }

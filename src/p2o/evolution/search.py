@@ -192,16 +192,17 @@ class EvolutionSearch:
         return parents
 
     def _propose(self, trials: Sequence[Trial]) -> tuple[list[tuple[Trial, Proposal]], dict[str, int]]:
-        """Phase 2: a proposal with a new text for each trial, or the reason why it has none."""
-        proposals = self.reflect([self._job(trial) for trial in trials]) if trials else []
-        return sift(trials, proposals, self.history)
+        """Phase 2: proposals with new texts, each with its trial, and the reasons why there are no more."""
+        tries = [(trial, k) for trial in trials for k in range(self.settings.proposals)]
+        proposals = self.reflect([self._job(*one) for one in tries]) if tries else []
+        return sift([trial for trial, _ in tries], proposals, self.history)
 
-    def _job(self, trial: Trial) -> ReflectionJob:
+    def _job(self, trial: Trial, k: int) -> ReflectionJob:
         worst = [min(graded, key=lambda rollout: rollout.reward) for graded in trial.before]
         return ReflectionJob(
             template=self.history.pool[trial.parent].text,
             examples=tuple(self.to_example(rollout) for rollout in worst),
-            seed=derive_seed(self.seed, "reflect", self._number, trial.parent),
+            seed=derive_seed(self.seed, "reflect", self._number, trial.parent, k),
         )
 
     def _try_children(self, proposed: Sequence[tuple[Trial, Proposal]]) -> list[Child]:
@@ -239,7 +240,8 @@ class EvolutionSearch:
 
     def _width(self) -> int:
         """Parents of the next iteration at most: W, or what the budget can pay."""
-        return min(self.settings.width, affordable_parents(self.remaining, self.mini_batch_cost, self.dev_cost))
+        paid = affordable_parents(self.remaining, self.mini_batch_cost, self.dev_cost, self.settings.proposals)
+        return min(self.settings.width, paid)
 
     def _fingerprint(self) -> int:
         train, dev = ([question.id for question in questions] for questions in (self.train, self.dev))

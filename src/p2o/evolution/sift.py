@@ -8,6 +8,11 @@ from p2o.evolution.records import History
 from p2o.evolution.trials import Trial
 from p2o.reflectors.base import Proposal
 
+# Why a text is not new; the reflector repeats itself.
+TRIED = "already tried"
+IN_POOL = "already in the pool"
+TWICE = "proposed twice at once"
+
 
 def sift(
     trials: Sequence[Trial], proposals: Sequence[Proposal], history: History
@@ -17,19 +22,19 @@ def sift(
     A text is new if nobody proposed it before in this search; space around it is no part of T(x, z) and is cut off.
 
     Args:
-        trials: What was reflected on.
-        proposals: One for each trial, in order.
+        trials: What was reflected on, as often as there are proposals.
+        proposals: One for each of them, in order.
         history: What is known.
     """
-    known = {candidate.text: "already tried" for candidate in history.others}
-    known |= {candidate.text: "already in the pool" for candidate in history.pool}
+    known = {candidate.text: TRIED for candidate in history.others}
+    known |= {candidate.text: IN_POOL for candidate in history.pool}
     new: list[tuple[Trial, Proposal]] = []
     refusals: Counter[str] = Counter()
     for trial, proposal in zip(trials, proposals, strict=True):
         text = proposal.template.strip()
         if text and text not in known:
             new.append((trial, replace(proposal, template=text)))
-            known[text] = "proposed twice at once"
+            known[text] = TWICE
         else:
             refusals[known[text] if text else proposal.refusal or "empty template"] += 1
     return new, dict(refusals)

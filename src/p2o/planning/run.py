@@ -72,13 +72,15 @@ def evolution_size(run: PlannedRun, hard: int) -> EvolutionSize:
     """The effective sizes for so many hard questions."""
     evolution = run.evolution
     dev, budget = evolution_sizes(hard, evolution.dev_size, evolution.budget, evolution.completions)
-    n, batch = evolution.completions, evolution.settings(budget=0).mini_batch_size
-    calls = affordable_parents(budget - dev * n, min(batch, hard - dev) * n, dev * n) if hard > dev else 0
+    settings = evolution.settings(budget=0)
+    n, batch, each = evolution.completions, settings.mini_batch_size, settings.proposals
+    parents = affordable_parents(budget - dev * n, min(batch, hard - dev) * n, dev * n, each) if hard > dev else 0
+    calls = each * parents
     reason = ""
     if evolution.budget == 0:
         reason = "evolution.budget is 0"
     elif hard < evolution.min_hard_set:
         reason = f"fewer than min_hard_set ({evolution.min_hard_set})"
     elif not calls:
-        reason = f"the budget does not pay for one child: it takes {2 * dev * n + 2 * batch * n} rollouts"
+        reason = f"the budget does not pay for one child: it takes {2 * dev * n + (1 + each) * batch * n} rollouts"
     return EvolutionSize(hard, dev, hard - dev, budget, calls, reason)

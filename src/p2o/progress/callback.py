@@ -7,6 +7,7 @@ from typing import Any
 from lightning import LightningModule, Trainer
 from lightning.pytorch.callbacks import ProgressBar
 
+from p2o.errors import InputError
 from p2o.progress import Style, Task, show, task
 
 
@@ -24,6 +25,8 @@ class LiveProgress(ProgressBar):
 
     def __init__(self, style: Style = "auto", seconds: float = 60.0) -> None:
         super().__init__()
+        if seconds < 0:
+            raise InputError(f"progress.seconds must be at least 0, got {seconds}.")
         self.style = style
         self.seconds = seconds
         self._training = ExitStack()

@@ -1,8 +1,29 @@
 """Reflectors: failures in, new templates out."""
 
-from p2o.reflectors.base import Example, Proposal, ReflectionJob, Reflector
+from p2o.reflectors.base import (
+    Example,
+    Proposal,
+    ReflectionContext,
+    ReflectionFailed,
+    ReflectionJob,
+    Reflector,
+)
+from p2o.reflectors.record import RecordingReflector
+from p2o.reflectors.replay import ReplayReflector
 from p2o.reflectors.self_reflector import SelfReflector
 from p2o.reflectors.static import StaticReflector
 from p2o.reflectors.teacher import TeacherReflector
 
-__all__ = ["Example", "Proposal", "ReflectionJob", "Reflector", "SelfReflector", "StaticReflector", "TeacherReflector"]
+__all__ = [
+    "Example",
+    "Proposal",
+    "RecordingReflector",
+    "ReflectionContext",
+    "ReflectionFailed",
+    "ReflectionJob",
+    "Reflector",
+    "ReplayReflector",
+    "SelfReflector",
+    "StaticReflector",
+    "TeacherReflector",
+]

@@ -1,14 +1,16 @@
 """What a reflector is: failures in, new templates out."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import Protocol
 
 from transformers import PreTrainedModel
 
 from p2o.engines.base import RolloutEngine
+from p2o.errors import InputError
 from p2o.prompts import PromptRenderer
+from p2o.reflectors.usage import FREE, Usage
+from p2o.seeds import derive_seed
 
 
 @dataclass(frozen=True)
@@ -28,37 +30,69 @@ class ReflectionJob:
     examples: tuple[Example, ...]
     seed: int = 0
 
+    @property
+    def key(self) -> str:
+        """The same for equal jobs alone, in every process: what replies are kept under."""
+        texts = [text for example in self.examples for text in (example.inputs, example.outputs, example.feedback)]
+        return f"{derive_seed(self.seed, self.template, *texts):016x}"
+
 
 @dataclass(frozen=True)
 class Proposal:
     """A new template, or "" and the reason why there is none.
 
-    `prompt` is what the reflector was asked and `reply` what it wrote; "" if it asks or writes nothing.
+    `prompt` is what the reflector was asked and `reply` what it wrote; "" if it asks or writes nothing. `usage` is what
+    that cost.
     """
 
     template: str
     refusal: str = ""
     reply: str = ""
     prompt: str = ""
-    tokens: int = 0  # of the reply, as the engine or the endpoint counts them; 0 if nobody says
+    usage: Usage = FREE
+
+    @property
+    def tokens(self) -> int:
+        """Of the reply, thoughts included."""
+        return self.usage.completion_tokens
 
     def refused(self, cause: str) -> "Proposal":
         """The same without its template, and the reason why."""
         return replace(self, template="", refusal=cause)
 
 
-class ReflectionContext(Protocol):
-    """What a reflector may use of the run: the rollout engine, the renderer, and both models."""
+@dataclass(frozen=True)
+class ReflectionContext:
+    """What a reflector may use of the run.
+
+    Args:
+        engine: The rollout engine.
+        renderer: Renders prompts for the policy.
+        policy: The present policy.
+        initial_policy: Gives the policy as it was before training.
+        spent: What reflection has cost in this run so far, for limits.
+    """
 
     engine: RolloutEngine
     renderer: PromptRenderer
+    policy: PreTrainedModel
+    initial_policy: Callable[[], PreTrainedModel]
+    spent: Usage = FREE
 
-    @property
-    def policy(self) -> PreTrainedModel:
-        """The present policy."""
 
-    def initial_policy(self) -> PreTrainedModel:
-        """The policy as it was before training."""
+class ReflectionFailed(InputError):
+    """Reflection cannot go on: a wrong key, an endpoint that is down, a limit that is reached.
+
+    Args:
+        message: What failed, and what to do.
+        proposals: In order of the jobs: what was answered before, so that nobody pays twice; None without an answer.
+        usage: What all jobs cost, those without an answer included.
+    """
+
+    def __init__(self, message: str, proposals: Sequence[Proposal | None] = (), usage: Usage = FREE) -> None:
+        super().__init__(message)
+        self.proposals = tuple(proposals)
+        self.usage = usage
 
 
 class Reflector(ABC):
@@ -66,4 +100,13 @@ class Reflector(ABC):
 
     @abstractmethod
     def reflect(self, jobs: Sequence[ReflectionJob], context: ReflectionContext) -> list[Proposal]:
-        """One proposal for each job, in order."""
+        """One proposal for each job, in order.
+
+        Raises:
+            ReflectionFailed: It cannot go on; asking again before somebody has mended it only costs.
+        """
+
+    @property
+    def name(self) -> str:
+        """What the ledger calls it."""
+        return type(self).__name__

@@ -13,6 +13,7 @@ from p2o.reflectors.base import Proposal
 # Why there is no template: short and fixed, since they are counted.
 EMPTY = "empty"
 NO_FENCE = "no fence"
+NO_REPLY = "no reply"  # and why; the call failed
 UNFINISHED = "unfinished"  # the length limit cut the reply
 UNFINISHED_FENCE = "unfinished fence"
 UNFINISHED_THOUGHT = "unfinished thought"

@@ -1,5 +1,6 @@
 """Self-Ref: the policy reflects on its own failures."""
 
+import time
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Literal
@@ -8,6 +9,7 @@ from p2o.engines.base import Sampling
 from p2o.errors import InputError
 from p2o.prompts import PromptRenderer
 from p2o.reflectors.base import Proposal, ReflectionContext, ReflectionJob, Reflector
+from p2o.reflectors.excerpts import fit_examples
 from p2o.reflectors.prompt import GEPA_PROMPT, check_prompt, reflection_prompt
 from p2o.reflectors.reply import (
     PROMPT_TOO_LONG,
@@ -16,6 +18,7 @@ from p2o.reflectors.reply import (
     check_template,
     parse_reply,
 )
+from p2o.reflectors.usage import Usage
 from p2o.types import Completion, Prompt
 
 
@@ -61,29 +64,39 @@ class SelfReflector(Reflector):
             )
         asked = [self._ask(job, context.renderer, room) for job in jobs]
         prompts = [
-            Prompt(context.renderer.message(ask), job.seed)
-            for ask, job in zip(asked, jobs, strict=True)
-            if isinstance(ask, str)
+            Prompt(context.renderer.message(proposal.prompt), job.seed)
+            for proposal, job in zip(asked, jobs, strict=True)
+            if not proposal.refusal
         ]
-        replies = iter(context.engine.generate(model, prompts, self.sampling, title="reflection") if prompts else [])
+        started = time.monotonic()
+        completions = context.engine.generate(model, prompts, self.sampling, title="reflection") if prompts else []
+        seconds = (time.monotonic() - started) / max(1, len(prompts))
+        replies = iter(zip(prompts, completions, strict=True))
         return [
-            ask if isinstance(ask, Proposal) else replace(self._propose(next(replies), context.renderer), prompt=ask)
-            for ask in asked
+            proposal if proposal.refusal else self._propose(proposal, *next(replies), seconds, context.renderer)
+            for proposal in asked
         ]
 
-    def _ask(self, job: ReflectionJob, renderer: PromptRenderer, room: int) -> str | Proposal:
-        """The prompt of a job, with as many of its examples as there is room for."""
-        for kept in range(max(1, len(job.examples)), 0, -1):
-            text = reflection_prompt(replace(job, examples=job.examples[:kept]), self.prompt)
-            if renderer.special_token_in(text):
-                return Proposal("", SPECIAL_TOKEN_IN_PROMPT, prompt=text)
-            if len(renderer.message(text)) <= room:
-                return text
-        return Proposal("", refusal=PROMPT_TOO_LONG)
+    def _ask(self, job: ReflectionJob, renderer: PromptRenderer, room: int) -> Proposal:
+        """The prompt of a job, and nothing proposed yet, or its refusal."""
+        whole = reflection_prompt(job, self.prompt)
+        if renderer.special_token_in(whole):
+            return Proposal("", SPECIAL_TOKEN_IN_PROMPT, prompt=whole)
+        text = fit_examples(
+            job,
+            lambda job: reflection_prompt(job, self.prompt),
+            lambda text: len(renderer.message(text)) - room,
+            renderer.tokenizer,
+        )
+        return Proposal("", PROMPT_TOO_LONG) if text is None else Proposal("", prompt=text)
 
-    def _propose(self, completion: Completion, renderer: PromptRenderer) -> Proposal:
+    def _propose(
+        self, asked: Proposal, prompt: Prompt, completion: Completion, seconds: float, renderer: PromptRenderer
+    ) -> Proposal:
         reply = renderer.decode(completion.ids)
-        if completion.truncated:
-            return Proposal("", refusal=UNFINISHED, reply=reply, tokens=len(completion.ids))
-        proposal = check_template(parse_reply(reply), renderer, self.max_template_length)
-        return replace(proposal, tokens=len(completion.ids))
+        parsed = Proposal("", UNFINISHED, reply) if completion.truncated else parse_reply(reply)
+        usage = Usage(
+            calls=1, prompt_tokens=len(prompt.ids), completion_tokens=len(completion.ids), seconds=round(seconds, 3)
+        )
+        checked = check_template(parsed, renderer, self.max_template_length)
+        return replace(checked, prompt=asked.prompt, usage=usage)

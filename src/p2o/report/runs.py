@@ -12,7 +12,7 @@ import yaml
 from p2o.errors import InputError
 from p2o.mining.callback import read_epoch
 from p2o.mining.record import QuestionRecord
-from p2o.report.blocks import Block, Heading
+from p2o.report.blocks import Block, Heading, Missing, Text
 from p2o.tables import read_rows
 
 
@@ -42,6 +42,11 @@ class Run:
     def epochs(self) -> int:
         """Finished ones."""
         return int(self.summary["epochs"])
+
+    @property
+    def searches(self) -> list[Evolution]:
+        """Evolutions that scored something: one with too few questions or too small a budget does not."""
+        return [evolution for evolution in self.evolutions if evolution.candidates]
 
     def setting(self, *keys: str) -> Any:  # noqa: ANN401 (YAML holds anything)
         """A value of the config; None if it is not there."""
@@ -91,11 +96,12 @@ def load_runs(folders: Sequence[Path]) -> list[Run]:
     return [load_run(path, "/".join(path.parts[-depth:])) for path in paths]
 
 
-def per_run(runs: Sequence[Run], blocks: Callable[[Run], Sequence[Block]]) -> list[Block]:
-    """The blocks of every run, under its name if there are several."""
-    return [
-        block for run in runs for block in ([Heading(run.name), *blocks(run)] if len(runs) > 1 else list(blocks(run)))
-    ]
+def per_run(runs: Sequence[Run], blocks: Callable[[Run], Sequence[Block]], note: str = "") -> list[Block]:
+    """The blocks of every run, under its name if there are several; the note says once how all were measured."""
+    made = [list(blocks(run)) for run in runs]
+    headed = [[Heading(run.name), *part] if len(runs) > 1 else part for run, part in zip(runs, made, strict=True)]
+    data = any(not isinstance(block, Missing) for part in made for block in part)
+    return [*(block for part in headed for block in part), *([Text(note, "small")] if note and data else [])]
 
 
 def _epochs(folder: Path, suffix: str, epochs: int) -> list[tuple[int, Path]]:

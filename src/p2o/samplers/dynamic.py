@@ -12,8 +12,9 @@ class DynamicSampling(Sampler):
     """Asks further questions until the batch is full of groups with 0 < correct < K (DAPO, arXiv 2503.14476, §3.2).
 
     Each turn asks as many further training questions of the epoch as there are places left, so that no group with
-    signal is thrown away. If the turns end first, groups without signal take the places that are left, in the order
-    they came. All that was rolled out is mined: a question that was asked twice in an epoch counts with both groups.
+    signal is thrown away. If the turns end first, the first groups without signal take the places that are left. All
+    groups stay in the order they came in, so that one turn is no dynamic sampling at all. All that was rolled out is
+    mined: a question that was asked twice in an epoch counts with both groups.
 
     Args:
         max_turns: Rollouts of a step at most, the first included (verl's recipe of DAPO: 10).
@@ -27,17 +28,20 @@ class DynamicSampling(Sampler):
     def __call__(self, samples: Sequence[Sample], context: SamplingContext) -> Drawn:
         """Full of groups with signal, as far as the turns reach."""
         further = context.further(samples)
-        full: list[Group] = []
-        rest: list[Group] = []
+        came: list[Group] = []
         asked = list(samples)
         for turn in range(self.max_turns):
-            for group in context.rollout(asked, turn):
-                (full if is_mixed(group) else rest).append(group)
-            asked = list(islice(further, len(samples) - len(full)))
+            came += context.rollout(asked, turn)
+            places = len(samples) - sum(is_mixed(group) for group in came)
+            asked = list(islice(further, places))
             if not asked:  # full, or all questions were asked
                 break
-        places = len(samples) - len(full)
-        return Drawn(full + rest[:places], rest[places:])
+        groups: list[Group] = []
+        left_out: list[Group] = []
+        for group in came:
+            places -= not is_mixed(group)
+            (groups if is_mixed(group) or places >= 0 else left_out).append(group)
+        return Drawn(groups, left_out)
 
 
 def is_mixed(group: Group) -> bool:

@@ -2,6 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -42,7 +43,8 @@ class TeacherCompletions(Sampler):
             for sample in new.values()
             for k in range(len(sample.templates))
         ]
-        written = self.teacher.complete(asks, context)
+        # The teacher's log-probabilities, if it tells them, belong to its own prompt and not to the bare one.
+        written = [replace(one, logps=None) for one in self.teacher.complete(asks, context)]
         context.count("teacher", written)
         stream = iter(written)
         for theirs in context.gather({id: [next(stream) for _ in new[id].templates] for id in new}):

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from p2o.report.blocks import Block, Cell, Example, Missing, Section, Text
+from p2o.report.blocks import Block, Cell, Example, Missing, Section
 from p2o.report.runs import Run, per_run
 from p2o.tables import read_rows
 
@@ -12,6 +12,11 @@ LENGTH = 1600  # characters of a completion or a question
 
 Answers = dict[tuple[int, str], dict[str, Any]]  # epoch and context -> the first such completion of a question
 
+NOTE = (
+    "Chosen from those that were kept: first the questions whose bare answer turned right where the template "
+    "had been needed, then others that turned right. All kept completions are in completions/."
+)
+
 
 def completions(runs: Sequence[Run]) -> Section:
     """A few examples of each run."""
@@ -19,7 +24,7 @@ def completions(runs: Sequence[Run]) -> Section:
         "completions",
         "Completions",
         "What does the policy write, bare and templated, before and after?",
-        per_run(runs, _blocks),
+        per_run(runs, _blocks, NOTE),
     )
 
 
@@ -30,11 +35,6 @@ def _blocks(run: Run) -> list[Block]:
     shown = sorted(found, key=lambda example: _rank(example[2]))[:SHOWN]  # stable: validation first
     return [
         *(_example(kind, id, answers) for kind, id, answers in shown),
-        Text(
-            "Chosen from those that were kept: first the questions whose bare answer turned right where the template "
-            "had been needed, then others that turned right. All kept completions are in completions/.",
-            look="small",
-        ),
     ]
 
 

@@ -8,6 +8,7 @@ from p2o.report.runs import Run, per_run
 from p2o.silence import PARTS
 
 SIDES = ("below", "above")
+NOTE = "Of templated rollouts with signal; all others take no part in the gradient."
 
 
 def context(runs: Sequence[Run]) -> Section:
@@ -16,7 +17,7 @@ def context(runs: Sequence[Run]) -> Section:
         "context",
         "Context ratio",
         "How many templated tokens does the mask leave out, on which side, and where in the completion?",
-        per_run(runs, _blocks),
+        per_run(runs, _blocks, NOTE),
     )
 
 
@@ -48,7 +49,6 @@ def _blocks(run: Run) -> list[Block]:
             ]
         ),
         Text(_masks(run)),
-        Text("Of templated rollouts with signal; all others take no part in the gradient.", look="small"),
     ]
 
 

@@ -7,6 +7,14 @@ from p2o.report.charts import Line, line_chart
 from p2o.report.half_steps import half_steps, joint, label, verdicts
 from p2o.report.runs import Run, per_run
 
+NOTE = (
+    "The joint objective (Eq. 2) is the mean reward of fixed training questions under the templates that they would "
+    "carry, the empty one where they are not hard; bare is the same with no template at all. Bars and brackets are "
+    "95 % intervals that resample questions, too narrow with fewer than about 30 of them; clear is what they exclude. "
+    "Differences are paired by question and "
+    "sampled with the same seeds. Evolution includes mining: it also decides anew which questions are hard."
+)
+
 
 def convergence(runs: Sequence[Run]) -> Section:
     """A figure, a verdict and a table for each run."""
@@ -14,7 +22,7 @@ def convergence(runs: Sequence[Run]) -> Section:
         "convergence",
         "Convergence",
         "Does the alternation of training and evolution improve monotonically, or does it oscillate?",
-        per_run(runs, _blocks),
+        per_run(runs, _blocks, NOTE),
     )
 
 
@@ -38,13 +46,8 @@ def _blocks(run: Run) -> list[Block]:
             [[step.name, step.change.signed, step.verdict] for step in steps],
         ),
         Text(
-            f"The joint objective (Eq. 2) is the mean reward of {count} fixed training questions under the templates "
-            "that they would carry, the empty one where they are not hard; bare is the same with no template at all. "
-            "Bars and brackets are 95 % intervals that resample questions; clear is what they exclude. Differences "
-            "are paired by question and sampled with the same seeds. "
-            "Evolution includes mining: it also decides anew which questions are hard. "
-            f"With {len(steps)} half-steps, about {0.05 * len(steps):.1f} would leave their interval by chance. "
-            f"The probe took {seconds:,.0f} s of {run.summary['seconds']:,.0f} s.",
+            f"{count} probe questions; with {len(steps)} half-steps, about {0.05 * len(steps):.1f} would leave their "
+            f"interval by chance. The probe took {seconds:,.0f} s of {run.summary['seconds']:,.0f} s.",
             look="small",
         ),
     ]

@@ -2,16 +2,26 @@
 
 from collections.abc import Iterator, Sequence
 
-from p2o.report.blocks import Block, Figures, Missing, Section, Table, Text
+from p2o.report.blocks import Block, Figures, Missing, Section, Table
 from p2o.report.charts import bar_chart
 from p2o.report.runs import Evolution, Run, per_run
 from p2o.report.sections.search import no_evolution
+
+NOTE = (
+    "Rollouts: planned is the budget, known before; the formula is that of Algorithm 3, V·seeds + 2B·parents + "
+    "V·accepted, each n completions; spent is less where a parent's mini-batch was perfect, a proposal was "
+    "refused or the budget could not pay an accepted child. Tokens are those of completions and of replies. "
+    "Money is what the reflector's endpoint charged, by the prices in the config."
+)
 
 
 def cost(runs: Sequence[Run]) -> Section:
     """Rollouts by phase, and a table of evolutions."""
     return Section(
-        "cost", "Cost", "What does the evolution phase cost beside training, planned and spent?", per_run(runs, _blocks)
+        "cost",
+        "Cost",
+        "What does the evolution phase cost beside training, planned and spent?",
+        per_run(runs, _blocks, NOTE),
     )
 
 
@@ -57,13 +67,6 @@ def _evolutions(run: Run) -> list[Block]:
     ]
     return [
         Table("Evolutions", head, list(_rows(run))),
-        Text(
-            "Rollouts: planned is the budget, known before; the formula is that of Algorithm 3, V·seeds + 2B·parents + "
-            "V·accepted, each n completions; spent is less where a parent's mini-batch was perfect, a proposal was "
-            "refused or the budget could not pay an accepted child. Tokens are those of completions and of replies. "
-            "Money is what the reflector's endpoint charged, by the prices in the config.",
-            look="small",
-        ),
     ]
 
 

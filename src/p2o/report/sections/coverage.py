@@ -10,6 +10,11 @@ from p2o.report.charts import Line, line_chart
 from p2o.report.runs import Evolution, Run, per_run
 from p2o.report.sections.search import no_evolution
 
+NOTE = (
+    "Bank: solved by some template of it. Adds: what the greedy set cover gained by taking the template in "
+    "this order. Drawn: rollouts of the next epoch that carried it, with the share that was correct."
+)
+
 
 def coverage(runs: Sequence[Run]) -> Section:
     """A figure for each run, and a table for each evolution."""
@@ -17,27 +22,22 @@ def coverage(runs: Sequence[Run]) -> Section:
         "coverage",
         "Coverage and assignment",
         "Is one template enough, which does the bank need, and how often were they drawn?",
-        per_run(runs, _blocks),
+        per_run(runs, _blocks, NOTE),
     )
 
 
 def _blocks(run: Run) -> list[Block]:
-    if not run.evolutions:
+    if not run.searches:
         return [no_evolution(run)]
-    shares = [_shares(evolution) for evolution in run.evolutions]
+    shares = [_shares(evolution) for evolution in run.searches]
     lines = [
         Line(name, [share[name] for share in shares], look=look, dashed=look == 1)
         for look, name in enumerate(("bank", "best one", "bare"))
     ]
-    epochs = [evolution.epoch for evolution in run.evolutions]
+    epochs = [evolution.epoch for evolution in run.searches]
     return [
         Figures([line_chart("Dev questions solved", epochs, lines, "after epoch", "share of dev questions")]),
-        *(_bank(run, evolution) for evolution in run.evolutions),
-        Text(
-            "Bank: solved by some template of it. Adds: what the greedy set cover gained by taking the template in "
-            "this order. Drawn: rollouts of the next epoch that carried it, with the share that was correct.",
-            look="small",
-        ),
+        *(_bank(run, evolution) for evolution in run.searches),
     ]
 
 

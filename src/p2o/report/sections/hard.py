@@ -2,10 +2,15 @@
 
 from collections.abc import Sequence
 
-from p2o.report.blocks import Block, Figures, Missing, Section, Table, Text
+from p2o.report.blocks import Block, Figures, Missing, Section, Table
 from p2o.report.charts import Line, bar_chart, line_chart
 from p2o.report.flows import flows
 from p2o.report.runs import Run, per_run
+
+NOTE = (
+    "Hard: fewer than τ of K rollouts correct. Solved bare: the bare rollouts alone were correct at the rate τ/K or "
+    "above; a question whose rollouts all carried templates left with help."
+)
 
 
 def hard(runs: Sequence[Run]) -> Section:
@@ -23,7 +28,7 @@ def hard(runs: Sequence[Run]) -> Section:
         "hard",
         "Hard questions",
         "How many questions get fewer than τ rollouts right, and do they leave on their own feet?",
-        [*blocks, *per_run(runs, _flows)],
+        [*blocks, *per_run(runs, _flows, NOTE)],
     )
 
 
@@ -50,9 +55,4 @@ def _flows(run: Run) -> list[Block]:
     return [
         Figures([bar_chart("Into and out of the hard set", list(found), parts, "epoch", "questions (left: below 0)")]),
         Table("Flows", head, rows),
-        Text(
-            f"Hard: fewer than τ = {tau} correct rollouts. Solved bare: the bare rollouts alone were correct at the "
-            "rate τ/K or above; a question whose rollouts all carried templates left with help.",
-            look="small",
-        ),
     ]

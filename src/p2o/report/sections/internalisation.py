@@ -9,6 +9,12 @@ from p2o.report.charts import Line, line_chart
 from p2o.report.estimates import Estimate, estimate
 from p2o.report.runs import Run, per_run
 
+NOTE = (
+    "Cohort of an epoch: questions that ended some earlier epoch hard. Those that left the hard set are asked "
+    "bare, those still in it under templates, so the templated curve is of the harder part; the middle curve "
+    "is of the same questions as the templated one. Bars: 95 % bootstrap interval over questions."
+)
+
 
 def internalisation(runs: Sequence[Run]) -> Section:
     """A figure for each run."""
@@ -16,7 +22,7 @@ def internalisation(runs: Sequence[Run]) -> Section:
         "internalisation",
         "Internalisation",
         "On questions that were hard once, does the bare prompt catch up with the templated one?",
-        per_run(runs, _blocks),
+        per_run(runs, _blocks, NOTE),
     )
 
 
@@ -41,12 +47,6 @@ def _blocks(run: Run) -> list[Block]:
         )
     return [
         *blocks,
-        Text(
-            "Cohort of an epoch: questions that ended some earlier epoch hard. Those that left the hard set are asked "
-            "bare, those still in it under templates, so the templated curve is of the harder part; the middle curve "
-            "is of the same questions as the templated one. Bars: 95 % bootstrap interval over questions.",
-            look="small",
-        ),
     ]
 
 

@@ -3,10 +3,15 @@
 from collections import Counter
 from collections.abc import Sequence
 
-from p2o.report.blocks import Block, Figure, Figures, Missing, Section, Text
+from p2o.report.blocks import Block, Figure, Figures, Missing, Section
 from p2o.report.charts import bar_chart
 from p2o.report.runs import Run, per_run
 from p2o.types import Outcome
+
+NOTE = (
+    "no_answer: no boxed answer; truncated: the length limit came first; timeout and error: the grader has no "
+    "verdict, which is not a wrong answer."
+)
 
 
 def outcomes(runs: Sequence[Run]) -> Section:
@@ -15,7 +20,7 @@ def outcomes(runs: Sequence[Run]) -> Section:
         "outcomes",
         "Outcome kinds",
         "When a rollout fails, is the answer wrong, missing, cut off, or not graded at all?",
-        per_run(runs, _blocks),
+        per_run(runs, _blocks, NOTE),
     )
 
 
@@ -27,11 +32,6 @@ def _blocks(run: Run) -> list[Block]:
         return [Missing("No mining/epoch-N.parquet: p2o fit writes it in every run.")]
     return [
         Figures(figures),
-        Text(
-            "no_answer: no boxed answer; truncated: the length limit came first; timeout and error: the grader has no "
-            "verdict, which is not a wrong answer.",
-            look="small",
-        ),
     ]
 
 

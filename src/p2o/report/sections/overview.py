@@ -65,13 +65,17 @@ def _differences(runs: Sequence[Run]) -> Block:
     flat = [dict(_flat(run.config)) for run in runs]
     keys = dict.fromkeys(key for config in flat for key in config)
     rows = [
-        [key, *(str(config.get(key, "–")) for config in flat)]
+        [key.replace(".init_args", ""), *(_short(str(config.get(key, "–"))) for config in flat)]
         for key in keys
         if not key.startswith(PLACES) and len({repr(config.get(key)) for config in flat}) > 1
     ]
     if not rows:
         return Missing("The configs do not differ, but for the folders they write to.")
     return Table("Where the configs differ", ["option", *(run.name for run in runs)], rows)
+
+
+def _short(text: str, length: int = 60) -> str:
+    return text if len(text) <= length else f"{text[:length]} …"
 
 
 def _flat(value: Any, path: str = "") -> Iterator[tuple[str, Any]]:  # noqa: ANN401 (YAML holds anything)

@@ -3,12 +3,18 @@
 from collections.abc import Mapping, Sequence
 
 from p2o.evaluation.estimators import pass_at_k
-from p2o.report.blocks import Block, Figure, Figures, Missing, Section, Text
+from p2o.report.blocks import Block, Figure, Figures, Missing, Section
 from p2o.report.charts import Line, line_chart
 from p2o.report.estimates import Estimate, estimate
 from p2o.report.runs import Run, per_run
 
 Tries = list[tuple[list[bool], list[bool]]]  # of each question: bare answers and templated ones, right or wrong
+
+NOTE = (
+    "Questions that carried templates in the epoch. Bars: 95 % bootstrap interval over questions. k is the "
+    "smaller number of tries of the two. The probe asks the policy before the epoch's updates; training "
+    "rollouts are those of the mixture, and the policy changes during the epoch."
+)
 
 
 def prompts(runs: Sequence[Run]) -> Section:
@@ -17,7 +23,7 @@ def prompts(runs: Sequence[Run]) -> Section:
         "prompts",
         "Bare and optimised prompts",
         "On hard questions, what do the evolved templates add to one try and to K tries?",
-        per_run(runs, _blocks),
+        per_run(runs, _blocks, NOTE),
     )
 
 
@@ -37,12 +43,6 @@ def _blocks(run: Run) -> list[Block]:
         ]
     return [
         Figures(figures),
-        Text(
-            "Questions that carried templates in the epoch. Bars: 95 % bootstrap interval over questions. k is the "
-            "smaller number of tries of the two. The probe asks the policy before the epoch's updates; training "
-            "rollouts are those of the mixture, and the policy changes during the epoch.",
-            look="small",
-        ),
     ]
 
 

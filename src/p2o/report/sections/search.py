@@ -4,12 +4,17 @@ from collections.abc import Mapping, Sequence
 from statistics import fmean
 from typing import Any
 
-from p2o.report.blocks import Block, Figures, Missing, Node, Section, Text, Tree
+from p2o.report.blocks import Block, Figures, Missing, Node, Section, Tree
 from p2o.report.charts import Line, line_chart
 from p2o.report.runs import Evolution, Run, per_run
 
 REJECTED = 10  # of one parent that are shown
 LENGTH = 4000  # characters of a prompt or a reply
+
+NOTE = (
+    "Iteration 0 scores the seeds. Dev sets differ from epoch to epoch, as the hard set does: compare within "
+    "a line, not between them."
+)
 
 
 def search(runs: Sequence[Run]) -> Section:
@@ -18,7 +23,7 @@ def search(runs: Sequence[Run]) -> Section:
         "search",
         "Evolution",
         "Does the search find better templates, and which came from which?",
-        per_run(runs, _blocks),
+        per_run(runs, _blocks, NOTE),
     )
 
 
@@ -26,6 +31,9 @@ def no_evolution(run: Run) -> Missing:
     """Why there is none."""
     if run.setting("evolution", "budget") == 0:
         return Missing("No evolution: evolution.budget is 0, which is plain GRPO.")
+    if run.evolutions:
+        reasons = [f"after epoch {e.epoch}: {e.figures['stopped']}" for e in run.evolutions]
+        return Missing(f"No evolution scored a template, {'; '.join(reasons)}.")
     return Missing(
         "No evolution was logged: a run needs more than one epoch and at least evolution.min_hard_set hard questions; "
         "the files are written to templates/."
@@ -33,21 +41,16 @@ def no_evolution(run: Run) -> Missing:
 
 
 def _blocks(run: Run) -> list[Block]:
-    if not run.evolutions:
+    if not run.searches:
         return [no_evolution(run)]
-    longest = max(len(evolution.figures["best_dev_scores"]) for evolution in run.evolutions)
+    longest = max(len(evolution.figures["best_dev_scores"]) for evolution in run.searches)
     lines = [
         Line(f"after epoch {evolution.epoch}", _filled(evolution.figures["best_dev_scores"], longest), look=look)
-        for look, evolution in enumerate(run.evolutions)
+        for look, evolution in enumerate(run.searches)
     ]
     return [
         Figures([line_chart("Best dev score", list(range(longest)), lines, "iteration", "mean score on dev")]),
-        Text(
-            "Iteration 0 scores the seeds. Dev sets differ from epoch to epoch, as the hard set does: compare within "
-            "a line, not between them.",
-            look="small",
-        ),
-        *(_tree(evolution) for evolution in run.evolutions),
+        *(_tree(evolution) for evolution in run.searches),
     ]
 
 

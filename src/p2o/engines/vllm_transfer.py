@@ -1,0 +1,81 @@
+"""A backend of vLLM's weight-transfer API for weights in the same process. Imports vLLM: import it when vLLM starts."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from vllm.distributed.weight_transfer import WeightTransferEngine, WeightTransferEngineFactory
+from vllm.distributed.weight_transfer.base import WeightTransferInitInfo, WeightTransferUpdateInfo
+from vllm.model_executor.model_loader.reload import finalize_layerwise_reload, initialize_layerwise_reload
+
+BACKEND = "p2o"  # the name in vLLM's registry
+
+
+@dataclass
+class NamedWeight(WeightTransferUpdateInfo):
+    """One parameter, by the name it has in a checkpoint; the tensor itself, since nobody copies it on the way."""
+
+    name: str
+    value: Tensor
+
+
+class InProcessTransfer(WeightTransferEngine[WeightTransferInitInfo, NamedWeight]):
+    """Loads weights that lie in this process: no staging buffer, and no handle to them that other processes could open.
+
+    vLLM's own backends (nccl, ipc) serve workers in other processes. Loading goes through its layerwise reload, which
+    redoes what a device does to weights after loading (the CPU packs them), a layer at a time.
+    """
+
+    init_info_cls = WeightTransferInitInfo
+    update_info_cls = NamedWeight
+
+    def init_transfer_engine(self, init_info: WeightTransferInitInfo) -> None:
+        """Nothing to agree on."""
+
+    def start_weight_update(self) -> None:
+        """Makes the layers ready to be loaded."""
+        self.loaded: set[str] = set()
+        self.expected = {name for name, _ in self.model.named_parameters()}
+        initialize_layerwise_reload(self.model)
+
+    def update_weights(self, update_info: dict[str, object]) -> None:
+        """Loads one parameter; vLLM's version also waits for the accelerator, which a CPU does not have."""
+        self.receive_weights(self.parse_update_info(update_info))
+
+    def receive_weights(self, update_info: NamedWeight) -> None:
+        """Loads one parameter."""
+        self.loaded |= self.model.load_weights([(update_info.name, update_info.value)])
+
+    def finish_weight_update(self) -> None:
+        """Checks that no weight was left out, and waits until the device has them."""
+        finalize_layerwise_reload(self.model, self.model_config)
+        for layer in _tied_layers(self.model):
+            layer.quant_method.process_weights_after_loading(layer)
+        if missing := sorted(self.expected - self.loaded):
+            raise RuntimeError(
+                f"The policy has no weights for {len(missing)} of vLLM's parameters, such as {missing[0]}."
+            )
+        if torch.accelerator.is_available():
+            torch.accelerator.synchronize()
+
+    def shutdown(self) -> None:
+        """Nothing to release."""
+
+
+def _tied_layers(model: nn.Module) -> Iterator[Any]:
+    """Layers whose weight is another's, such as a head tied to the embedding.
+
+    Nothing is loaded under their name, so layerwise reload passes them over, and on a CPU they would keep a packed copy
+    of the old weights (vLLM 0.32).
+    """
+    seen = set()
+    for layer in model.modules():
+        weight = layer._parameters.get("weight")
+        if weight is not None and id(weight) in seen:
+            yield layer
+        seen.add(id(weight))
+
+
+WeightTransferEngineFactory.register_engine(BACKEND, InProcessTransfer)

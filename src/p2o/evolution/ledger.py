@@ -1,0 +1,39 @@
+"""What reflection has cost in a run, by epoch and reflector."""
+
+from typing import Any
+
+from p2o.reflectors.usage import FREE, Usage
+
+
+class Ledger:
+    """Adds up usages; a run that is resumed goes on adding to the ledger of its checkpoint."""
+
+    def __init__(self) -> None:
+        self.entries: dict[tuple[int, str], Usage] = {}
+
+    def add(self, epoch: int, reflector: str, usage: Usage) -> None:
+        """Books a usage."""
+        self.entries[epoch, reflector] = self.entries.get((epoch, reflector), FREE) + usage
+
+    @property
+    def total(self) -> Usage:
+        """Of the whole run."""
+        return sum(self.entries.values(), FREE)
+
+    def of(self, epoch: int) -> dict[str, Usage]:
+        """By reflector, of the evolution after an epoch."""
+        return {reflector: usage for (number, reflector), usage in self.entries.items() if number == epoch}
+
+    def state_dict(self) -> list[dict[str, Any]]:
+        """A row for each epoch and reflector, in plain types."""
+        return [
+            {"epoch": epoch, "reflector": reflector, **usage.plain()}
+            for (epoch, reflector), usage in self.entries.items()
+        ]
+
+    def load_state_dict(self, state: list[dict[str, Any]]) -> None:
+        """Takes over what `state_dict` described."""
+        self.entries = {
+            (row["epoch"], row["reflector"]): Usage(**{k: v for k, v in row.items() if k not in ("epoch", "reflector")})
+            for row in state
+        }

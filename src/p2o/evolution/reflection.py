@@ -1,0 +1,77 @@
+"""What stands between a search and its reflector: checks, the ledger, and answers that must not be paid for twice."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import asdict
+from typing import Any
+
+from p2o.evolution.ledger import Ledger
+from p2o.reflectors.base import Proposal, ReflectionContext, ReflectionFailed, ReflectionJob, Reflector
+from p2o.reflectors.usage import FREE, Usage
+
+Check = Callable[[Proposal], Proposal]  # a proposal, or its refusal
+
+
+class Reflection:
+    """Asks the reflector of a run on behalf of the search of one epoch.
+
+    If reflection fails within a batch of jobs, the answers that came are kept. The search repeats such a step with the
+    same jobs, in this process or in a resumed one, and only those without an answer are asked again.
+
+    Args:
+        reflector: Proposes templates.
+        context: What it may use of the run, given what reflection has spent so far.
+        checks: What a proposal must pass, in order.
+        ledger: Where costs are booked.
+        epoch: What they are booked under.
+    """
+
+    def __init__(
+        self,
+        reflector: Reflector,
+        context: Callable[[Usage], ReflectionContext],
+        checks: Sequence[Check],
+        ledger: Ledger,
+        epoch: int,
+    ) -> None:
+        self.reflector = reflector
+        self.context = context
+        self.checks = checks
+        self.ledger = ledger
+        self.epoch = epoch
+        self._kept: dict[str, Proposal] = {}
+
+    def __call__(self, jobs: Sequence[ReflectionJob]) -> list[Proposal]:
+        """A checked proposal for each job, in order.
+
+        Raises:
+            ReflectionFailed: As the reflector raised it; what it answered before is kept and booked.
+        """
+        asked = [job for job in jobs if job.key not in self._kept]
+        try:
+            proposals = self.reflector.reflect(asked, self.context(self.ledger.total)) if asked else []
+        except ReflectionFailed as failed:
+            self._book(failed.usage)
+            answers = zip(asked, failed.proposals, strict=False)  # one that fails at once answers nothing
+            self._kept |= {job.key: proposal for job, proposal in answers if proposal is not None}
+            raise
+        self._book(sum((proposal.usage for proposal in proposals), FREE))
+        answered = self._kept | {job.key: proposal for job, proposal in zip(asked, proposals, strict=True)}
+        self._kept = {}
+        return [self._check(answered[job.key]) for job in jobs]
+
+    def _book(self, usage: Usage) -> None:
+        self.ledger.add(self.epoch, self.reflector.name, usage)
+
+    def _check(self, proposal: Proposal) -> Proposal:
+        for check in self.checks:
+            if proposal.template:
+                proposal = check(proposal)
+        return proposal
+
+    def state_dict(self) -> dict[str, Any]:
+        """The answers that are kept, in plain types."""
+        return {key: asdict(proposal) for key, proposal in self._kept.items()}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Takes over what `state_dict` described."""
+        self._kept = {key: Proposal(**fields | {"usage": Usage(**fields["usage"])}) for key, fields in state.items()}

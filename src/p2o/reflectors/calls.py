@@ -1,0 +1,94 @@
+"""Many calls of one endpoint at a time, and the reasons to make no more of them."""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from p2o.reflectors.chat import Answer, CallFailed, ask
+from p2o.reflectors.retries import Retries
+from p2o.reflectors.spending import Purse
+from p2o.reflectors.usage import Usage
+
+if TYPE_CHECKING:
+    from openai import AsyncOpenAI
+
+
+@dataclass(frozen=True)
+class Call:
+    """Arguments of `chat.completions.create`, and what the call costs at most."""
+
+    request: dict[str, Any]
+    most: Usage
+
+
+Result = Answer | CallFailed | None  # None: the call was not made
+
+
+class Calls:
+    """Makes calls until one failure is permanent, too many fail in a row, or a limit is reached.
+
+    Then calls under way may finish their attempt, since replies are paid for, and no further one begins.
+
+    Args:
+        client: A client that does not retry.
+        concurrency: Calls at a time.
+        timeout: Seconds of an attempt.
+        retries: When a failed attempt is tried again, and when the circuit breaker opens.
+        purse: What may be spent.
+        failed: Calls that failed in a row so far.
+    """
+
+    def __init__(
+        self, client: "AsyncOpenAI", concurrency: int, timeout: float, retries: Retries, purse: Purse, failed: int
+    ) -> None:
+        self.client = client
+        self.timeout = timeout
+        self.retries = retries
+        self.purse = purse
+        self.failed = failed
+        self.stopped = ""  # why no more calls are made
+        self._stop = asyncio.Event()
+        self._free = asyncio.Semaphore(concurrency)
+
+    async def make(self, calls: Sequence[Call], done: Callable[[], object]) -> list[Result]:
+        """The results, in order; `done` is called after each."""
+        return await asyncio.gather(*(self._make(call, done) for call in calls))
+
+    async def _make(self, call: Call, done: Callable[[], object]) -> Result:
+        async with self._free:
+            if self._stop.is_set():
+                return None
+            if limit := self.purse.reserve(call.most):
+                self._end(f"would go beyond the limit of {limit} with one more call. Raise it, or stop here")
+                return None
+            try:
+                answer = await ask(self.client, call.request, self.timeout, self.retries, self._stop)
+            except CallFailed as failed:
+                self.purse.settle(call.most, failed.usage)
+                self._observe(failed)
+                return failed
+            answer = self._priced(answer, call)
+            self.purse.settle(call.most, answer.usage)
+            self.failed = 0
+            done()
+            return answer
+
+    def _priced(self, answer: Answer, call: Call) -> Answer:
+        """With money, and with the most that the call can have cost if the server does not tell its tokens."""
+        usage = answer.usage
+        if not usage.tokens:
+            usage += Usage(prompt_tokens=call.most.prompt_tokens, completion_tokens=call.most.completion_tokens)
+        return replace(answer, usage=self.purse.spending.priced(usage))
+
+    def _observe(self, failed: CallFailed) -> None:
+        self.failed += 1
+        what = f"{failed.failure.detail[:1000]}. {failed.failure.advice}"
+        if failed.failure.permanent:
+            self._end(what)
+        elif self.failed >= self.retries.failures_in_a_row:
+            self._end(f"failed in {self.failed} calls in a row, the last time it {what}")
+
+    def _end(self, why: str) -> None:
+        self.stopped = self.stopped or why
+        self._stop.set()

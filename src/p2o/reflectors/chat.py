@@ -1,0 +1,158 @@
+"""One chat completion of an OpenAI-compatible endpoint: asked for with a deadline, tried again, read with suspicion."""
+
+import asyncio
+import json
+import time
+from collections import Counter
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from p2o.reflectors.retries import PERMANENT, Retries, is_retried, retry_after
+from p2o.reflectors.usage import Usage
+
+if TYPE_CHECKING:
+    from openai import AsyncOpenAI
+
+# What to do about a status that retries did not mend.
+_ADVICE = {
+    401: "Check the key",
+    402: "Check the account",
+    403: "Check what the key may do",
+    404: "Check base_url and model",
+    429: "The rate limit or the quota is used up: lower concurrency, or wait",
+}
+
+MOST_TOKENS = 10**9  # of a call; more is no count
+
+
+@dataclass(frozen=True)
+class Answer:
+    """A reply: its text, None if there is only a thought; whether the length limit cut it; what it cost."""
+
+    content: str | None
+    truncated: bool
+    usage: Usage
+
+
+@dataclass(frozen=True)
+class Failure:
+    """Why an attempt brought no reply.
+
+    Args:
+        cause: Short and fixed, to be counted.
+        detail: For the message.
+        advice: What to do.
+        retried: Whether another attempt may fare better.
+        permanent: Whether every other call would fail, too.
+        wait: Seconds that the server asks to wait for; None if it does not say.
+    """
+
+    cause: str
+    detail: str
+    advice: str
+    retried: bool = False
+    permanent: bool = False
+    wait: float | None = None
+
+
+class CallFailed(Exception):
+    """A call brought no reply, and no further attempt is made."""
+
+    def __init__(self, failure: Failure, usage: Usage) -> None:
+        super().__init__(failure.detail)
+        self.failure = failure
+        self.usage = usage
+
+
+async def ask(
+    client: "AsyncOpenAI", request: dict[str, Any], timeout: float, retries: Retries, stop: asyncio.Event
+) -> Answer:
+    """A reply.
+
+    Args:
+        client: A client that does not retry.
+        request: Arguments of `chat.completions.create`.
+        timeout: Seconds for an attempt, from the first byte sent to the last received.
+        retries: When a failed attempt is tried again.
+        stop: No further attempt is made once it is set.
+
+    Raises:
+        CallFailed: There is none.
+    """
+    started = time.monotonic()
+    failures: Counter[str] = Counter()
+    while True:
+        result = await _attempt(client, request, timeout)
+        attempts = failures.total() + 1
+        usage = Usage(
+            calls=1, retries=attempts - 1, failures=dict(failures), seconds=round(time.monotonic() - started, 3)
+        )
+        if isinstance(result, Answer):
+            return replace(result, usage=result.usage + usage)
+        failures[result.cause] += 1
+        usage = replace(usage, failures=dict(failures))
+        wait = retries.wait(attempts, result.wait) if result.retried else None
+        if wait is None or stop.is_set():
+            raise CallFailed(result, usage)
+        with suppress(TimeoutError):
+            await asyncio.wait_for(stop.wait(), wait)
+            raise CallFailed(result, usage)
+
+
+async def _attempt(client: "AsyncOpenAI", request: dict[str, Any], timeout: float) -> Answer | Failure:
+    from openai import APIConnectionError, APIStatusError
+
+    try:
+        async with asyncio.timeout(timeout):  # of the whole attempt: a server that drips bytes never lets a read expire
+            response = await client.chat.completions.with_raw_response.create(**request)
+    except TimeoutError:
+        return Failure("timeout", f"gave no reply within {timeout:g} s", "Raise timeout, or wait", retried=True)
+    except APIStatusError as error:
+        status = error.status_code
+        return Failure(
+            f"status {status}",
+            f"answered with status {status} ({error.message})",
+            _ADVICE.get(status, "Check model and extra_body" if status < 500 else "Wait"),
+            is_retried(status),
+            status in PERMANENT,
+            retry_after(error.response.headers),
+        )
+    except APIConnectionError as error:
+        cause = f"{error.message} {error.__cause__ or ''}".strip()
+        return Failure(
+            "no connection", f"could not be reached ({cause})", "Check base_url, and that the server runs", retried=True
+        )
+    return read_completion(response.content)
+
+
+def read_completion(body: bytes) -> Answer | Failure:
+    """A chat completion, read from its bytes, since the client takes any JSON for one.
+
+    What is none is not asked for again: an answer may have been paid for.
+    """
+    try:
+        answer = json.loads(body)
+    except (ValueError, RecursionError):
+        answer = None
+    match answer:
+        case {"choices": [{"message": {**message}, **choice}, *_]} if isinstance(
+            content := message.get("content"), str | None
+        ):
+            truncated = choice.get("finish_reason") == "length"
+            # Of a thought alone the content is null; half a surrogate pair is JSON, but no text that can be encoded.
+            text = None if content is None else content.encode("utf-8", "replace").decode()
+            return Answer(text, truncated, _usage(answer.get("usage")))
+    return Failure(
+        "no chat completion", f"answered with something else than a chat completion ({body[:200]!r})", "Check base_url"
+    )
+
+
+def _usage(told: Any) -> Usage:  # noqa: ANN401 (any JSON)
+    """What the server tells; nothing if it tells nothing that can be true."""
+    match told:
+        case {"prompt_tokens": int(prompt), "completion_tokens": int(completion)} if (
+            0 < prompt < MOST_TOKENS and 0 <= completion < MOST_TOKENS
+        ):
+            return Usage(prompt_tokens=prompt, completion_tokens=completion)
+    return Usage()

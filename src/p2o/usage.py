@@ -1,0 +1,69 @@
+"""What `p2o --help` and the help of its Trainer commands say; light, since it is what a new user waits for."""
+
+import difflib
+
+HELP = """usage: p2o <command> [options]
+
+P²O: policy optimization with prompt evolution on hard questions.
+
+commands:
+  plan      say what a run will cost          p2o plan --config configs/quickstart.yaml
+  fit       train a policy                    p2o fit --config configs/quickstart.yaml
+  validate  measure a checkpoint              p2o validate --config configs/quickstart.yaml --ckpt_path last
+  test      evaluate on benchmarks            p2o test --config configs/quickstart.yaml --data.benchmarks '[math500]'
+  compare   methods over seeds, in a table    p2o compare studies/quickstart_bars.yaml
+  report    one HTML page about runs          p2o report runs/quickstart
+  export    write a checkpoint as a model     p2o export runs/quickstart/checkpoints/last.ckpt my-model
+  prepare   make training data                p2o prepare deepscaler data/deepscaler
+  grade     grade answers and completions     p2o grade rows.jsonl graded.jsonl
+
+`p2o <command> --help` says more of a command, `p2o --version` which version this is.
+"""
+
+TRAINER = ("fit", "validate", "test")
+_FIRST = {
+    "fit": "Train a policy. --ckpt_path last resumes the run in the folder, or starts it if there is none.",
+    "validate": "Measure the validation questions, bare and under the best template of --ckpt_path.",
+    "test": "Evaluate --ckpt_path, or without it the base model, on --data.benchmarks with the bare prompt.",
+}
+_SECTIONS = """sections of the config:
+  model        policy, rollout engine, reward, advantage, context, loss, sizes, learning rate
+  data         questions, K, tau, bare rollouts, batches, benchmarks
+  evolution    reflector, selector, budget, dev size, when there are too few hard questions
+  trainer      Lightning's own: epochs, devices, nodes, precision, the run's folder (default_root_dir)
+  progress, samples     what is shown meanwhile
+  mining, templates, completions, outcomes, probe, summary, report, checkpoint     what is written
+
+An option is a path in the config: --model.lr 1e-6, --data.tau 2, --evolution.budget 0. Later files and options win.
+
+  p2o {command} --help model                        the options of a section
+  p2o {command} --help all                          every option
+  p2o {command} --model.reward.help MathAnswer      the options of a class
+  p2o {command} --config X --print_config           every option and its value
+"""
+
+
+def trainer_help(command: str) -> str:
+    """The short help of a command of the Trainer."""
+    head = f"usage: p2o {command} --config FILE.yaml [--config MORE.yaml] [options]\n\n{_FIRST[command]}\n\n"
+    return head + _SECTIONS.format(command=command)
+
+
+def section(full: str, name: str) -> str:
+    """The groups of a full help that hold options of a section; "" if there are none."""
+    groups: list[list[str]] = [[]]
+    for line in full.splitlines():
+        if line and not line.startswith(" "):
+            groups.append([])
+        groups[-1].append(line)
+    kept = [group for group in groups if any(line.startswith(f"  --{name}.") for line in group)]
+    return "\n".join("\n".join(group).rstrip() for group in kept)
+
+
+def unknown(word: str, commands: list[str]) -> str:
+    """The message on a first word that is no command."""
+    if word.startswith("-"):
+        return f"expected a command before {word}: {', '.join(commands)}."
+    near = difflib.get_close_matches(word, commands, n=1)
+    hint = f", did you mean {near[0]!r}?" if near else "."
+    return f"there is no command {word!r}{hint} Commands: {', '.join(commands)}."

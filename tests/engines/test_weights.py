@@ -1,0 +1,74 @@
+"""What an engine that keeps a copy of the weights must notice."""
+
+import copy
+
+import pytest
+import torch
+import torch.multiprocessing as mp
+from torch.distributed.device_mesh import init_device_mesh
+from torch.distributed.fsdp import fully_shard
+
+from conftest import build_policy
+from p2o.engines.tensor_group import TensorGroup
+from p2o.engines.weights import fingerprint, full_tensors
+from p2o.types import Prompt
+
+
+def adamw(policy, **options):
+    for parameter in policy.parameters():
+        parameter.grad = torch.ones_like(parameter)
+    torch.optim.AdamW(policy.parameters(), lr=1e-3, **options).step()
+
+
+@pytest.mark.parametrize("options", [{}, {"fused": True}, {"foreach": False}], ids=str)
+def test_an_optimizer_step_changes_the_fingerprint(policy, options):
+    before = fingerprint(policy)
+    assert fingerprint(policy) == before
+    adamw(policy, **options)
+    assert all(now != then for now, then in zip(fingerprint(policy), before, strict=True))  # sum and norm of each
+
+
+def test_one_weight_changes_the_fingerprint(policy):
+    before = fingerprint(policy)
+    policy.lm_head.weight.data[3, 4] += 1e-6
+    assert fingerprint(policy) != before
+
+
+def test_equal_weights_have_the_same_fingerprint_and_passes_leave_it(policy):
+    before = fingerprint(policy)
+    assert fingerprint(copy.deepcopy(policy)) == before
+    policy(torch.tensor([[1, 2, 3]]), labels=torch.tensor([[1, 2, 3]])).loss.backward()
+    assert fingerprint(policy) == before
+
+
+def test_tied_weights_come_once(policy):
+    names = [name for name, _ in full_tensors(policy)]
+    assert "model.embed_tokens.weight" in names and "lm_head.weight" in names
+    policy.lm_head.weight = policy.model.embed_tokens.weight
+    assert "lm_head.weight" not in [name for name, _ in full_tensors(policy)]
+
+
+def test_two_processes_share_weights_and_prompts(tmp_path):
+    """FSDP2's shards come whole, their change is noticed by both, and a group samples the prompts of both."""
+    mp.spawn(check_two_processes, args=(str(tmp_path / "store"),), nprocs=2)
+
+
+@torch.no_grad()
+def check_two_processes(rank, store):
+    torch.set_num_threads(1)
+    torch.distributed.init_process_group("gloo", store=torch.distributed.FileStore(store, 2), rank=rank, world_size=2)
+    policy = build_policy(260, 256)
+    whole = {name: parameter.detach().clone() for name, parameter in policy.named_parameters()}
+    for module in [*policy.model.layers, policy]:
+        fully_shard(module, mesh=init_device_mesh("cpu", (2,)))
+    found = dict(full_tensors(policy))
+    assert found.keys() == whole.keys() and all(torch.equal(found[name], whole[name]) for name in whole)
+    before = fingerprint(policy)
+    assert fingerprint(policy) == before
+    if rank == 0:  # the other process's shard stays as it is, and it must come to the same decision
+        next(policy.parameters()).to_local().mul_(2)
+    assert fingerprint(policy) != before
+    own = [Prompt((rank,), seed) for seed in range(rank + 1)]
+    everyones, where = TensorGroup(2).share(own)
+    assert everyones == [Prompt((0,), 0), Prompt((1,), 0), Prompt((1,), 1)] and everyones[where] == own
+    torch.distributed.destroy_process_group()

@@ -1,0 +1,77 @@
+"""Between the search and its reflector: nothing is paid for twice, everything is booked."""
+
+import json
+
+import pytest
+
+from p2o.evolution.ledger import Ledger
+from p2o.evolution.reflection import Reflection
+from p2o.reflectors.base import Proposal, ReflectionFailed, ReflectionJob, Reflector
+from p2o.reflectors.usage import Usage
+
+JOBS = [ReflectionJob("", (), seed) for seed in range(4)]
+COST = Usage(calls=1, completion_tokens=10, money=0.5)
+
+
+class Flaky(Reflector):
+    """Answers until it has made `lives` proposals, then fails."""
+
+    def __init__(self, lives):
+        self.lives = lives
+        self.asked = []
+        self.spent = []
+
+    def reflect(self, jobs, context):
+        self.spent.append(context)
+        self.asked.append([job.seed for job in jobs])
+        proposals = [Proposal(f"t{job.seed}", usage=COST) if k < self.lives else None for k, job in enumerate(jobs)]
+        self.lives -= len(jobs)
+        if None in proposals:
+            usage = sum((p.usage for p in proposals if p), Usage(calls=1, failures={"status 401": 1}))
+            raise ReflectionFailed("down", proposals, usage)
+        return proposals
+
+
+def new(reflector, ledger, checks=()):
+    return Reflection(reflector, lambda spent: spent, checks, ledger, epoch=2)
+
+
+def test_answers_before_a_failure_are_not_asked_for_again_not_even_after_a_resume():
+    ledger = Ledger()
+    first = new(Flaky(2), ledger)
+    with pytest.raises(ReflectionFailed):
+        first(JOBS)
+    state = json.loads(json.dumps([first.state_dict(), ledger.state_dict()]))
+    resumed, books = Flaky(9), Ledger()
+    books.load_state_dict(state[1])
+    second = new(resumed, books)
+    second.load_state_dict(state[0])
+    assert [proposal.template for proposal in second(JOBS)] == ["t0", "t1", "t2", "t3"]
+    assert resumed.asked == [[2, 3]]
+    assert books.total == Usage(calls=5, failures={"status 401": 1}, completion_tokens=40, money=2.0)
+    assert list(books.of(2)) == ["Flaky"] and books.of(1) == {}
+    assert second.state_dict() == {}
+
+
+def test_the_reflector_is_told_what_the_run_has_spent():
+    ledger = Ledger()
+    ledger.add(0, "Other", Usage(money=7.0))
+    reflector = Flaky(9)
+    reflection = new(reflector, ledger)
+    reflection(JOBS[:1]), reflection(JOBS[1:])
+    assert [spent.money for spent in reflector.spent] == [7.0, 7.5]
+
+
+def test_checks_refuse_in_order_and_see_no_refused_proposal():
+    seen = []
+
+    def first(proposal):
+        return proposal.refused("odd") if proposal.template in ("t1", "t3") else proposal
+
+    def second(proposal):
+        seen.append(proposal.template)
+        return proposal
+
+    proposals = new(Flaky(9), Ledger(), [first, second])(JOBS)
+    assert [proposal.refusal for proposal in proposals] == ["", "odd", "", "odd"]
+    assert seen == ["t0", "t2"]

@@ -1,0 +1,158 @@
+"""The command line as a new user meets it: short help, and one message for each mistake."""
+
+import re
+from pathlib import Path
+
+import pytest
+import torch
+
+import p2o.trainer_cli  # noqa: F401  (first: Lightning's log handler keeps the stderr that it finds)
+from p2o.cli import COMMANDS, main
+from p2o.engines import TransformersEngine
+from p2o.mistakes import clear
+
+CONFIG = str(Path(__file__).parent.parent / "configs" / "quickstart.yaml")
+
+
+def error_of(capsys, *words):
+    """What is printed on stderr, and that it is one message."""
+    with pytest.raises(SystemExit) as stop:
+        main(words)
+    assert stop.value.code == 2
+    error = capsys.readouterr().err
+    assert error.startswith("p2o: error: ") and error.count("error:") == 1 and "Traceback" not in error
+    assert "Union" not in error and "<class" not in error and "usage:" not in error
+    assert len(error) < 700
+    return error
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["fitt", "--config", CONFIG], "there is no command 'fitt', did you mean 'fit'"),
+        (["--config", CONFIG], "expected a command before --config: fit, validate, test, "),
+        (["fit"], "there is no config. Give one: p2o fit --config"),
+        (["fit", "--config"], "expected one argument"),
+        (["fit", "--config", "/no/such.yaml"], "/no/such.yaml: expected a YAML config: No such file"),
+        (["fit", "--config", "/tmp"], "/tmp: expected a YAML config: Is a directory"),
+        (["fit", CONFIG], "unrecognized arguments"),
+        (["fit", "--config", CONFIG, "--model.lr=abc"], "model.lr: expected float, got 'abc'"),
+        (["fit", "--config", CONFIG, "--trainer.max_epochs=x"], "trainer.max_epochs: expected int or null, got 'x'"),
+        (["fit", "--config", CONFIG, "--trainer.precision=bf17"], "precision: expected 64, 32, 16 or .*, got 'bf17'"),
+        (["fit", "--config", CONFIG, "--evolution.budget=huge"], "budget: expected int or 'light', .*, got 'huge'"),
+        (["fit", "--config", CONFIG, "--progress.style=foo"], "style: expected 'auto', 'bars', .*, got 'foo'"),
+        (
+            ["test", "--config", CONFIG, "--data.benchmarks=aime24"],
+            r"benchmarks: expected a list \[...\], got 'aime24'",
+        ),
+        (["fit", "--help", "modle"], "there is no such section"),
+        (["export"], "arguments are required: checkpoint, out. See p2o export --help"),
+        (["prepare", "foo", "out"], "invalid choice: 'foo'"),
+        (["plan"], "there is no config"),
+        (["plan", "--config", "/no/such.yaml"], "/no/such.yaml: expected a YAML config"),
+    ],
+)
+def test_wrong_words_are_one_message(capsys, words, message):
+    assert re.search(message, error_of(capsys, *words))
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"model: [1,\n", r"bad.yaml:2: expected YAML"),
+        (b"model:\n\tlr: 1\n", r"bad.yaml:2: expected YAML"),
+        (b"", "sections such as model and data, found nothing"),
+        (b"- 1\n", "found list"),
+        (b"\xff\xfe\x00", "bad.yaml: expected a YAML config: .*decode"),
+        (b"modle: {lr: 1}\n", "does not accept option 'modle"),
+        (
+            b"model:\n  reward: {class_path: MathAnswer, timeout: 3}\n",
+            "model.reward: timeout must stand under init_args",
+        ),
+    ],
+)
+def test_bad_config_files_are_named(capsys, tmp_path, content, message):
+    path = tmp_path / "bad.yaml"
+    path.write_bytes(content)
+    assert re.search(message, error_of(capsys, "fit", "--config", CONFIG, "--config", str(path)))
+
+
+@pytest.mark.parametrize(
+    ("option", "message"),
+    [
+        ("--model.lr=-1", "lr > 0"),
+        ("--model.betas=[2,3]", "betas from 0 to below 1"),
+        ("--model.max_completion_length=0", "max_completion_length >= 1"),
+        ("--model.warmup_steps=-5", "warmup_steps >= 0"),
+        ("--model.model=", "model.model: expected a folder"),
+        ("--evolution.budget=-1", "budget of 0 rollouts or more"),
+        ("--evolution.temperature=-1", "temperature must be at least 0"),
+        ("--progress.seconds=-1", "progress.seconds must be at least 0"),
+        ("--seed_everything=-1", "seed_everything: expected a number from 0"),
+        ("--ckpt_path=best", "expected `last` or a path"),
+        ("--trainer.accelerator=gpu", "trainer: .*gpu"),
+        ("--trainer.accelerator=foo", "trainer: .*invalid accelerator name"),
+        ("--trainer.devices=0", "trainer: .*devices"),
+        ("--trainer.devices=9999", "at most .* processes on this CPU, got 9999"),
+        ("--trainer.strategy=ddpp", "trainer: .*invalid strategy name"),
+        ("--trainer.enable_checkpointing=false", "enable_checkpointing"),
+        ("--trainer.accumulate_grad_batches=2", "Lightning refuses the settings: .*accumulate_grad_batches"),
+        ("--trainer.gradient_clip_val=1", "Lightning refuses the settings: .*gradient_clip"),
+        ("--checkpoint.save_top_k=-5", "save_top_k"),
+    ],
+)
+def test_impossible_settings_are_one_message(capsys, tmp_path, option, message):
+    if "gpu" in option and torch.cuda.is_available():
+        pytest.skip("there is a GPU here")
+    root = f"--trainer.default_root_dir={tmp_path}"
+    assert re.search(message, error_of(capsys, "fit", "--config", CONFIG, root, option))
+
+
+def test_out_of_memory_says_what_to_lower(capsys, tmp_path, monkeypatch):
+    def generate(*_):
+        raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB")
+
+    monkeypatch.setattr(TransformersEngine, "generate", generate)
+    error = error_of(capsys, "fit", "--config", CONFIG, f"--trainer.default_root_dir={tmp_path}")
+    assert "model.micro_batch_tokens" in error and "2.00 GiB" in error
+
+
+def test_a_bug_keeps_its_traceback(tmp_path, monkeypatch):
+    monkeypatch.setattr(TransformersEngine, "generate", lambda *_: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        main(["fit", "--config", CONFIG, f"--trainer.default_root_dir={tmp_path}"])
+
+
+@pytest.mark.parametrize("command", ["fit", "validate", "test", "plan", "--help"])
+def test_help_is_short(command, capsys):
+    main([command, "--help"])
+    printed = capsys.readouterr().out
+    assert printed.startswith("usage: p2o ") and len(printed.splitlines()) < 30
+
+
+def test_help_names_every_command(capsys):
+    main(["--help"])
+    named = set(re.findall(r"^  (\w+) ", capsys.readouterr().out, re.MULTILINE))
+    assert {*COMMANDS, "fit", "validate", "test"} <= named
+
+
+def test_help_of_a_section_is_that_section(capsys):
+    main(["fit", "--help", "data"])
+    printed = capsys.readouterr().out
+    assert "--data.num_generations" in printed and "--model." not in printed and "--trainer." not in printed
+    main(["fit", "--help", "all"])
+    assert "--trainer.max_epochs" in capsys.readouterr().out
+
+
+def test_version(capsys):
+    main(["--version"])
+    assert re.fullmatch(r"\d+\.\d+\.\d+\n", capsys.readouterr().out)
+
+
+def test_where_a_mistake_is_stays_before_what_it_is():
+    message = "study.yaml: good: Parser key \"data.tau\":\n  Expected a <class 'int'>. Got value: many"
+    assert clear(message) == "study.yaml: good: data.tau: expected int, got 'many'."
+
+
+def test_other_messages_stay_as_they_are():
+    assert clear("data.tau must be at least 1.") == "data.tau must be at least 1."
