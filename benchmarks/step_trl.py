@@ -1,7 +1,7 @@
 """The side of TRL in `step.py`, run in TRL's own virtual environment: GRPOTrainer, one step for each line on stdin.
 
-As fast as it goes on CPU: no gradient checkpointing (TRL's default has it), no reference model (beta 0, its default),
-one group to a micro-batch (its largest default batch needs twice the memory and was no faster).
+Without what would slow it down: no gradient checkpointing (TRL's default has it), no reference model (beta 0, its
+default). One group to a micro-batch, as on the other side.
 """
 
 import json
