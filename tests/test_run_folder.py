@@ -55,7 +55,7 @@ def rows(path):
 
 def test_the_folder_holds_what_the_docs_say(run):
     made = {path.relative_to(run).as_posix() for path in run.rglob("*") if path.is_file()}
-    assert {"config.yaml", "summary.json", "probe.json"} <= made
+    assert {"config.yaml", "summary.json", "probe.json", "ledger.json"} <= made
     assert {"templates/epoch-0000.json", "templates/epoch-0000.jsonl"} <= made
     assert {f"completions/{kind}-epoch-000{n}.parquet" for kind in ("train", "validation") for n in (0, 1)} <= made
     assert {"logs/version_0/metrics.csv", "checkpoints/last.ckpt"} <= made
@@ -79,6 +79,9 @@ def test_lineage_names_parents_and_evidence(run):
     assert figures["best_dev_scores"][-1] == figures["best_dev_score"]
     banked = {candidate["id"] for candidate in candidates if candidate["weight"] is not None}
     assert {id for solvers in figures["solvers"].values() for id in solvers} <= banked
+    [entry] = json.loads((run / "ledger.json").read_text())["entries"]
+    [(reflector, usage)] = figures["reflection"].items()
+    assert entry == {"epoch": 0, "reflector": reflector} | usage
     assert figures["seconds"] > 0 and figures["tokens"]["evolution"] > 0
 
 
@@ -105,6 +108,7 @@ def test_the_probe_asks_before_and_after_each_half_step(run):
     for question in evolved["questions"] + end["questions"]:
         for bare, mixed, templated in zip(*(question[n] for n in ("bare", "mixture", "templated")), strict=True):
             assert templated or mixed == bare
+    assert any(q["mixture"] != q["bare"] for q in evolved["questions"])  # the template changes what is answered
     summary = json.loads((run / "summary.json").read_text())
     assert summary["rollouts"]["probe"] == 3 * 5 * 6 + sum(
         sum(q["templated"]) for m in (evolved, end) for q in m["questions"]
@@ -129,7 +133,7 @@ def test_a_resumed_run_leaves_the_same_files(run, tmp_path):
         straight, resumed = (sorted((root / folder).glob(f"*.{suffix}")) for root in (run, tmp_path))
         assert [path.name for path in straight] == [path.name for path in resumed]
         assert [rows(path) for path in straight] == [rows(path) for path in resumed]
-    for name in ("templates/epoch-0000.json", "probe.json", "summary.json"):
+    for name in ("templates/epoch-0000.json", "probe.json", "ledger.json", "summary.json"):
         straight, resumed = (json.loads((root / name).read_text()) for root in (run, tmp_path))
         assert without_clocks(straight) == without_clocks(resumed)
 
@@ -148,3 +152,10 @@ def test_without_evolution_no_lineage_of_an_earlier_run_is_left(run, tmp_path):
     )
     assert not list(old.parent.iterdir())
     assert not (tmp_path / "probe.json").exists() and not (tmp_path / "completions").exists()
+
+
+def test_a_report_of_it_lacks_nothing(run, tmp_path):
+    main(["report", str(run), "--out", str(tmp_path / "report.html")])
+    page = (tmp_path / "report.html").read_text(encoding="utf-8")
+    assert page.count("<section ") == 12 and page.count("<img ") >= 15
+    assert 'class="missing"' not in page

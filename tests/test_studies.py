@@ -17,6 +17,14 @@ def test_every_run_of_it_has_a_config(path):
         assert read_config(variant.arguments(path.parent))["model"]
 
 
+def test_a_methods_config_wins_over_the_options_of_the_study():
+    """The study halves evolution's budget for everybody; GRPO's is 0."""
+    path = next(path for path in STUDIES if path.stem == "quickstart_small")
+    study, _ = read_study([str(path)])
+    budgets = {v.row: read_config(v.arguments(path.parent))["evolution"]["budget"] for v in study.variants()}
+    assert (budgets["p2o"], budgets["grpo"]) == (200, 0)
+
+
 @pytest.mark.parametrize("path", STUDIES, ids=lambda path: path.stem)
 def test_the_first_line_is_the_command(path):
     assert path.read_text(encoding="utf-8").splitlines()[0] == f"# p2o compare studies/{path.name}"

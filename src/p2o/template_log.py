@@ -18,6 +18,8 @@ from p2o.tables import write_jsonl
 class TemplateLog(Callback):
     """Writes, for the evolution after epoch N, `epoch-N.jsonl` (a candidate a line) and `epoch-N.json` (what it cost).
 
+    What reflection has cost so far goes to `ledger.json` at the top.
+
     Args:
         folder: Where they go, within `trainer.default_root_dir`.
     """
@@ -48,6 +50,8 @@ class TemplateLog(Callback):
             path.parent.mkdir(parents=True, exist_ok=True)
             write_jsonl(path.with_suffix(".jsonl"), lineage(evolved))
             write_json(path.with_suffix(".json"), figures(evolved))
+            entries = evolution.ledger.state_dict()
+            write_json(Path(trainer.default_root_dir) / "ledger.json", {"entries": entries})
 
 
 def lineage(evolved: Evolved) -> Iterator[dict[str, Any]]:

@@ -111,6 +111,14 @@ def test_what_is_done_is_not_run_again(killed_and_run_again, capsys):
     assert before == {path: path.stat().st_mtime_ns for path in folder.rglob("*")}
 
 
+def test_without_jobs_only_the_tables_are_written(tmp_path, capsys):
+    study = tmp_path / "study.yaml"
+    study.write_text(yaml.safe_dump(STUDY, sort_keys=False), encoding="utf-8")
+    main(["compare", str(study), "--out", str(tmp_path / "out"), "--jobs=0"])
+    assert "MISSING, and counted nowhere: good-" in capsys.readouterr().out
+    assert not (tmp_path / "out" / "fits").exists()
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [

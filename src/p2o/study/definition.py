@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import product
 from pathlib import Path
@@ -42,9 +42,9 @@ class Study:
         methods: The methods by name.
         baseline: The variant that the others are compared with: a method's name, of a grid with its values
             ("p2o data.tau=2").
-        options: Options of every method; those of a method come after them.
+        options: Options of every method; its own configs and options come after them.
         seeds: Every variant is run with each.
-        jobs: Runs at a time, each with one thread.
+        jobs: Runs at a time, each with one thread; 0 runs nothing and writes the tables of what is done.
         accuracy: Of validation, as context/difficulty: what is compared, tuned by and waited for.
         target: Share of correct answers; the table says after how many rollouts a variant reached it.
         metrics: Further figures of summary.json, such as `validation.templated.hard`.
@@ -70,8 +70,8 @@ class Study:
                     raise InputError(f"methods.{name}.{kind}.{empty[0]}: expected values, got none.")
         if not self.seeds or min(self.seeds) < 0 or len(set(self.seeds)) < len(self.seeds):
             raise InputError(f"seeds: expected at least one, from 0, and each once, got {self.seeds}.")
-        if self.jobs < 1:
-            raise InputError(f"jobs: expected at least 1, got {self.jobs}.")
+        if self.jobs < 0:
+            raise InputError(f"jobs: expected at least 0, which only writes the tables, got {self.jobs}.")
         if not 0 < self.target <= 1:
             raise InputError(f"target: expected a share above 0 and at most 1, got {self.target}.")
         for accuracy in (self.accuracy, *(method.accuracy or self.accuracy for method in self.methods.values())):
@@ -88,8 +88,10 @@ class Study:
                 yield Variant(
                     row=" ".join(filter(None, [name, _label(row)])),
                     method=name,
-                    configs=(*self.configs, *method.configs),
-                    options={**self.options, **method.options, **row, **tuned},
+                    layers=(
+                        (self.configs, self.options),
+                        (method.configs, {**method.options, **row, **tuned}),
+                    ),
                     tuned=_label(tuned),
                     accuracy=method.accuracy or self.accuracy,
                 )
@@ -102,23 +104,24 @@ class Variant:
     Args:
         row: Its row in the table.
         method: Its method.
-        configs: Config files, relative to the study file.
-        options: Options that come after them.
+        layers: Config files, relative to the study file, and options that come after them: the study's, the method's.
         tuned: What sets it apart from others that share its row; "" if it is alone.
         accuracy: What is compared of it, as context/difficulty.
     """
 
     row: str
     method: str
-    configs: tuple[str, ...]
-    options: Mapping[str, Any]
+    layers: tuple[tuple[Sequence[str], Mapping[str, Any]], ...]
     tuned: str
     accuracy: str
 
     def arguments(self, folder: Path) -> list[str]:
-        """The arguments of `p2o fit`; config files are relative to `folder`."""
-        configs = [word for name in self.configs for word in ("--config", str(folder / name))]
-        return configs + [f"--{option}={_word(value)}" for option, value in self.options.items()]
+        """The arguments of `p2o fit`, of which later ones win; config files are relative to `folder`."""
+        words: list[str] = []
+        for configs, options in self.layers:
+            words += [word for name in configs for word in ("--config", str(folder / name))]
+            words += [f"--{option}={_word(value)}" for option, value in options.items()]
+        return words
 
 
 def _combinations(options: Mapping[str, list[Any]]) -> Iterator[dict[str, Any]]:

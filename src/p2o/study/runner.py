@@ -11,12 +11,14 @@ def run_missing(fits: Sequence[Fit], jobs: int, say: Callable[[str], None]) -> l
 
     Args:
         fits: Several may be the same.
-        jobs: Runs at a time.
+        jobs: Runs at a time; 0: none.
         say: Takes a line on every run that has ended.
     """
     every = {fit.folder: fit for fit in fits}.values()
     missing = [fit for fit in every if not fit.done]
     say(f"{len(every)} runs, {len(every) - len(missing)} of them done; {len(missing)} to do, {jobs} at a time")
+    if jobs == 0:
+        return []
     failed = []
     with ThreadPoolExecutor(jobs) as threads:
         running = {threads.submit(fit.run): fit for fit in missing}

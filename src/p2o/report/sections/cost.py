@@ -42,13 +42,20 @@ def _phases(run: Run) -> list[Block]:
 
 
 def charged(evolution: Evolution) -> int:
-    """Algorithm 3 in rollouts: V for each seed, 2B for each parent, V for each accepted child, n times each."""
+    """Algorithm 3 in rollouts: V for each seed, 2B for each parent, V for each accepted child, n times each.
+
+    With several proposals for a parent, B for each of them and B for the parent.
+    """
     figures = evolution.figures
     settings, iterations = figures["settings"], figures["iteration_figures"]
+    proposals = settings.get("proposals", 1)
     mini_batch = min(settings["mini_batch_size"], figures["train"])
     parents = sum(len(iteration["parents"]) for iteration in iterations)
     accepted = sum(iteration["accepted"] for iteration in iterations)
-    return int(settings["completions"] * (2 * mini_batch * parents + figures["dev"] * (figures["seeds"] + accepted)))
+    return int(
+        settings["completions"]
+        * ((1 + proposals) * mini_batch * parents + figures["dev"] * (figures["seeds"] + accepted))
+    )
 
 
 def _evolutions(run: Run) -> list[Block]:
