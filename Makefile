@@ -24,7 +24,7 @@ endif
 VLLM ?= 0.32.0
 VLLM_VENV ?= .venv-vllm
 
-.PHONY: quickstart quickstart-grpo quickstart-no-distillation study nightly test test-report test-vllm docs style types micro-policy clean
+.PHONY: bench-trl quickstart quickstart-grpo quickstart-no-distillation study nightly test test-report test-vllm docs style types micro-policy clean
 
 quickstart: $(VENV)/.runtime
 	$(BIN)/p2o fit --config configs/quickstart.yaml --seed_everything $(SEED)
@@ -64,6 +64,15 @@ study: $(VENV)/.runtime
 
 nightly: $(VENV)/.runtime
 	$(BIN)/p2o compare studies/quickstart_small.yaml
+
+# A step here against a step of TRL, which lives in a virtual environment of its own.
+bench-trl: $(VENV)/.runtime .venv-trl/.ready
+	$(BIN)/python benchmarks/step.py --json build/step.json
+
+.venv-trl/.ready:
+	$(PYTHON) -m venv .venv-trl
+	.venv-trl/bin/pip install -q "torch==$(TORCH)+cpu" "trl==1.16.0" || .venv-trl/bin/pip install -q "trl==1.16.0"
+	touch $@
 
 # The pre-training of the bundled micro-policy; its data card has the figures.
 micro-policy: $(VENV)/.runtime

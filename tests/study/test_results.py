@@ -6,7 +6,7 @@ from torch.testing import assert_close
 
 from p2o.errors import InputError
 from p2o.study.fits import Fit
-from p2o.study.results import read_result, spent_before
+from p2o.study.results import curve_weights, read_result, spent_before
 from p2o.validation_log import write
 
 CONFIG = {"summary": {"filename": "s.json"}, "outcomes": {"folder": "v"}}
@@ -45,7 +45,14 @@ def test_final_and_curve_of_each_question(fit):
     result = read_result(fit, "bare/hard")
     assert (result.seed, result.questions) == (7, ("h1", "h2"))
     assert_close(result.final, torch.tensor([1.0, 1.0], dtype=torch.float64))
-    assert_close(result.curve, torch.tensor([1.0, 160 / 260], dtype=torch.float64))
+    assert_close(result.curve, torch.tensor([1.0, 80 / 260], dtype=torch.float64))
+
+
+def test_the_curve_is_linear_between_validations():
+    weights = curve_weights(torch.tensor([100.0, 60.0, 40.0]))
+    assert_close(weights, torch.tensor([100 + 30, 30 + 20, 20.0]) / 200)
+    assert_close(curve_weights(torch.tensor([5.0])), torch.tensor([1.0]))
+    assert_close(curve_weights(torch.tensor([0.0, 0.0])), torch.tensor([0.75, 0.25]))  # no rollouts: epochs count alike
 
 
 @pytest.mark.parametrize(("target", "rollouts"), [(0.5, 100), (0.6, 260), (1.0, 260)])

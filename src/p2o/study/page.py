@@ -25,7 +25,7 @@ def make_page(study: Study, rows: Sequence[Row], best: Mapping[str, Row], missin
     tables = [_accuracy(study, best), _cost(best)]
     notes = [
         f"mean ± standard deviation over the seeds {', '.join(map(str, study.seeds))}; each run has one thread",
-        f"over the run: mean over epochs, each weighted by the rollouts it took; to {study.target:.0%}: rollouts of "
+        f"over the run: mean over the rollouts spent, linear between validations; to {study.target:.0%}: rollouts of "
         "training and evolution until the first validation there, and how many seeds came there",
         f"{study.baseline} is the baseline: differences in percentage points, with the 95 % interval of a paired "
         "bootstrap over validation questions and seeds",

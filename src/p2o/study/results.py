@@ -22,7 +22,7 @@ class Result:
         summary: Its summary.json.
         questions: Ids of the validation questions whose accuracy is compared, Q, in order of their ids.
         correct: Whether each was answered correctly after each epoch, 0 or 1, [E, Q].
-        weights: Share of the run's rollouts that lie before each epoch's validation and after the one before it, [E].
+        weights: Of each epoch's validation in the area under the learning curve, summing to 1, [E].
     """
 
     seed: int
@@ -38,9 +38,9 @@ class Result:
 
     @property
     def curve(self) -> Tensor:
-        """Each question over the whole run, [Q]: the mean over epochs, each weighted by the rollouts it took.
+        """Each question over the whole run, [Q]: the area under the learning curve, over the rollouts spent.
 
-        The area under the learning curve. It tells methods apart that end alike, and does not favour many short epochs.
+        It tells methods apart that end alike, and does not favour many short epochs.
         """
         return self.weights @ self.correct
 
@@ -105,8 +105,20 @@ def read_result(fit: Fit, accuracy: str) -> Result:
         summary=summary,
         questions=questions,
         correct=torch.tensor([[epoch[name] for name in questions] for epoch in epochs], dtype=torch.float64),
-        weights=spent / spent.sum() if spent.sum() else torch.full_like(spent, 1 / len(spent)),
+        weights=curve_weights(spent),
     )
+
+
+def curve_weights(spent: Tensor) -> Tensor:
+    """Weights [E] of validations for the mean over rollouts, of which `spent` [E] lie before each and after the last.
+
+    Linear between two validations (the trapezoidal rule); before the first one, where nobody measured, as there.
+    """
+    spent = spent if spent.sum() else torch.ones_like(spent)
+    halves = spent / 2
+    weights = halves + torch.cat([halves[1:], torch.zeros_like(halves[:1])])
+    weights[0] += halves[0]
+    return weights / spent.sum()
 
 
 def spent_before(history: list[dict[str, int]]) -> list[int]:

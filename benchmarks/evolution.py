@@ -1,0 +1,139 @@
+"""How busy evolution keeps the engine: `python benchmarks/evolution.py [--json PATH]`.
+
+Runs a GEPA phase of the quickstart (its questions, budget and sizes; the policy itself reflects) and plain rollouts of
+the quickstart's training batch in turn. Utilisation is the phase's tokens per second over those of plain rollouts;
+"in the engine" counts only the time inside engine calls, so that what is lost to small batches and what is lost between
+calls can be told apart.
+"""
+
+import argparse
+import json
+import os
+import statistics
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from transformers import PreTrainedModel
+
+from p2o.advantages import GroupNormalized
+from p2o.contexts import Masked
+from p2o.engines import Sampling, TransformersEngine
+from p2o.evolution import DominanceSelector
+from p2o.evolution.callback import TemplateEvolution
+from p2o.losses import ClippedLoss
+from p2o.models import BUNDLED, load_policy, load_tokenizer
+from p2o.policy import PolicyModule
+from p2o.prompts import PromptRenderer
+from p2o.quickstart import ChainQuestions
+from p2o.reflectors import SelfReflector
+from p2o.rewards import MathAnswer
+from p2o.templates import TemplateBank
+from p2o.types import Completion, Prompt
+
+
+class WatchedEngine(TransformersEngine):
+    """Counts calls, tokens and seconds."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.calls: list[int] = []
+        self.tokens = 0
+        self.seconds = 0.0
+
+    def generate(
+        self, policy: PreTrainedModel, prompts: Sequence[Prompt], sampling: Sampling, title: str
+    ) -> list[Completion]:
+        """As the engine does."""
+        start = time.perf_counter()
+        completions = super().generate(policy, prompts, sampling, title)
+        self.seconds += time.perf_counter() - start
+        self.calls.append(len(prompts))
+        self.tokens += sum(len(completion.ids) for completion in completions)
+        return completions
+
+
+def build(engine: WatchedEngine) -> PolicyModule:
+    """The quickstart's policy, ready to answer without a Trainer."""
+    module = PolicyModule(
+        BUNDLED, engine, MathAnswer(), GroupNormalized(), Masked(), ClippedLoss(), 1.0, max_completion_length=128
+    )
+    module.instruction = "Answer within \\boxed{}.\nQuestion: "
+    module.renderer = PromptRenderer(load_tokenizer(BUNDLED), module.instruction)
+    module.policy = load_policy(BUNDLED)
+    module.prompt_room = module.policy.config.max_position_embeddings - 128
+    return module
+
+
+def plain(seed: int) -> dict[str, Any]:
+    """A training batch: 12 questions, 6 rollouts each."""
+    engine = WatchedEngine()
+    module = build(engine)
+    questions = ChainQuestions("train", easy=6, hard=6).load()
+    asks = [(question, "", seed + k) for question in questions for k in range(6)]
+    start = time.perf_counter()
+    module.answer(asks, module.sampling, "train")
+    return cost(engine, time.perf_counter() - start)
+
+
+def phase(seed: int) -> dict[str, Any]:
+    """An evolution on 96 hard questions."""
+    engine = WatchedEngine()
+    module = build(engine)
+    evolution = TemplateEvolution(
+        SelfReflector(temperature=1.0, max_reply_length=96),
+        DominanceSelector(),
+        budget=400,
+        dev_size=24,
+        width=8,
+        min_hard_set=12,
+        seed=seed,
+    )
+    search = evolution.search(module, ChainQuestions("train", easy=0, hard=96).load(), 0, TemplateBank())
+    start = time.perf_counter()
+    search.run()
+    return cost(engine, time.perf_counter() - start)
+
+
+def cost(engine: WatchedEngine, seconds: float) -> dict[str, Any]:
+    """What was counted."""
+    return {
+        "calls": len(engine.calls),
+        "prompts": sum(engine.calls),
+        "tokens": engine.tokens,
+        "seconds_in_engine": engine.seconds / seconds,
+        "tokens_per_second": engine.tokens / seconds,
+        "tokens_per_second_in_engine": engine.tokens / engine.seconds,
+    }
+
+
+def main() -> None:
+    """The command line."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--pairs", type=int, default=3)
+    parser.add_argument("--threads", type=int, default=os.cpu_count())
+    parser.add_argument("--json", type=Path)
+    options = parser.parse_args()
+    torch.set_num_threads(options.threads)
+    plain(99)  # the first call of anything is slower
+    pairs = [{"plain": plain(seed), "phase": phase(seed)} for seed in range(options.pairs)]
+    print("| | engine calls | prompts a call | time in the engine | tokens/s | tokens/s in the engine |")
+    print("|---|---|---|---|---|---|")
+    for name in ("plain", "phase"):
+        middle = {key: statistics.median(pair[name][key] for pair in pairs) for key in pairs[0][name]}
+        print(
+            f"| {name} | {middle['calls']:.0f} | {middle['prompts'] / middle['calls']:.1f} | "
+            f"{middle['seconds_in_engine']:.0%} | "
+            f"{middle['tokens_per_second']:.0f} | {middle['tokens_per_second_in_engine']:.0f} |"
+        )
+    for key in ("tokens_per_second", "tokens_per_second_in_engine"):
+        shares = [pair["phase"][key] / pair["plain"][key] for pair in pairs]
+        print(f"utilisation, {key}: {statistics.median(shares):.0%} ({min(shares):.0%}–{max(shares):.0%})")
+    if options.json:
+        options.json.write_text(json.dumps(pairs, indent=1), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,56 @@
+"""What a GRPO step of `step.py` costs at least on this machine: `python benchmarks/roofline.py [--model llama-135m]`.
+
+Counts the floating-point operations of the matrix products of both sides (24 completions of 64 tokens, 4 prompts of
+46, K = 6) and divides by the rate of such products, measured here on one core. The optimizer, attention and everything
+element-wise come on top.
+"""
+
+import argparse
+import time
+
+import torch
+from models import SHAPES
+from torch.nn.functional import linear
+from transformers import AutoModelForCausalLM
+
+QUESTIONS, GENERATIONS, PROMPT, TOKENS = 4, 6, 46, 64
+
+
+def rate(rows: int, width: int, out: int) -> float:
+    """GFLOP per CPU second of hidden [rows, width] · weight [out, width]ᵀ, the best of a few."""
+    x, weight = torch.randn(rows, width), torch.randn(out, width)
+    best = float("inf")
+    for _ in range(6):
+        start = time.process_time()
+        linear(x, weight)
+        best = min(best, time.process_time() - start)
+    return 2 * rows * width * out / best / 1e9
+
+
+def main() -> None:
+    """The command line."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--model", default="llama-135m", choices=list(SHAPES))
+    config = SHAPES[parser.parse_args().model]
+    torch.set_num_threads(1)
+    with torch.device("meta"):
+        parameters = AutoModelForCausalLM.from_config(config).num_parameters()
+    head = config.vocab_size * config.hidden_size
+    body = parameters - head
+    rows = QUESTIONS * GENERATIONS
+    # backbone: forward, and two products in the backward pass; head: three products, or four where it recomputes
+    ours = 6 * body * (QUESTIONS * PROMPT + rows * (TOKENS - 1)) + 6 * head * rows * TOKENS
+    trl = 6 * body * rows * (PROMPT + TOKENS) + 8 * head * rows * (PROMPT + TOKENS - 1)
+    decoding = 2 * (body + head) * rows * TOKENS + 2 * body * QUESTIONS * PROMPT
+    large = rate(430, config.hidden_size, config.intermediate_size)
+    small = rate(rows, config.hidden_size, config.intermediate_size)
+    print(f"parameters: {parameters / 1e6:.0f} M, of which {head / 1e6:.0f} M are the head's (tied)")
+    print(f"GFLOP per CPU s: {large:.0f} with 430 rows, {small:.0f} with {rows}")
+    print(f"training pass: p2o {ours / 1e9:.0f} GFLOP, at least {ours / 1e9 / large:.1f} CPU s; "
+          f"TRL {trl / 1e9:.0f} GFLOP, at least {trl / 1e9 / large:.1f} CPU s; ratio {trl / ours:.2f}")  # fmt: skip
+    print(f"generation: {decoding / 1e9:.0f} GFLOP, at least {decoding / 1e9 / small:.1f} CPU s")
+    print(f"memory before any activation: weights, gradients and AdamW's moments {16 * parameters / 1e9:.2f} GB")
+
+
+if __name__ == "__main__":
+    main()
