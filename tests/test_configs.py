@@ -13,7 +13,8 @@ from p2o.trainer_cli import P2OCLI
 CONFIGS = Path(__file__).parent.parent / "configs"
 METHODS = sorted((CONFIGS / "methods").glob("*.yaml"))  # on top of another config
 REFLECTORS = sorted((CONFIGS / "reflector").glob("*.yaml"))  # likewise
-WHOLE = sorted(path for path in CONFIGS.rglob("*.yaml") if path not in METHODS + REFLECTORS)
+ENGINES = sorted((CONFIGS / "engine").glob("*.yaml"))  # likewise
+WHOLE = sorted(path for path in CONFIGS.rglob("*.yaml") if path not in METHODS + REFLECTORS + ENGINES)
 
 
 def words(path):
@@ -22,7 +23,7 @@ def words(path):
     return ["fit", *(word for file in files for word in ("--config", str(file.relative_to(CONFIGS.parent))))]
 
 
-@pytest.mark.parametrize("path", WHOLE + REFLECTORS, ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", WHOLE + REFLECTORS + ENGINES, ids=lambda path: path.stem)
 def test_parses(path, capsys, monkeypatch):
     monkeypatch.chdir(CONFIGS.parent)
     with pytest.raises(SystemExit) as stop:
@@ -31,7 +32,7 @@ def test_parses(path, capsys, monkeypatch):
     assert yaml.safe_load(capsys.readouterr().out)["data"]["num_generations"] == 6
 
 
-@pytest.mark.parametrize("path", WHOLE + REFLECTORS, ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", WHOLE + REFLECTORS + ENGINES, ids=lambda path: path.stem)
 def test_the_first_line_is_the_words(path):
     assert path.read_text(encoding="utf-8").splitlines()[0] == f"# p2o {' '.join(words(path))}"
 
