@@ -85,10 +85,12 @@ def line_chart(
 def bar_chart(
     title: str, x: Sequence[Any], parts: Mapping[str, Sequence[float]], xlabel: str, ylabel: str, percent: bool = False
 ) -> Figure:
-    """Stacked bars; negative parts hang below zero."""
+    """Stacked bars; negative parts hang below zero. A part of zeros is left out and keeps its colour to itself."""
     with _axes(title, xlabel, ylabel) as (canvas, axes):
         tops, bottoms = [0.0] * len(x), [0.0] * len(x)
         for index, (label, values) in enumerate(parts.items()):
+            if not any(values):
+                continue
             base = bottoms if min(values, default=0) < 0 else tops
             axes.bar(
                 [str(value) for value in x],
