@@ -25,8 +25,8 @@ def make_page(study: Study, rows: Sequence[Row], best: Mapping[str, Row], missin
     tables = [_accuracy(study, best), _cost(best)]
     notes = [
         f"mean ± standard deviation over the seeds {', '.join(map(str, study.seeds))}; each run has one thread",
-        f"over the run: mean over the rollouts spent, linear between validations; {_target(study)}: rollouts of training "
-        "and evolution until the first validation there, and how many seeds came there",
+        f"over the run: mean over the rollouts spent, linear between validations; {_target(study)}: rollouts of "
+        "training and evolution until the first validation there, and how many seeds came there",
         f"{study.baseline} is the baseline: differences in percentage points, with the 95 % interval of a paired "
         "bootstrap over validation questions and seeds",
         "tokens are those of completions, and of reflection's replies where they are known; prompts are not counted",
