@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from functools import partial
 from typing import Any, Literal
 
-import torch.distributed
 from lightning import Callback, LightningModule, Trainer
 from lightning.pytorch.utilities import rank_zero_info
 
@@ -28,6 +27,7 @@ from p2o.evolution.stopping import stop_at_evolution
 from p2o.evolution.trials import Graded
 from p2o.mixture import mixture_of
 from p2o.policy import PolicyModule
+from p2o.processes import gather
 from p2o.reflectors.base import ReflectionContext, ReflectionFailed, Reflector
 from p2o.reflectors.usage import Usage
 from p2o.seeds import derive_seed
@@ -90,9 +90,8 @@ class TemplateEvolution(Callback):
             proposals=proposals,
             completions=completions,
         )
-        self.settings(
-            budget=budget if isinstance(budget, int) else 0
-        )  # refuses impossible sizes now, not after an epoch
+        # Refuses impossible sizes now, not after an epoch.
+        self.settings(budget=budget if isinstance(budget, int) else 0)
         self.reflector = reflector
         self.selector = selector
         self.budget = budget
@@ -140,8 +139,9 @@ class TemplateEvolution(Callback):
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Runs before ModelCheckpoint, so that the checkpoint holds the new bank."""
         hard_set = mixture_of(trainer).hard_set
-        for counts in _from_other_processes(trainer, hard_set.correct):
-            hard_set.merge(counts.items())
+        for rank, counts in enumerate(gather(trainer, hard_set.correct)):
+            if rank != trainer.global_rank:
+                hard_set.merge(counts.items())
         hard_set.close()
         if trainer.current_epoch + 1 == trainer.max_epochs:
             self.pending = True
@@ -268,12 +268,3 @@ class TemplateEvolution(Callback):
 def _context(module: PolicyModule, spent: Usage) -> ReflectionContext:
     """What a reflector may use of a run."""
     return ReflectionContext(module.engine, module.renderer, module.policy, module.initial_policy, spent)
-
-
-def _from_other_processes(trainer: Trainer, counts: dict[str, int]) -> list[dict[str, int]]:
-    """What the other processes of a distributed run counted."""
-    if trainer.world_size == 1:
-        return []
-    everyone: list[dict[str, int]] = [{}] * trainer.world_size
-    torch.distributed.all_gather_object(everyone, counts)
-    return [other for rank, other in enumerate(everyone) if rank != trainer.global_rank]
