@@ -295,7 +295,7 @@ def run_ranks(*words):
         for rank in "01"
     ]
     try:
-        return [process.communicate(timeout=100) for process in ranks]
+        return [process.communicate(timeout=200) for process in ranks]
     finally:
         for process in ranks:
             process.kill()  # one that waits for the other for ever
