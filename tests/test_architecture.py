@@ -8,7 +8,7 @@ SOURCE = Path(__file__).parent.parent / "src" / "p2o"
 # Each layer may import from itself and from the layers above it.
 LAYERS = [
     ["errors", "types", "seeds", "progress"],  # all but progress.callback
-    ["files", "mistakes", "arguments"],
+    ["files", "mistakes", "arguments", "processes"],
     ["tables"],
     ["prompts", "templates", "signal", "silence", "questions"],
     ["rewards"],
@@ -18,7 +18,7 @@ LAYERS = [
     ["reflectors", "quickstart", "objective", "samplers", "exploration"],
     ["evolution"],  # all but the callback
     ["models", "mixture", "preflight", "export", "optimizer_steps"],
-    ["policy", "processes"],
+    ["policy"],
     ["evaluation", "mining", "samples", "validation_log", "evolution.callback", "progress.callback"],
     ["summary", "completion_log", "template_log", "probe", "run_config", "components", "planning"],
     ["trainer_cli", "report"],

@@ -98,7 +98,7 @@ class CompletionLog(Callback):
 
     def _write(self, trainer: Trainer, kind: str, mine: Rows) -> None:
         rows: Rows = {}
-        for theirs in gather(trainer, mine):
+        for theirs in gather(mine):
             rows |= theirs
         if trainer.is_global_zero and rows:
             folder = Path(trainer.default_root_dir) / self.folder

@@ -153,6 +153,7 @@ class PolicyModule(LightningModule):
         self.instruction = instruction
         self.chat_template_kwargs = chat_template_kwargs
         self.seed = seed
+        # By this process; the first one also counts what the checkpoint of a resumed run tells of all of them.
         self.rollouts = {"train": 0, "evolution": 0, "validation": 0, "probe": 0}  # completions sampled so far
         self.tokens = {**self.rollouts, "reflection": 0}  # of completions and replies
         self._initial: list[PreTrainedModel] = []  # in a list: a submodule would land in every checkpoint
@@ -219,7 +220,7 @@ class PolicyModule(LightningModule):
 
     def gather(self, value: T) -> list[T]:
         """The values of all processes; every process calls it equally often."""
-        return gather(self.trainer, value)
+        return gather(value)
 
     def _graded(
         self, asks: Sequence[Ask], prompts: Sequence[Prompt], completions: Sequence[Completion]
@@ -340,8 +341,8 @@ class PolicyModule(LightningModule):
             "config": self.policy.config.to_dict(),
             "sampler": self.sampler.state_dict(),
             "exploration": self.exploration.state_dict(),
-            "rollouts": dict(self.rollouts),
-            "tokens": dict(self.tokens),
+            "rollouts": summed(self.gather(self.rollouts)),
+            "tokens": summed(self.gather(self.tokens)),
         }
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
@@ -351,8 +352,14 @@ class PolicyModule(LightningModule):
             InputError: The checkpoint holds another model, or the state of another part.
         """
         check_weights(checkpoint, self.model, self.state_dict())
-        self.rollouts = dict(checkpoint["p2o"]["rollouts"])
-        self.tokens = dict(checkpoint["p2o"]["tokens"])
+        if self.trainer.is_global_zero:  # they are those of all processes: one goes on counting from there
+            self.rollouts = dict(checkpoint["p2o"]["rollouts"])
+            self.tokens = dict(checkpoint["p2o"]["tokens"])
         if self.trainer.state.fn is TrainerFn.FITTING:  # to evaluate a checkpoint takes its weights alone
             load_part("model.sampler", self.sampler, checkpoint["p2o"]["sampler"])
             load_part("model.exploration", self.exploration, checkpoint["p2o"]["exploration"])
+
+
+def summed(counts: Sequence[dict[str, int]]) -> dict[str, int]:
+    """Counts by phase, over processes."""
+    return {phase: sum(count[phase] for count in counts) for phase in counts[0]}

@@ -1,17 +1,64 @@
-"""What the processes of a distributed run tell one another."""
+"""What the processes of a distributed run tell one another; a process that is alone tells nobody."""
 
-from typing import TypeVar
+from collections.abc import Callable, Sequence
+from typing import TypeVar, cast
 
 import torch.distributed
-from lightning import Trainer
 
+from p2o.errors import InputError
+
+S = TypeVar("S")
 T = TypeVar("T")
 
 
-def gather(trainer: Trainer, value: T) -> list[T]:
+def gather(value: T) -> list[T]:
     """The values of all processes, in order of their rank; that of this one alone if there is no other."""
-    if trainer.world_size == 1:
+    _, count = _place()
+    if count == 1:
         return [value]
-    everyone: list[T] = [value] * trainer.world_size
+    everyone: list[T] = [value] * count
     torch.distributed.all_gather_object(everyone, value)
     return everyone
+
+
+def share(items: Sequence[S], work: Callable[[Sequence[S]], Sequence[T]]) -> list[T]:
+    """The results of all items, in order, on every process; each works on a part of its own.
+
+    Every process calls `work` once, with no items if there are fewer of them than processes, so that what the processes
+    do together within `work` stays in step.
+
+    Args:
+        items: The same on every process. Neighbours mostly stay together: they may share a prefix.
+        work: One result for each item, in order.
+    """
+    rank, count = _place()
+    part = items[len(items) * rank // count : len(items) * (rank + 1) // count]
+    return [result for results in gather(work(part)) for result in results]
+
+
+def on_first(make: Callable[[], T]) -> T:
+    """What `make` gives on the first process, the only one that calls it, on every process.
+
+    Raises:
+        InputError: `make` raised it, on the first process; it is then raised on every one.
+    """
+    rank, count = _place()
+    if count == 1:
+        return make()
+    outcome: list[T | InputError | None] = [None]
+    if rank == 0:
+        try:
+            outcome = [make()]
+        except InputError as error:
+            outcome = [error]
+    torch.distributed.broadcast_object_list(outcome, src=0)
+    if isinstance(outcome[0], InputError):
+        raise outcome[0]
+    return cast(T, outcome[0])
+
+
+def _place() -> tuple[int, int]:
+    """The rank of this process, and how many there are."""
+    if not torch.distributed.is_initialized():
+        return 0, 1
+    return torch.distributed.get_rank(), torch.distributed.get_world_size()

@@ -45,7 +45,7 @@ class TemplateLog(Callback):
     def _write(self, trainer: Trainer, epoch: int) -> None:
         evolution = next(c for c in trainer.callbacks if isinstance(c, TemplateEvolution))  # type: ignore[attr-defined]
         evolved = evolution.finished
-        if evolved is not None and evolved.epoch == epoch:
+        if trainer.is_global_zero and evolved is not None and evolved.epoch == epoch:
             path = Path(trainer.default_root_dir) / self.folder / _name(epoch)
             path.parent.mkdir(parents=True, exist_ok=True)
             write_jsonl(path.with_suffix(".jsonl"), lineage(evolved))

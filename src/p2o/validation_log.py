@@ -59,7 +59,7 @@ class ValidationLog(Callback):
         if trainer.state.fn is not TrainerFn.FITTING:
             return
         rows: dict[Key, dict[str, Any]] = {}
-        for theirs in gather(trainer, self._rows):  # a question that two processes had for padding counts once
+        for theirs in gather(self._rows):  # a question that two processes had for padding counts once
             rows |= theirs
         if trainer.is_global_zero:
             write(Path(trainer.default_root_dir) / self.folder, trainer.current_epoch, list(rows.values()))

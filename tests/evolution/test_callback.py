@@ -1,6 +1,7 @@
 """The callback with the real micro-policy: what reaches the engine, and what is left after a phase."""
 
 import pytest
+from lightning import Trainer
 
 from p2o.advantages import GroupNormalized
 from p2o.contexts import Masked
@@ -13,7 +14,7 @@ from p2o.models import BUNDLED, load_policy, load_tokenizer
 from p2o.policy import PolicyModule
 from p2o.prompts import PromptRenderer
 from p2o.quickstart import INSTRUCTION, ChainQuestions
-from p2o.reflectors import StaticReflector
+from p2o.reflectors import RecordingReflector, SelfReflector, StaticReflector
 from p2o.rewards import MathAnswer
 from p2o.templates import TemplateBank
 
@@ -81,3 +82,13 @@ def test_completions_multiply_the_rollouts(module):
 def test_impossible_sizes_are_refused_before_training(settings):
     with pytest.raises(InputError, match=r"at least 1|1 or more"):
         TemplateEvolution(StaticReflector(["a"]), DominanceSelector(), **settings)
+
+
+def test_an_engine_that_one_process_cannot_ask_is_no_engine_for_self_reflection(module, tmp_path):
+    module.engine.processes = 2
+    recorded = RecordingReflector(SelfReflector(), str(tmp_path / "recording.jsonl"))
+    for reflector in (SelfReflector(), recorded):
+        with pytest.raises(InputError, match="SelfReflector samples on the first process alone, and 2 processes hold"):
+            TemplateEvolution(reflector, DominanceSelector()).setup(Trainer(logger=False), module, "fit")
+    TemplateEvolution(StaticReflector(["a"]), DominanceSelector()).setup(Trainer(logger=False), module, "fit")
+    TemplateEvolution(SelfReflector(), DominanceSelector(), budget=0).setup(Trainer(logger=False), module, "fit")

@@ -43,12 +43,12 @@ def test_without_calibration_completions_are_as_long_as_they_may_be(run):
     assert (train.completion_tokens, train.seconds) == (5760 * 128, None)
 
 
-def test_processes_share_rollouts_but_not_evolution(plan_of):
+def test_processes_share_rollouts_and_those_of_evolution(plan_of):
     run = plan_of("--trainer.devices=4", "--trainer.num_nodes=2")
     assert run.processes == 8
     found = {phase.name: phase for phase in phases(run, evolution_size(run, 96), MEASURED, Prices())}
     assert found["training rollouts"].seconds == (360, 360)
-    assert found["evolution (at most)"].seconds == (800, 800)
+    assert found["evolution (at most)"].seconds == (100, 100)
 
 
 def test_memory_counts_what_the_policy_has(run):

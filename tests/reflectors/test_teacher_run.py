@@ -4,6 +4,7 @@ import hashlib
 import json
 import os
 import shutil
+import socket
 import subprocess
 import sys
 import threading
@@ -238,3 +239,63 @@ def test_a_kill_within_an_evolution_loses_nothing_that_was_written(straight, tea
     teacher.script = [answer]
     main(command)
     assert results(last(tmp_path)) == results(straight[1])
+
+
+RANK = """
+import sys
+from p2o.cli import main
+for command in (sys.argv[2:], [*sys.argv[2:], f"--ckpt_path={sys.argv[1]}"]):
+    try:
+        main(command)
+    except SystemExit as stop:
+        print("stopped", stop.code)
+"""
+
+
+def test_two_processes_fail_and_evolve_as_one(teacher, tmp_path):
+    """A run that fails at its second call and is resumed, on one process and on two.
+
+    At this learning rate no weight moves: gradients that are summed in another order change nothing.
+    """
+    still = ("--model.lr=1e-30", "--probe.questions=0", "--trainer.logger=false")
+    one, two = tmp_path / "one", tmp_path / "two"
+    refuse_second_call(teacher)
+    with pytest.raises(SystemExit):
+        fit(one, teacher, 2, *still)
+    expected = fit(one, teacher, 2, *still, "--ckpt_path=last")
+    asked = len(teacher.requests)
+    refuse_second_call(teacher)
+    distributed = ("--data.batch_size=5", "--trainer.devices=2", "--trainer.strategy=ddp")
+    said = run_ranks(str(two / "checkpoints" / "last.ckpt"), *arguments(two, teacher, 2, *still, *distributed))
+    assert all(out.count("stopped 2") == 1 and "status 401" in err for out, err in said), said
+    assert len(teacher.requests) == 2 * asked  # the first process asks for both
+    assert results(last(two)) == results(expected)
+    assert last(two)["p2o"]["rollouts"] == expected["p2o"]["rollouts"]
+    summaries = [json.loads((root / "summary.json").read_text()) for root in (one, two)]
+    for name in ("rollouts", "tokens", "rollout_history", "templates", "best_dev_score"):
+        assert summaries[0][name] == summaries[1][name]
+    assert summaries[0]["rollouts"]["evolution"] > 0 and summaries[0]["templates"][0] > 0
+
+
+def refuse_second_call(teacher):
+    replies = iter([answer, lambda _: status(401)])  # then somebody mends the key
+    teacher.script = [lambda body: next(replies, answer)(body)]
+
+
+def run_ranks(*words):
+    """What two processes print, started as torchrun starts them."""
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = str(free.getsockname()[1])
+    launch = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port, "WORLD_SIZE": "2", "LOCAL_WORLD_SIZE": "2"}
+    launch |= {"TORCHELASTIC_RUN_ID": "two", "GROUP_RANK": "0", "OMP_NUM_THREADS": "1"}
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    command = [sys.executable, "-c", RANK, *words]
+    ranks = [
+        subprocess.Popen(command, env=os.environ | launch | {"RANK": rank, "LOCAL_RANK": rank}, **pipes)
+        for rank in "01"
+    ]
+    try:
+        return [process.communicate(timeout=200) for process in ranks]
+    finally:
+        for process in ranks:
+            process.kill()  # one that waits for the other for ever

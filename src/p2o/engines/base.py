@@ -26,10 +26,12 @@ class RolloutEngine(ABC):
     """Samples completions from a policy.
 
     `exact_logps`: whether the log-probabilities it returns are the policy's own but for float32 rounding, so that they
-    serve as π_old and need no pass of the trainer's.
+    serve as π_old and need no pass of the trainer's. `processes`: how many processes of the run hold one model together
+    and must all call it, each with prompts of its own or with none.
     """
 
     exact_logps: bool = False
+    processes: int = 1
 
     @abstractmethod
     def generate(

@@ -37,7 +37,7 @@ class VLLMEngine(RolloutEngine):
         sleep_level: 2 gives all memory back; weights are transferred anew at every call, on the device. 1 keeps the
             weights in the host's memory. 0 stays awake. CPUs know no sleep.
         tensor_parallel_size: Processes, one device each, that hold vLLM's model together; divides those of the run.
-            Above 1 there can be no evolution yet, which samples on one process.
+            Above 1 it takes another reflector than the policy itself, which reflects on one process.
         engine_args: Further arguments of `vllm.LLM`, such as `enforce_eager: true`. They override all others.
     """
 
@@ -65,6 +65,7 @@ class VLLMEngine(RolloutEngine):
             "tensor_parallel_size": tensor_parallel_size,
             **(engine_args or {}),
         }
+        self.processes = tensor_parallel_size
         self._group = TensorGroup(tensor_parallel_size)
         self._llm: LLM | None = None
         self._asleep = False

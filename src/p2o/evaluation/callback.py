@@ -58,7 +58,7 @@ class EvaluationReport(Callback):
         assert isinstance(pl_module, PolicyModule)
         benchmarks = {scores.benchmark.name: scores.compute() for scores in self._scores}
         completions: dict[tuple[str, str, int], dict[str, Any]] = {}
-        for others in gather(trainer, self._completions):
+        for others in gather(self._completions):
             completions |= others
         table = "\n".join(markdown_table(benchmarks))
         results = {

@@ -26,13 +26,13 @@ from p2o.evolution.settings import EvolutionSettings
 from p2o.evolution.stopping import stop_at_evolution
 from p2o.evolution.trials import Graded
 from p2o.mixture import mixture_of
-from p2o.policy import PolicyModule
-from p2o.processes import gather
+from p2o.policy import Ask, PolicyModule
+from p2o.processes import gather, share
 from p2o.reflectors.base import ReflectionContext, ReflectionFailed, Reflector
 from p2o.reflectors.usage import Usage
 from p2o.seeds import derive_seed
 from p2o.templates import TemplateBank
-from p2o.types import Question
+from p2o.types import Question, Rollout
 
 
 class TemplateEvolution(Callback):
@@ -109,7 +109,21 @@ class TemplateEvolution(Callback):
         self.failure = ""  # why it failed
         self.ledger = Ledger()
         self.reports: list[dict[str, Any]] = []  # one for each evolution, plain types
-        self.finished: Evolved | None = None  # the evolution of this epoch, on the process that ran it
+        self.finished: Evolved | None = None  # the evolution of this epoch
+
+    def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
+        """Refuses what would wait for ever, before training.
+
+        Raises:
+            InputError: The reflector asks the engine on one process, and the engine needs more.
+        """
+        assert isinstance(pl_module, PolicyModule)
+        if stage == "fit" and self.budget != 0 and self.reflector.samples and pl_module.engine.processes > 1:
+            raise InputError(
+                f"evolution.reflector: {self.reflector.name} samples on the first process alone, and "
+                f"{pl_module.engine.processes} processes hold the engine's model together (engine.tensor_parallel_size)"
+                ". Take TeacherReflector, or a tensor_parallel_size of 1."
+            )
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """A run that is resumed first makes up for the evolution that it left out, or that failed."""
@@ -139,7 +153,7 @@ class TemplateEvolution(Callback):
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Runs before ModelCheckpoint, so that the checkpoint holds the new bank."""
         hard_set = mixture_of(trainer).hard_set
-        for rank, counts in enumerate(gather(trainer, hard_set.correct)):
+        for rank, counts in enumerate(gather(hard_set.correct)):
             if rank != trainer.global_rank:
                 hard_set.merge(counts.items())
         hard_set.close()
@@ -149,16 +163,14 @@ class TemplateEvolution(Callback):
             self._evolve(trainer, pl_module, trainer.current_epoch)
 
     def _evolve(self, trainer: Trainer, pl_module: LightningModule, epoch: int) -> None:
-        """Evolves on one process, and gives every process the bank, or the reason why there is no new one."""
+        """Every process runs the same search, and so has the same bank, or the same reason why there is no new one."""
         assert isinstance(pl_module, PolicyModule)
         data = mixture_of(trainer)
         hard = data.hard_questions()
         bank, failure = TemplateBank(), ""
         self.finished = None
         if self.budget != 0 and len(hard) >= self.min_hard_set:
-            if trainer.is_global_zero:
-                bank, failure = self._run_search(trainer, pl_module, hard, epoch)
-            bank, failure = trainer.strategy.broadcast((bank, failure))
+            bank, failure = self._run_search(trainer, pl_module, hard, epoch)
         if failure and self.on_failure == "stop":
             self.pending, self.failure, trainer.should_stop = True, failure, True
             return
@@ -186,12 +198,15 @@ class TemplateEvolution(Callback):
         except ReflectionFailed as failed:
             failure = str(failed)
             self.unfinished = {"search": search.state_dict(), "answers": reflection.state_dict()}
+        everyones = gather((time.monotonic() - started, module.tokens["evolution"] - tokens))
         spent = {
-            "evolution": module.tokens["evolution"] - tokens,
+            "evolution": sum(tokens for _, tokens in everyones),
             "reflection": self.ledger.total.completion_tokens - replies,
         }
-        module.tokens["reflection"] += spent["reflection"]
-        self.finished = Evolved.of(search, epoch, time.monotonic() - started, spent, self.ledger.of(epoch), failure)
+        if trainer.is_global_zero:  # counts are summed over processes, and each of them has the whole ledger
+            module.tokens["reflection"] += spent["reflection"]
+        seconds = max(seconds for seconds, _ in everyones)
+        self.finished = Evolved.of(search, epoch, seconds, spent, self.ledger.of(epoch), failure)
         report = self.finished.report() | {"bank": len(bank)}
         rank_zero_info("\n".join(lines(report)))
         for logger in trainer.loggers:
@@ -237,7 +252,10 @@ class TemplateEvolution(Callback):
     def _evaluate(
         self, module: PolicyModule, epoch: int, pairs: Sequence[tuple[Question, str]], title: str
     ) -> list[Graded]:
-        """n completions for each pair, all in one engine call."""
+        """n completions for each pair, all in one engine call on each process, which has a share of them.
+
+        Who samples a completion does not matter: its seed is its own.
+        """
         n = self.completions
         asks = [
             (question, template, derive_seed(self.seed, "evaluate", epoch, question.id, template, k))
@@ -245,7 +263,11 @@ class TemplateEvolution(Callback):
             for k in range(n)
         ]
         sampling = Sampling(self.temperature, module.sampling.max_completion_length)
-        rollouts = module.answer(asks, sampling, "evolution", title)
+
+        def answer(part: Sequence[Ask]) -> list[Rollout]:
+            return module.answer(part, sampling, "evolution", title)
+
+        rollouts = share(asks, answer)
         return [tuple(rollouts[start : start + n]) for start in range(0, len(rollouts), n)]
 
     def state_dict(self) -> dict[str, Any]:

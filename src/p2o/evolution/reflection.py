@@ -5,6 +5,7 @@ from dataclasses import asdict
 from typing import Any
 
 from p2o.evolution.ledger import Ledger
+from p2o.processes import on_first
 from p2o.reflectors.base import Proposal, ReflectionContext, ReflectionFailed, ReflectionJob, Reflector
 from p2o.reflectors.usage import FREE, Usage
 
@@ -16,6 +17,9 @@ class Reflection:
 
     If reflection fails within a batch of jobs, the answers that came are kept. The search repeats such a step with the
     same jobs, in this process or in a resumed one, and only those without an answer are asked again.
+
+    In a distributed run every process calls it with the same jobs. The first one asks the reflector, all are told what
+    came of it, and so all keep and book the same.
 
     Args:
         reflector: Proposes templates.
@@ -48,7 +52,7 @@ class Reflection:
         """
         asked = [job for job in jobs if job.key not in self._kept]
         try:
-            proposals = self.reflector.reflect(asked, self.context(self.ledger.total)) if asked else []
+            proposals = on_first(lambda: self._reflect(asked)) if asked else []
         except ReflectionFailed as failed:
             self._book(failed.usage)
             answers = zip(asked, failed.proposals, strict=False)  # one that fails at once answers nothing
@@ -58,6 +62,9 @@ class Reflection:
         answered = self._kept | {job.key: proposal for job, proposal in zip(asked, proposals, strict=True)}
         self._kept = {}
         return [self._check(answered[job.key]) for job in jobs]
+
+    def _reflect(self, jobs: Sequence[ReflectionJob]) -> list[Proposal]:
+        return self.reflector.reflect(jobs, self.context(self.ledger.total))
 
     def _book(self, usage: Usage) -> None:
         self.ledger.add(self.epoch, self.reflector.name, usage)

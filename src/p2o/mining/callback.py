@@ -54,7 +54,7 @@ class MiningLog(Callback):
         """Writes the epoch."""
         records: dict[str, QuestionRecord] = {}
         texts: dict[str, str] = {}
-        for their_records, their_texts in gather(trainer, (self._records, self._texts)):
+        for their_records, their_texts in gather((self._records, self._texts)):
             for entry in their_records.values():
                 add(records, entry, mixture_of(trainer).hard_set.tau)
             texts |= their_texts

@@ -59,7 +59,7 @@ def phases(run: PlannedRun, size: EvolutionSize, measured: Measured | None, pric
         _rollouts("validation", validation, run, length, measured, run.processes),
     ]
     if evolutions:
-        found.append(_rollouts("evolution (at most)", evolutions * size.budget, run, length, measured, 1))
+        found.append(_rollouts("evolution (at most)", evolutions * size.budget, run, length, measured, run.processes))
         found.append(_reflection(evolutions * size.calls, run, length, measured, prices))
     return found
 

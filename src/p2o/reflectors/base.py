@@ -110,3 +110,8 @@ class Reflector(ABC):
     def name(self) -> str:
         """What the ledger calls it."""
         return type(self).__name__
+
+    @property
+    def samples(self) -> bool:
+        """Whether it asks the engine of the run: of many processes only the first one calls `reflect`."""
+        return False

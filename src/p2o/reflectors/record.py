@@ -32,6 +32,11 @@ class RecordingReflector(Reflector):
         """That of the reflector that does the work."""
         return self.reflector.name
 
+    @property
+    def samples(self) -> bool:
+        """As the reflector that does the work."""
+        return self.reflector.samples
+
     def reflect(self, jobs: Sequence[ReflectionJob], context: ReflectionContext) -> list[Proposal]:
         """What the reflector proposes; written down also if it fails in between."""
         try:

@@ -25,6 +25,10 @@ from p2o.types import Completion, Prompt
 class SelfReflector(Reflector):
     """Asks the policy itself, through the rollout engine of the run.
 
+    In a distributed run it reflects on the first process while the others wait, and only that one loads the `initial`
+    weights. It must have the whole model, as under DDP: a policy that is sharded, or an engine whose model several
+    processes hold, would wait for the others for ever.
+
     Args:
         weights: `initial` reflects with the policy as it was before training: the paper's authors found that a policy
             late in training proposes less diverse templates. `current` reflects with the policy of the moment.
@@ -51,6 +55,11 @@ class SelfReflector(Reflector):
         self.sampling = Sampling(temperature, max_reply_length)
         self.prompt = check_prompt(prompt)
         self.max_template_length = max_template_length
+
+    @property
+    def samples(self) -> bool:
+        """It does."""
+        return True
 
     def reflect(self, jobs: Sequence[ReflectionJob], context: ReflectionContext) -> list[Proposal]:
         """One proposal for each job, from a single call of the engine."""
