@@ -1,7 +1,9 @@
+import warnings
+
 import pytest
 
 from p2o.errors import InputError
-from p2o.preflight import check_lengths, check_questions
+from p2o.preflight import check_lengths, check_questions, warn_of_overlap
 from p2o.prompts import PromptRenderer
 from p2o.rewards.base import Reward
 from p2o.types import Question
@@ -38,3 +40,12 @@ def test_lengths_must_fit_the_window():
     check_lengths(300, 212, 512)
     with pytest.raises(InputError, match="window of 512"):
         check_lengths(300, 213, 512)
+
+
+def test_validation_questions_that_are_trained_on_are_named():
+    train = [Question("a", "0+0?", "0"), Question("b", "1+1?", "2")]
+    with pytest.warns(UserWarning, match="1 of 2 validation questions are training questions as well: c"):
+        warn_of_overlap(train, [Question("c", "1+1?", "2"), Question("d", "1+2?", "3")])
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        warn_of_overlap(train, [Question("d", "1+2?", "3")])

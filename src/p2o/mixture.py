@@ -13,6 +13,7 @@ from torch.utils.data import DataLoader, Dataset
 from p2o.errors import InputError
 from p2o.evolution.assignment import assign
 from p2o.hard_set import HardSet
+from p2o.preflight import warn_of_overlap
 from p2o.questions.base import QuestionSource
 from p2o.questions.benchmarks import Benchmark, benchmark_of, load_benchmark
 from p2o.seeds import derive_seed
@@ -91,6 +92,7 @@ class MixtureDataModule(LightningDataModule):
             self.train_questions = self.train.load()
         if not self.validation_questions:
             self.validation_questions = self.validation.load()
+            warn_of_overlap(self.train_questions, self.validation_questions)
 
     def _load_benchmarks(self) -> list[Benchmark]:
         found = [load_benchmark(name, self.benchmark_folder) for name in self.benchmarks]

@@ -1,6 +1,6 @@
 """What can be known to fail is refused before anything is spent."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from lightning.pytorch.utilities import rank_zero_warn
 
@@ -51,6 +51,16 @@ def warn_of_golds(questions: Iterable[Question], reward: Reward) -> None:
     if lost:
         named = "; ".join(f"{question.id} ({question.answer:.40}): {reason}" for question, reason in lost.items())
         rank_zero_warn(f"{len(lost)} benchmark answers are matched letter by letter alone: {named[:1000]}")
+
+
+def warn_of_overlap(train: Sequence[Question], validation: Sequence[Question]) -> None:
+    """Names validation questions that are trained on: their accuracy says nothing of new questions."""
+    texts = {question.text.strip() for question in train}
+    if known := [question.id for question in validation if question.text.strip() in texts]:
+        rank_zero_warn(
+            f"{len(known)} of {len(validation)} validation questions are training questions as well: "
+            f"{', '.join(known)[:300]}. Their accuracy says nothing of new questions; take them out of one of the two."
+        )
 
 
 def _where(question: Question) -> str:
