@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from p2o.errors import InputError
 from p2o.evolution.ledger import Ledger
 from p2o.evolution.reflection import Reflection
 from p2o.reflectors.base import Proposal, ReflectionFailed, ReflectionJob, Reflector
@@ -51,6 +52,16 @@ def test_answers_before_a_failure_are_not_asked_for_again_not_even_after_a_resum
     assert books.total == Usage(calls=5, failures={"status 401": 1}, completion_tokens=40, money=2.0)
     assert list(books.of(2)) == ["Flaky"] and books.of(1) == {}
     assert second.state_dict() == {}
+
+
+class OneProposal(Reflector):
+    def reflect(self, jobs, context):
+        return [Proposal("t")]
+
+
+def test_a_proposal_is_missing():
+    with pytest.raises(InputError, match=r"OneProposal\.reflect: expected a proposal for each of 4 jobs, got 1"):
+        new(OneProposal(), Ledger())(JOBS)
 
 
 def test_the_reflector_is_told_what_the_run_has_spent():

@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from typing import Any
 
+from p2o.errors import InputError
 from p2o.evolution.ledger import Ledger
 from p2o.processes import on_first
 from p2o.reflectors.base import Proposal, ReflectionContext, ReflectionFailed, ReflectionJob, Reflector
@@ -64,7 +65,13 @@ class Reflection:
         return [self._check(answered[job.key]) for job in jobs]
 
     def _reflect(self, jobs: Sequence[ReflectionJob]) -> list[Proposal]:
-        return self.reflector.reflect(jobs, self.context(self.ledger.total))
+        proposals = self.reflector.reflect(jobs, self.context(self.ledger.total))
+        if len(proposals) != len(jobs):
+            raise InputError(
+                f"{self.reflector.name}.reflect: expected a proposal for each of {len(jobs)} jobs, got "
+                f"{len(proposals)}. Return a Proposal with a refusal where there is no template."
+            )
+        return proposals
 
     def _book(self, usage: Usage) -> None:
         self.ledger.add(self.epoch, self.reflector.name, usage)
