@@ -156,3 +156,21 @@ def test_where_a_mistake_is_stays_before_what_it_is():
 
 def test_other_messages_stay_as_they_are():
     assert clear("data.tau must be at least 1.") == "data.tau must be at least 1."
+
+
+@pytest.mark.parametrize(
+    ("option", "message"),
+    [
+        ("--model.context=Replce", "model.context: there is no class 'Replce'.*p2o fit --help model"),
+        ("--model.reward=my_reward.LastWord", "model.reward: No module named 'my_reward'.*PYTHONPATH=FOLDER"),
+        ("--model.reward=p2o.rewards.Nope", "model.reward: p2o.rewards.Nope: module 'p2o.rewards' has no attribute"),
+        ("--model.reward=p2o.losses.ClippedLoss", "model.reward: .*ClippedLoss does not correspond to a subclass"),
+        (
+            "--data.train.pth=x",
+            "data.train: 'ChainQuestions' has no option 'pth'.*--data.train.help p2o.quickstart.ChainQuestions",
+        ),
+    ],
+)
+def test_a_class_that_is_not_found_says_where_to_look(capsys, option, message):
+    error = error_of(capsys, "fit", "--config", CONFIG, option)
+    assert re.search(message, error) and "dot import path" not in error

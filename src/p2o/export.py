@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+import transformers.utils.logging
 from transformers import AutoConfig, AutoModelForCausalLM, GenerationConfig, PreTrainedModel
 
 from p2o.checkpoints import load_checkpoint
@@ -26,6 +27,7 @@ def export(checkpoint: Path, out: Path) -> None:
     out = out.expanduser().resolve()
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise InputError(f"{out}: expected a new or an empty folder for the model, this is a file or holds something.")
+    transformers.utils.logging.disable_progress_bar()  # of shards: one line says what was written
     content = load_checkpoint(checkpoint)
     name = content["p2o"]["model"]
     tokenizer = load_tokenizer(name)

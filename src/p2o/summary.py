@@ -124,5 +124,5 @@ def epoch_line(number: int, epoch: dict[str, Any]) -> str:
         shown = " ".join(f"{name} {value:.1%}" for name, value in accuracies.items()) if accuracies else "-"
         parts.append(f"{context}: {shown}")
     if epoch["best_dev_score"] is not None:
-        parts.append(f"evolution: best dev {epoch['best_dev_score']:.1%}, {epoch['templates']} templates")
+        parts.append(f"evolution: best dev {epoch['best_dev_score']:.1%}, bank {epoch['templates']}")
     return " | ".join([*parts, f"{epoch['seconds']:.0f} s"])

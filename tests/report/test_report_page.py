@@ -8,6 +8,7 @@ import pytest
 
 from p2o.cli import main
 from p2o.report.charts import Line, bar_chart, line_chart
+from p2o.report.palette import COLOURS
 from run_folders import HOSTILE, bare_folder, whole_folder
 
 NAME = "a'\"><script>alert(4)<script>$"  # a folder may be called so
@@ -104,3 +105,10 @@ def test_without_matplotlib_it_says_what_to_install(tmp_path, capsys, monkeypatc
     with pytest.raises(SystemExit):
         main(["report", str(bare_folder(tmp_path / "run"))])
     assert "pip install 'p2o[report]'" in capsys.readouterr().err
+
+
+def test_a_part_of_zeros_keeps_its_colour():
+    with_it = bar_chart("t", [0], {"a": [1], "b": [2], "c": [3]}, "x", "y").svg
+    without = bar_chart("t", [0], {"a": [1], "b": [0], "c": [3]}, "x", "y").svg
+    second, third = (colour.lower() for colour in COLOURS[1:3])
+    assert second in with_it.lower() and second not in without.lower() and third in without.lower()

@@ -90,9 +90,8 @@ class TemplateEvolution(Callback):
             proposals=proposals,
             completions=completions,
         )
-        self.settings(
-            budget=budget if isinstance(budget, int) else 0
-        )  # refuses impossible sizes now, not after an epoch
+        # Refuses impossible sizes now, not after an epoch.
+        self.settings(budget=budget if isinstance(budget, int) else 0)
         self.reflector = reflector
         self.selector = selector
         self.budget = budget

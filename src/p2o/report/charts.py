@@ -85,10 +85,13 @@ def line_chart(
 def bar_chart(
     title: str, x: Sequence[Any], parts: Mapping[str, Sequence[float]], xlabel: str, ylabel: str, percent: bool = False
 ) -> Figure:
-    """Stacked bars; negative parts hang below zero."""
+    """Stacked bars; negative parts hang below zero. A part of zeros is left out and keeps its colour to itself."""
+    drawn = {label: values for label, values in parts.items() if any(values)} or parts
     with _axes(title, xlabel, ylabel) as (canvas, axes):
         tops, bottoms = [0.0] * len(x), [0.0] * len(x)
         for index, (label, values) in enumerate(parts.items()):
+            if label not in drawn:
+                continue
             base = bottoms if min(values, default=0) < 0 else tops
             axes.bar(
                 [str(value) for value in x],
@@ -110,9 +113,9 @@ def bar_chart(
             axes.yaxis.set_major_formatter(lambda value, _: f"{abs(value):g}")
         if percent:
             axes.yaxis.set_major_formatter(PercentFormatter(1.0, decimals=0))
-        head = [xlabel, *parts]
+        head = [xlabel, *drawn]
         rows = [
-            [str(value), *(_shown(abs(values[index]), percent) for values in parts.values())]
+            [str(value), *(_shown(abs(values[index]), percent) for values in drawn.values())]
             for index, value in enumerate(x)
         ]
         return _figure(title, ylabel, canvas, axes, len(parts), Table(title, head, rows, open=False))

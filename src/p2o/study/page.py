@@ -25,7 +25,7 @@ def make_page(study: Study, rows: Sequence[Row], best: Mapping[str, Row], missin
     tables = [_accuracy(study, best), _cost(best)]
     notes = [
         f"mean ± standard deviation over the seeds {', '.join(map(str, study.seeds))}; each run has one thread",
-        f"over the run: mean over the rollouts spent, linear between validations; to {study.target:.0%}: rollouts of "
+        f"over the run: mean over the rollouts spent, linear between validations; {_target(study)}: rollouts of "
         "training and evolution until the first validation there, and how many seeds came there",
         f"{study.baseline} is the baseline: differences in percentage points, with the 95 % interval of a paired "
         "bootstrap over validation questions and seeds",
@@ -48,7 +48,7 @@ def _accuracy(study: Study, best: Mapping[str, Row]) -> Table:
     base = best[study.baseline]
     names = [metric.removeprefix("validation.").replace(".", "/") for metric in study.metrics]
     header = ["method", "seeds", study.accuracy, "difference", "over the run", "its difference"]
-    header.append(f"to {study.target:.0%}")
+    header.append(_target(study))
     rows = []
     for name, row in best.items():
         done = row.results
@@ -65,6 +65,10 @@ def _accuracy(study: Study, best: Mapping[str, Row]) -> Table:
             ]
         )
     return Table("Accuracy", [*header, *names], rows)
+
+
+def _target(study: Study) -> str:
+    return f"to {100 * study.target:.0f} %"
 
 
 def _cost(best: Mapping[str, Row]) -> Table:

@@ -37,7 +37,7 @@ def _phases(run: Run) -> list[Block]:
     spent = [
         {phase: now[phase] - last.get(phase, 0) for phase in now} for last, now in zip(before, history, strict=True)
     ]
-    parts = {phase: [epoch[phase] for epoch in spent] for phase in history[-1] if any(e[phase] for e in spent)}
+    parts = {phase: [epoch[phase] for epoch in spent] for phase in history[-1]}
     return [Figures([bar_chart("Rollouts by phase", list(range(run.epochs)), parts, "epoch", "rollouts")])]
 
 

@@ -27,7 +27,7 @@ def hard(runs: Sequence[Run]) -> Section:
     return Section(
         "hard",
         "Hard questions",
-        "How many questions get fewer than τ rollouts right, and do they leave on their own feet?",
+        "How many questions get fewer than τ rollouts right, and do they come to be solved bare?",
         [*blocks, *per_run(runs, _flows, NOTE)],
     )
 

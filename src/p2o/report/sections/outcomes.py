@@ -18,16 +18,14 @@ def outcomes(runs: Sequence[Run]) -> Section:
     """Two figures for each run."""
     return Section(
         "outcomes",
-        "Outcome kinds",
+        "Outcomes",
         "When a rollout fails, is the answer wrong, missing, cut off, or not graded at all?",
         per_run(runs, _blocks, NOTE),
     )
 
 
 def _blocks(run: Run) -> list[Block]:
-    met = {outcome for records in run.mining.values() for record in records for outcome in record.outcomes}
-    kinds = [str(kind) for kind in Outcome if kind in met]  # of both figures, so that a colour means one thing
-    figures = [figure for templated in (False, True) for figure in _figure(run, templated, kinds)]
+    figures = [figure for templated in (False, True) for figure in _figure(run, templated)]
     if not figures:
         return [Missing("No mining/epoch-N.parquet: p2o fit writes it in every run.")]
     return [
@@ -35,7 +33,7 @@ def _blocks(run: Run) -> list[Block]:
     ]
 
 
-def _figure(run: Run, templated: bool, kinds: Sequence[str]) -> list[Figure]:
+def _figure(run: Run, templated: bool) -> list[Figure]:
     counts = {
         epoch: Counter(
             outcome
@@ -48,6 +46,6 @@ def _figure(run: Run, templated: bool, kinds: Sequence[str]) -> list[Figure]:
     counts = {epoch: count for epoch, count in counts.items() if count}
     if not counts:
         return []
-    shares = {kind: [count[kind] / count.total() for count in counts.values()] for kind in kinds}
+    shares = {str(kind): [count[kind] / count.total() for count in counts.values()] for kind in Outcome}
     title = f"{'Templated' if templated else 'Bare'} training rollouts"
     return [bar_chart(title, list(counts), shares, "epoch", "share of rollouts", percent=True)]

@@ -1,4 +1,4 @@
-"""pass@1 and pass@K of bare against optimised prompts on the hard set."""
+"""pass@1 and pass@K of bare against templated questions of the hard set."""
 
 from collections.abc import Mapping, Sequence
 
@@ -7,6 +7,7 @@ from p2o.report.blocks import Block, Figure, Figures, Missing, Section
 from p2o.report.charts import Line, line_chart
 from p2o.report.estimates import Estimate, estimate
 from p2o.report.runs import Run, per_run
+from p2o.report.sections.search import no_evolution
 
 Tries = list[tuple[list[bool], list[bool]]]  # of each question: bare answers and templated ones, right or wrong
 
@@ -21,7 +22,7 @@ def prompts(runs: Sequence[Run]) -> Section:
     """Two figures for each run, one from the probe and one from training."""
     return Section(
         "prompts",
-        "Bare and optimised prompts",
+        "Bare and templated questions",
         "On hard questions, what do the evolved templates add to one try and to K tries?",
         per_run(runs, _blocks, NOTE),
     )
@@ -34,6 +35,8 @@ def _blocks(run: Run) -> list[Block]:
         *_figures("Probe, before training", probed),
         *_figures("Training rollouts", mined),
     ]
+    if not figures and run.setting("evolution", "budget") == 0:
+        return [no_evolution(run)]
     if not figures:
         return [
             Missing(
