@@ -1,5 +1,6 @@
 """Every study parses, down to the options of each run, and says how it is run."""
 
+import functools
 from pathlib import Path
 
 import pytest
@@ -10,11 +11,17 @@ from p2o.trainer_cli import read_config
 STUDIES = sorted((Path(__file__).parent.parent / "studies").glob("*.yaml"))
 
 
+@functools.cache
+def config(*arguments):
+    """Studies share variants, and each takes half a second to read."""
+    return read_config(list(arguments))
+
+
 @pytest.mark.parametrize("path", STUDIES, ids=lambda path: path.stem)
 def test_every_run_of_it_has_a_config(path):
     study, _ = read_study([str(path)])
     for variant in study.variants():
-        assert read_config(variant.arguments(path.parent))["model"]
+        assert config(*variant.arguments(path.parent))["model"]
 
 
 def test_a_methods_config_wins_over_the_options_of_the_study():
