@@ -20,12 +20,20 @@ class HardSet:
 
     def observe(self, rollouts: Iterable[Rollout]) -> None:
         """Counts rollouts of this epoch. Hardness is measured under the prompt that was really used (Alg. 1)."""
-        self.merge((rollout.question.id, int(rollout.correct)) for rollout in rollouts)
+        for rollout in rollouts:
+            question = rollout.question.id
+            self.correct[question] = self.correct.get(question, 0) + int(rollout.correct)
 
-    def merge(self, counts: Iterable[tuple[str, int]]) -> None:
-        """Adds counts of correct rollouts, such as those of another process."""
-        for question, correct in counts:
-            self.correct[question] = self.correct.get(question, 0) + correct
+    def join(self, processes: Iterable[dict[str, int]]) -> None:
+        """Takes over the counts of all processes, in order of their rank.
+
+        Lightning's sampler pads the last step with questions that another process has as well; their first count holds,
+        as τ is a number of K rollouts.
+        """
+        joined: dict[str, int] = {}
+        for counts in processes:
+            joined = counts | joined
+        self.correct = joined
 
     def close(self) -> None:
         """Ends the epoch: its hard questions become `hard`, and counting starts anew."""
