@@ -2,6 +2,7 @@
 
 import logging
 import os
+import sys
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, redirect_stdout, suppress
@@ -196,10 +197,11 @@ def read_config(args: Sequence[str]) -> dict[str, Any]:
 
 
 def _command_line(kind: type[P2OCLI], args: Sequence[str] | None) -> P2OCLI:
-    return kind(
+    words = list(sys.argv[1:] if args is None else args)
+    return _for_one(kind, words[0])(
         PolicyModule,
         MixtureDataModule,
-        args=None if args is None else list(args),
+        args=words,
         seed_everything_default=0,
         auto_configure_optimizers=False,  # the module owns its optimizer
         trainer_defaults={
@@ -209,8 +211,19 @@ def _command_line(kind: type[P2OCLI], args: Sequence[str] | None) -> P2OCLI:
         },
         save_config_callback=RunConfig,
         save_config_kwargs={"overwrite": True},  # resuming into the same folder would raise otherwise
-        parser_kwargs=PARSER | {name: PARSER for name in P2OCLI.subcommands()},
+        parser_kwargs=PARSER | {words[0]: PARSER},
     )
+
+
+def _for_one(kind: type[P2OCLI], command: str) -> type[P2OCLI]:
+    """The command line of a single command: LightningCLI would make the parsers of all three, which takes longer."""
+
+    class OneCommand(kind):  # type: ignore[misc, valid-type]
+        @staticmethod
+        def subcommands() -> dict[str, set[str]]:
+            return {command: kind.subcommands()[command]}
+
+    return OneCommand
 
 
 def _quiet() -> None:
