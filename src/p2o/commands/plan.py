@@ -25,7 +25,7 @@ from p2o.policy import PolicyModule
 from p2o.probe.callback import ProbeLog
 from p2o.prompts import PromptRenderer
 from p2o.reflectors.self_reflector import SelfReflector
-from p2o.trainer_cli import P2OCLI, run_trainer, users_mistakes
+from p2o.trainer_cli import P2OCLI, check_some_training, run_trainer, users_mistakes
 
 SHARES = (0.1, 0.25, 0.5, 1.0)  # of the questions, assumed to be hard
 USAGE = """usage: p2o plan --config CONFIG [--calibration ROLLOUTS | --no-calibration] [options of p2o fit]
@@ -92,6 +92,7 @@ def planned_run(
     module: PolicyModule, data: MixtureDataModule, evolution: TemplateEvolution, probe: ProbeLog, trainer: Namespace
 ) -> PlannedRun:
     """Loads questions and tokenizer, no weights."""
+    check_some_training(trainer)
     if trainer.max_epochs == -1 or trainer.max_steps != -1:
         raise InputError("p2o plan counts epochs: set trainer.max_epochs to 1 or more, and not trainer.max_steps.")
     module.tokenizer = load_tokenizer(module.model)
