@@ -321,7 +321,7 @@ class PolicyModule(LightningModule):
             self._loaded = True
 
     def configure_optimizers(self) -> OptimizerLRScheduler:
-        """AdamW (`fused`: no temporary copies) with a linear warm-up; the first step already has a learning rate above 0."""
+        """AdamW in one pass, with a linear warm-up; the first step already has a learning rate above 0."""
         optimizer = torch.optim.AdamW(
             self.policy.parameters(), lr=self.lr, betas=self.betas, weight_decay=self.weight_decay, fused=True
         )
