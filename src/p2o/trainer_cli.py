@@ -77,6 +77,8 @@ class P2OCLI(LightningCLI):
         """Checks what the Trainer would only notice after the first epoch."""
         config = self.config[self.subcommand]
         _check_processes(config.trainer.accelerator, config.trainer.devices)
+        if self.subcommand == "fit":
+            check_some_training(config.trainer)
         if config.ckpt_path == "best" and self.subcommand == "fit":
             raise InputError("p2o fit: expected `last` or a path for ckpt_path; `best` names no place to go on from.")
         root = Path(config.trainer.default_root_dir or os.getcwd())
@@ -133,6 +135,20 @@ def _check_processes(accelerator: str, devices: Any) -> None:  # noqa: ANN401 (a
     most = max(16, os.cpu_count() or 1)
     if accelerator == "cpu" and str(devices).isdecimal() and int(devices) > most:
         raise InputError(f"trainer.devices: expected at most {most} processes on this CPU, got {devices}.")
+
+
+def check_some_training(trainer: Namespace) -> None:
+    """Lightning ends without a word, and without a summary, where there is nothing to do.
+
+    Raises:
+        InputError: No epoch, step or batch is to be trained.
+    """
+    if trainer.max_epochs == 0:
+        raise InputError("trainer.max_epochs: expected at least 1, or -1 (until it is interrupted), got 0.")
+    if trainer.max_steps == 0:
+        raise InputError("trainer.max_steps: expected at least 1, or -1 (no limit), got 0.")
+    if trainer.limit_train_batches == 0:
+        raise InputError("trainer.limit_train_batches: expected more than 0, got 0. To measure alone: p2o validate.")
 
 
 def _logger(kind: str, **init_args: str | int) -> Namespace:
