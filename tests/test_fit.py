@@ -14,7 +14,10 @@ import torch
 import yaml
 
 from p2o.cli import main
+from p2o.commands.plan import PlanCLI, planned_run
+from p2o.planning.phases import Paid, phases
 from p2o.tables import read_rows
+from p2o.trainer_cli import run_trainer
 
 CONFIGS = Path(__file__).parent.parent / "configs"
 SMALL = [
@@ -130,6 +133,20 @@ def test_summary(straight):
     assert all(set(part) == {"easy", "hard"} for part in summary["validation"].values())
     assert summary["history"][0]["templated"] is None
     assert summary["seconds"] > 0
+
+
+def test_what_is_counted_lies_within_the_plan(straight):
+    summary = json.loads((straight[0] / "summary.json").read_text())
+    words = ["fit", "--config", str(CONFIGS / "quickstart.yaml"), *SMALL, "--trainer.max_epochs=3"]
+    cli = run_trainer(words, PlanCLI)
+    parts = cli.config_init["fit"]
+    run = planned_run(cli.model, cli.datamodule, parts["evolution"], parts["probe"], cli.config["fit"].trainer)
+    planned = {phase.name.split()[0].removesuffix("ing"): phase for phase in phases(run, None, Paid())}
+    assert {*summary["rollouts"]} == {*planned} - {"updates", "reflection"}
+    for phase, count in summary["rollouts"].items():
+        assert planned[phase].rollouts.low <= count <= planned[phase].rollouts.high, phase
+        tokens = planned[phase].completion_tokens
+        assert tokens.low <= summary["tokens"][phase] <= tokens.high, phase
 
 
 def test_validation_outcomes_of_every_question_are_kept(straight):

@@ -115,7 +115,9 @@ def test_without_jobs_only_the_tables_are_written(tmp_path, capsys):
     study = tmp_path / "study.yaml"
     study.write_text(yaml.safe_dump(STUDY, sort_keys=False), encoding="utf-8")
     main(["compare", str(study), "--out", str(tmp_path / "out"), "--jobs=0"])
-    assert "MISSING, and counted nowhere: good-" in capsys.readouterr().out
+    printed = capsys.readouterr()
+    assert "MISSING, and counted nowhere: good-" in printed.out
+    assert f"Wrote {tmp_path}/out/study: table.md, table.tex, table.html, results.json." in printed.err
     assert not (tmp_path / "out" / "fits").exists()
 
 
@@ -141,9 +143,20 @@ def test_mistakes_show_before_anything_runs(tmp_path, capsys, change, message):
     assert not (tmp_path / "out" / "fits").exists()
 
 
-@pytest.mark.parametrize("words", [[], ["--jobs=2"], ["/no/such.yaml"]])
-def test_a_study_file_is_needed(capsys, words):
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        ([], "expected a study file"),
+        (["--jobs=2"], "expected a study file"),
+        (["/no/such.yaml"], "/no/such.yaml: expected the YAML file of a study: No such file or directory"),
+        (["/"], "/: expected the YAML file of a study: Is a directory"),
+        (["EMPTY"], "expected the YAML file of a study with configs, methods and baseline, found nothing"),
+    ],
+)
+def test_a_study_file_is_needed(tmp_path, monkeypatch, capsys, words, message):
+    monkeypatch.chdir(tmp_path)
+    Path("EMPTY").touch()
     with pytest.raises(SystemExit) as stop:
         main(["compare", *words])
     assert stop.value.code == 2
-    assert re.search(r"expected a study file|/no/such\.yaml", capsys.readouterr().err)
+    assert message in capsys.readouterr().err

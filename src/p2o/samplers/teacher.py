@@ -7,7 +7,7 @@ from typing import Any
 
 import torch
 
-from p2o.samplers.base import Drawn, Sampler, SamplingContext
+from p2o.samplers.base import Drawn, Sampler, SamplingContext, Workload
 from p2o.seeds import derive_seed
 from p2o.types import Completion, Question, Sample
 
@@ -51,6 +51,10 @@ class TeacherCompletions(Sampler):
             self.completions |= theirs
         known = [completion for sample in samples for completion in self.completions[sample.question.id]]
         return Drawn(context.taught(samples, known), [])
+
+    def forecast(self, work: Workload) -> dict[str, tuple[int, int]]:
+        """K of the teacher's for each question, once; none of the policy's."""
+        return {"teacher": (work.questions * work.num_generations, work.samples * work.num_generations)}
 
     def state_dict(self) -> dict[str, Any]:
         """The completions: ids as tensors, which are small and load with `weights_only=True`."""
