@@ -18,6 +18,7 @@ from lightning import Trainer
 from lightning.fabric.utilities.exceptions import MisconfigurationException
 from lightning.pytorch.callbacks import ModelCheckpoint
 from lightning.pytorch.cli import LightningArgumentParser, LightningCLI
+from lightning.pytorch.loggers import CSVLogger, TensorBoardLogger
 
 import p2o.components  # noqa: F401  (lets YAML and the command line name components by their class alone)
 from p2o.checkpoints import load_checkpoint
@@ -39,6 +40,7 @@ from p2o.validation_log import ValidationLog
 
 # An abbreviation would set an option without a word; exit_on_error would print the usage before each message.
 PARSER: dict[str, Any] = {"allow_abbrev": False, "exit_on_error": False}
+CHECKPOINTS = "checkpoints"  # within the run folder
 
 COMMON: dict[str, Any] = {
     "model_class": PolicyModule,
@@ -95,32 +97,40 @@ class P2OCLI(LightningCLI):
             check_some_training(config.trainer)
         if config.ckpt_path == "best" and self.subcommand == "fit":
             raise InputError("p2o fit: expected `last` or a path for ckpt_path; `best` names no place to go on from.")
-        root = Path(config.trainer.default_root_dir or os.getcwd())
-        check_writable(root)
+        check_writable(self._root)
         if config.trainer.enable_progress_bar is False:  # Lightning refuses a progress bar where it is off
             config.progress.style, config.trainer.enable_progress_bar = "off", True
-        if config.trainer.logger is None:
-            config.trainer.logger = [  # flushed at each step: a killed run keeps what it had logged
-                _logger("CSVLogger", save_dir=str(root), name="logs", flush_logs_every_n_steps=1),
-                _logger("TensorBoardLogger", save_dir=str(root), name="tensorboard"),
-            ]
-        if config.checkpoint.dirpath is None:  # a fixed folder, so that `--ckpt_path last` finds it
-            config.checkpoint.dirpath = str(root / "checkpoints")
         if config.ckpt_path == "last":
-            last = Path(config.checkpoint.dirpath).glob(f"{ModelCheckpoint.CHECKPOINT_NAME_LAST}*.ckpt")
+            folder = Path(config.checkpoint.dirpath or self._root / CHECKPOINTS)
+            last = folder.glob(f"{ModelCheckpoint.CHECKPOINT_NAME_LAST}*.ckpt")
             for path in sorted(last, key=lambda path: path.stat().st_mtime)[-1:]:  # the one that Lightning takes
                 load_checkpoint(path)
 
     def instantiate_trainer(self, **kwargs: Any) -> Trainer:  # noqa: ANN401 (Lightning's signature)
-        """Lightning checks names of devices and strategies as it makes the Trainer.
+        """With loggers and checkpoints in the run folder, unless the config names others.
+
+        It is derived here and not in the config: that is saved, and may be used again for another folder.
 
         Raises:
-            InputError: A setting of the section `trainer` is not one.
+            InputError: A setting of the section `trainer` is not one: Lightning checks names of devices and strategies.
         """
+        root, parts = self._root, self.config_init[self.subcommand]
+        if parts.trainer.logger is None:
+            kwargs["logger"] = [  # flushed at each step: a killed run keeps what it had logged
+                CSVLogger(root, "logs", flush_logs_every_n_steps=1),
+                TensorBoardLogger(root, "tensorboard"),
+            ]
+        if parts.checkpoint.dirpath is None:  # a fixed folder, so that `--ckpt_path last` finds it
+            parts.checkpoint.dirpath = str((root / CHECKPOINTS).resolve())
         try:
             return super().instantiate_trainer(**kwargs)
         except (ValueError, MisconfigurationException) as error:
             raise InputError(f"trainer: {error}") from error
+
+    @property
+    def _root(self) -> Path:
+        """The run folder."""
+        return Path(self.config[self.subcommand].trainer.default_root_dir or os.getcwd())
 
     def _set_seed(self) -> None:
         seed = self._get(self.config, "seed_everything")
@@ -163,10 +173,6 @@ def check_some_training(trainer: Namespace) -> None:
         raise InputError("trainer.max_steps: expected at least 1, or -1 (no limit), got 0.")
     if trainer.limit_train_batches == 0:
         raise InputError("trainer.limit_train_batches: expected more than 0, got 0. To measure alone: p2o validate.")
-
-
-def _logger(kind: str, **init_args: str | int) -> Namespace:
-    return Namespace(class_path=f"lightning.pytorch.loggers.{kind}", init_args=Namespace(**init_args))
 
 
 class _ConfigReader(P2OCLI):
