@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 import torch
-from chat_server import KEY, QUOTE_KEY, ChatServer, completion, status
 
+from endpoints.chat_server import KEY, QUOTE_KEY, ChatServer, completion, status
 from p2o.cli import main
 
 CONFIGS = Path(__file__).parents[2] / "configs"
