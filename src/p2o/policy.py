@@ -20,6 +20,7 @@ from p2o.corrections import EngineCorrection, NoCorrection
 from p2o.engines.base import RolloutEngine, Sampling
 from p2o.errors import InputError
 from p2o.exploration import ExplorationBonus, NoBonus, final_answer
+from p2o.logprobs import recompute_activations
 from p2o.losses import PolicyLoss
 from p2o.metrics import context_accuracies, rollout_metrics
 from p2o.mixture import mixture_of
@@ -315,7 +316,7 @@ class PolicyModule(LightningModule):
         if not self._loaded:
             self.policy = load_policy(self.model).train()  # from_pretrained leaves dropout off
             if self.gradient_checkpointing:
-                self.policy.gradient_checkpointing_enable({"use_reentrant": False})  # the other kind breaks under DDP
+                recompute_activations(self.policy)
             self._loaded = True
 
     def configure_optimizers(self) -> OptimizerLRScheduler:

@@ -103,6 +103,13 @@ def test_memory_counts_what_the_policy_has(run):
     assert needs.cache == 72 * length * config.num_hidden_layers * 2 * heads * head * 4
 
 
+def test_recomputed_layers_leave_one_in_memory(plan_of):
+    large = "--model.micro_batch_tokens=1000000"  # the head's share does not count then
+    kept, recomputed = plan_of(large), plan_of(large, "--model.gradient_checkpointing=true")
+    needs, less = (memory(plan, load_config(plan.module.model), copies=1) for plan in (kept, recomputed))
+    assert less.activations < needs.activations / 2
+
+
 def test_the_page_says_it_all(run):
     size = evolution_size(run, 96)
     needs = memory(run, load_config(run.module.model), copies=1)
