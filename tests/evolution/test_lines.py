@@ -1,7 +1,7 @@
 from dataclasses import asdict
 
+from p2o.endpoints.usage import FREE, Usage
 from p2o.evolution.lines import lines
-from p2o.reflectors.usage import FREE, Usage
 
 REPORT = {
     "epoch": 0,

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 import torch
-from chat_server import KEY, QUOTE_KEY, ChatServer, completion, status
 
+from endpoints.chat_server import KEY, QUOTE_KEY, ChatServer, completion, status
 from p2o.cli import main
 from processes import start
 
