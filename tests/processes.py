@@ -5,8 +5,6 @@ import os
 from collections.abc import Callable
 from multiprocessing.context import ForkServerProcess
 
-import torch
-
 FORKED = multiprocessing.get_context("forkserver")
 FORKED.set_forkserver_preload(["p2o.trainer_cli"])
 
@@ -20,7 +18,6 @@ def start(function: Callable, *arguments, log=os.devnull, **environment: str) ->
 
 def _call(function, arguments, log, environment):
     os.environ |= environment  # the server's is as old as the server
-    torch.set_num_threads(1)
     with open(log, "w") as file:
         os.dup2(file.fileno(), 1)
         os.dup2(file.fileno(), 2)

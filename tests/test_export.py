@@ -6,10 +6,10 @@ import pytest
 import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer, LlamaConfig, LlamaForCausalLM
 
-from conftest import build_policy
 from p2o.checkpoints import load_checkpoint
 from p2o.errors import InputError
 from p2o.export import export
+from tiny_policy import build_policy
 
 
 def checkpoint(policy, model, path):

@@ -7,7 +7,6 @@ import pytest
 import torch
 from torch.testing import assert_close
 
-from conftest import build_policy
 from p2o import objective as objective_module
 from p2o.aggregation import ConstantLength, SequenceMean, TokenMean, WithoutTruncated
 from p2o.batches import Row, micro_batches
@@ -18,6 +17,7 @@ from p2o.logprobs import completion_logps, completion_logps_and_entropies
 from p2o.losses import CISPOLoss, ClippedLoss, SequenceRatioLoss
 from p2o.objective import Objective
 from p2o.regularizers import EntropyBonus, ReferenceKL
+from tiny_policy import build_policy
 
 TEMPERATURE = 0.7
 

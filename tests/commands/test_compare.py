@@ -5,8 +5,6 @@ import json
 import os
 import re
 import signal
-import subprocess
-import sys
 import time
 from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
@@ -15,8 +13,9 @@ import pytest
 import yaml
 
 from p2o.cli import main
+from processes import start
 
-pytestmark = pytest.mark.timeout(300)  # two whole commands and three runs, each of which imports torch anew
+pytestmark = pytest.mark.timeout(300)  # two whole commands, and three runs that import torch anew
 
 CONFIG = Path(__file__).parent.parent.parent / "configs" / "quickstart.yaml"
 STUDY = {
@@ -26,16 +25,22 @@ STUDY = {
     "seeds": [3],
     "jobs": 2,
     "options": {
-        "trainer.max_epochs": 3,
-        "data.train": {"class_path": "ChainQuestions", "init_args": {"split": "train", "easy": 6, "hard": 10}},
+        "trainer.max_epochs": 2,
+        "data.train": {"class_path": "ChainQuestions", "init_args": {"split": "train", "easy": 3, "hard": 5}},
         "data.validation": {"class_path": "ChainQuestions", "init_args": {"split": "validation", "easy": 2, "hard": 4}},
         "data.batch_size": 8,
         "evolution.reflector": {"class_path": "StaticReflector", "init_args": {"templates": ["Be concise."]}},
-        "evolution.budget": 30,
-        "evolution.min_hard_set": 4,
+        "evolution.budget": 12,
+        "evolution.min_hard_set": 2,
+        "probe.questions": 0,
     },
     "methods": {"good": {}, "same": {}, "bad": {"options": {"model.model": "/no/such/folder"}}},
 }
+
+
+def in_a_session_of_its_own(words):
+    os.setsid()
+    main(words)
 
 
 @pytest.fixture(scope="module")
@@ -44,25 +49,25 @@ def killed_and_run_again(tmp_path_factory):
     root = tmp_path_factory.mktemp("compare")
     study = root / "study.yaml"
     study.write_text(yaml.safe_dump(STUDY, sort_keys=False), encoding="utf-8")
-    command = [sys.executable, "-m", "p2o", "compare", str(study), "--out", str(root / "out")]
-    one_at_a_time = [*command, "--jobs=1"]  # in order: the run that fails is begun by the second command alone
-    process = subprocess.Popen(one_at_a_time, start_new_session=True, stderr=subprocess.DEVNULL)
+    command = ["compare", str(study), "--out", str(root / "out")]
+    # In order: the run that fails is begun by the second command alone.
+    process = start(in_a_session_of_its_own, [*command, "--jobs=1"])
     while not list(root.glob("out/fits/good-*/checkpoints/last.ckpt")):
-        assert process.poll() is None, "it ended before a first checkpoint"
+        assert process.is_alive(), "it ended before a first checkpoint"
         time.sleep(0.02)
     os.killpg(process.pid, signal.SIGKILL)
-    process.wait()
+    process.join()
     [folder] = root.glob("out/fits/good-*")
     assert not (folder / "done").exists()
     out, error = io.StringIO(), io.StringIO()
     with redirect_stdout(out), redirect_stderr(error), pytest.raises(SystemExit) as stop:
-        main(command[3:])
+        main(command)
     return root, folder, (stop.value.code, out.getvalue(), error.getvalue())
 
 
 def test_a_killed_study_goes_on_where_it_was(killed_and_run_again):
     _, folder, _ = killed_and_run_again
-    assert json.loads((folder / "summary.json").read_text())["epochs"] == 3 and (folder / "done").exists()
+    assert json.loads((folder / "summary.json").read_text())["epochs"] == 2 and (folder / "done").exists()
     assert "Restored all states from the checkpoint" in (folder / "log.txt").read_text()
 
 

@@ -60,8 +60,8 @@ def test_bombs_take_bounded_time_and_the_pool_lives(tmp_path):
     rows = [{"answer": r"\frac{x}{3}", "completion": rf"\boxed{{{text}}}"} for text in [*BOMBS, r"\frac{2x}{6}"]]
     source, out = write(tmp_path / "bombs.jsonl", *rows), tmp_path / "graded.jsonl"
     start = time.monotonic()
-    main(["grade", str(source), str(out), "--reward.timeout", "1.5"])
-    assert time.monotonic() - start < len(rows) * (1.5 + 3)  # a killed worker's successor imports sympy first
+    main(["grade", str(source), str(out), "--reward.timeout", "0.5"])
+    assert time.monotonic() - start < len(rows) * (0.5 + 3)  # a killed worker's successor imports sympy first
     outcomes = [row["outcome"] for row in read(out)]
     assert outcomes[-1] == "correct" and "correct" not in outcomes[:-1]
     assert "timeout" in outcomes

@@ -11,11 +11,11 @@ import pytest
 import torch
 from torch.testing import assert_close
 
-from conftest import build_policy
 from p2o.engines import Sampling, TransformersEngine, VLLMEngine
 from p2o.errors import InputError
 from p2o.logprobs import completion_logps
 from p2o.types import Prompt
+from tiny_policy import build_policy
 
 ENGINES = {
     "transformers": TransformersEngine,

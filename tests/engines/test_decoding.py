@@ -5,13 +5,13 @@ import torch
 from torch.testing import assert_close
 from transformers import AutoModelForCausalLM, GPT2Config, MistralConfig, Qwen3Config
 
-from conftest import build_policy
 from p2o.engines import Sampling, TransformersEngine, decoding
 from p2o.engines import transformers as engine_module
 from p2o.engines.decoding import decode
 from p2o.engines.generation import generate
 from p2o.logprobs import completion_logps
 from p2o.types import Prompt
+from tiny_policy import build_policy
 
 SIZES = {
     "hidden_size": 32,

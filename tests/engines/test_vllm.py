@@ -8,13 +8,13 @@ import pytest
 import torch
 import yaml
 
-from conftest import build_policy
 from p2o.cli import main
 from p2o.engines import Sampling, VLLMEngine
 from p2o.engines import vllm as module
 from p2o.errors import InputError
 from p2o.logprobs import completion_logps
 from p2o.types import Prompt
+from tiny_policy import build_policy
 
 QUICKSTART = Path(__file__).parent.parent.parent / "configs" / "quickstart.yaml"
 ON_CPU = {"dtype": "float32", "engine_args": {"enforce_eager": True, "kv_cache_memory_bytes": 256 * 2**20}}

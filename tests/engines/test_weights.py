@@ -8,11 +8,11 @@ import torch.multiprocessing
 from torch.distributed.device_mesh import init_device_mesh
 from torch.distributed.fsdp import fully_shard
 
-from conftest import build_policy
 from p2o.engines.tensor_group import TensorGroup
 from p2o.engines.weights import fingerprint, full_tensors
 from p2o.types import Prompt
 from processes import FORKED
+from tiny_policy import build_policy
 
 
 def adamw(policy, **options):
@@ -58,7 +58,6 @@ def test_two_processes_share_weights_and_prompts(tmp_path):
 
 @torch.no_grad()
 def check_two_processes(rank, store):
-    torch.set_num_threads(1)
     torch.distributed.init_process_group("gloo", store=torch.distributed.FileStore(store, 2), rank=rank, world_size=2)
     policy = build_policy(260, 256)
     whole = {name: parameter.detach().clone() for name, parameter in policy.named_parameters()}
