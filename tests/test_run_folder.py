@@ -32,7 +32,7 @@ def fit(root, epochs, *options):
             "--data.bare_rollouts=2",
             "--evolution.reflector=StaticReflector",
             f'--evolution.reflector.templates=["Be concise.", "{USEFUL}"]',
-            "--evolution.budget=40",
+            "--evolution.budget=25",
             "--evolution.min_hard_set=4",
             "--probe.questions=5",
             "--completions.train=4",
