@@ -321,9 +321,9 @@ class PolicyModule(LightningModule):
             self._loaded = True
 
     def configure_optimizers(self) -> OptimizerLRScheduler:
-        """AdamW with a linear warm-up; the first step already has a learning rate above 0."""
+        """AdamW in one pass, with a linear warm-up; the first step already has a learning rate above 0."""
         optimizer = torch.optim.AdamW(
-            self.policy.parameters(), lr=self.lr, betas=self.betas, weight_decay=self.weight_decay
+            self.policy.parameters(), lr=self.lr, betas=self.betas, weight_decay=self.weight_decay, fused=True
         )
         warmup = LambdaLR(optimizer, lambda step: min(1.0, (step + 1) / max(1, self.warmup_steps)))
         return {"optimizer": optimizer, "lr_scheduler": warmup}
