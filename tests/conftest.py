@@ -12,6 +12,20 @@ from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
 torch.set_num_threads(1)
 
+# Files of whole runs, the longest first: a worker that began one as the last would keep everybody waiting.
+LONGEST = [
+    "test_teacher_run.py",
+    "test_fit.py",
+    "test_compare.py",
+]
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Keeps the order within a file, and a file together."""
+    place = {name: number for number, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: place.get(item.path.name, len(place)))
+
+
 # A chat template with a thinking switch, as Qwen3 has one.
 CHAT_TEMPLATE = (
     "{% for m in messages %}<|{{ m.role }}|>{{ m.content }}<|end|>{% endfor %}"

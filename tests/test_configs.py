@@ -1,6 +1,8 @@
 """Every config parses, and says how it is run."""
 
+import functools
 import math
+from contextlib import chdir
 from pathlib import Path
 
 import pytest
@@ -8,7 +10,7 @@ import yaml
 
 from p2o.cli import main
 from p2o.policy import PolicyModule
-from p2o.trainer_cli import P2OCLI
+from p2o.trainer_cli import P2OCLI, read_config
 
 CONFIGS = Path(__file__).parent.parent / "configs"
 METHODS = sorted((CONFIGS / "methods").glob("*.yaml"))  # on top of another config
@@ -24,12 +26,22 @@ def words(path):
 
 
 @pytest.mark.parametrize("path", WHOLE + REFLECTORS + ENGINES, ids=lambda path: path.stem)
-def test_parses(path, capsys, monkeypatch):
-    monkeypatch.chdir(CONFIGS.parent)
-    with pytest.raises(SystemExit) as stop:
-        main([*words(path), "--print_config"])
-    assert stop.value.code == 0
-    assert yaml.safe_load(capsys.readouterr().out)["data"]["num_generations"] == 6
+def test_parses(path):
+    assert parsed(path)["data"]["num_generations"] == 6
+
+
+@functools.cache
+def parsed(path):
+    """All that a config comes to."""
+    with chdir(CONFIGS.parent):
+        return read_config(words(path)[1:])
+
+
+def test_what_a_study_reads_is_what_is_printed(capsys):
+    options = ["--config", str(CONFIGS / "quickstart.yaml"), "--trainer.max_epochs=5", "--ckpt_path=last"]
+    with pytest.raises(SystemExit):
+        main(["fit", *options, "--print_config"])
+    assert yaml.safe_load(capsys.readouterr().out) == read_config(options)
 
 
 @pytest.mark.parametrize("path", WHOLE + REFLECTORS + ENGINES, ids=lambda path: path.stem)
@@ -38,12 +50,9 @@ def test_the_first_line_is_the_words(path):
 
 
 @pytest.mark.parametrize("path", REFLECTORS, ids=lambda path: path.stem)
-def test_a_reflector_is_swapped_by_one_file(path, capsys, monkeypatch):
-    monkeypatch.chdir(CONFIGS.parent)
-    with pytest.raises(SystemExit):
-        main([*words(path), "--print_config"])
-    printed, part = yaml.safe_load(capsys.readouterr().out), yaml.safe_load(path.read_text())
-    swapped = printed["evolution"]["reflector"]
+def test_a_reflector_is_swapped_by_one_file(path):
+    part = yaml.safe_load(path.read_text())
+    swapped = parsed(path)["evolution"]["reflector"]
     assert swapped["class_path"] == part["evolution"]["reflector"]["class_path"]
     given = part["evolution"]["reflector"]["init_args"]
     assert flat(given).items() <= flat(swapped["init_args"]).items()

@@ -1,11 +1,8 @@
 """Whole runs through the command line: real Trainer, real micro-policy, every part as a user has it."""
 
 import json
-import os
 import re
 import shutil
-import subprocess
-import sys
 import time
 from pathlib import Path
 
@@ -14,23 +11,28 @@ import torch
 import yaml
 
 from p2o.cli import main
+from p2o.commands.plan import PlanCLI, planned_run
+from p2o.planning.phases import Paid, phases
 from p2o.tables import read_rows
+from p2o.trainer_cli import run_trainer
+from processes import start
 
 CONFIGS = Path(__file__).parent.parent / "configs"
 SMALL = [
-    "--data.train.init_args.easy=6",
-    "--data.train.init_args.hard=10",
+    "--data.train.init_args.easy=3",
+    "--data.train.init_args.hard=5",
     "--data.validation.init_args.easy=4",
     "--data.validation.init_args.hard=4",
-    "--data.batch_size=8",
-    "--model.mini_batch_size=4",  # two updates per rollout batch
+    "--data.batch_size=4",
+    "--model.mini_batch_size=2",  # two updates per rollout batch
     "--data.tau=6",  # one failure makes a question hard: there is something to evolve on in every epoch
     "--evolution.reflector=StaticReflector",
     '--evolution.reflector.templates=["Be concise.", "Go through the chain step by step."]',
-    "--evolution.budget=60",
-    "--evolution.min_hard_set=4",
+    "--evolution.proposals=2",
+    "--evolution.budget=18",  # the empty template and both of these, once
+    "--evolution.min_hard_set=2",
     "--trainer.enable_progress_bar=false",
-    "--probe.questions=2",
+    "--probe.questions=1",
 ]
 
 
@@ -38,7 +40,13 @@ def fit(root: Path, epochs: int, *options: str) -> dict:
     """The checkpoint after a run."""
     config = ["--config", str(CONFIGS / "quickstart.yaml"), f"--trainer.default_root_dir={root}"]
     main(["fit", *config, *SMALL, f"--trainer.max_epochs={epochs}", *options])
-    return torch.load(root / "checkpoints" / "last.ckpt", weights_only=True)
+    return last(root)
+
+
+def last(root: Path) -> dict:
+    """The newest checkpoint: Lightning leaves one that it resumed from in its place."""
+    newest = max((root / "checkpoints").glob("last*.ckpt"), key=lambda path: path.stat().st_mtime)
+    return torch.load(newest, weights_only=True)
 
 
 def differences(left, right, path=""):
@@ -93,29 +101,50 @@ def test_the_run_did_what_it_is_about(straight):
     assert data["hard_set"]["hard"] and data["bank"]["templates"]
     reports = checkpoint["callbacks"]["TemplateEvolution"]["reports"]
     assert [report["epoch"] for report in reports] == [0, 1]  # not after the last epoch
-    assert all(0 < report["spent"] <= 60 for report in reports)
+    assert all(0 < report["spent"] <= 18 for report in reports)
     assert checkpoint["global_step"] == 3 * 4
 
 
-def test_two_epochs_and_resume_to_three_equal_three(straight, tmp_path):
-    fit(tmp_path, 2)
+@pytest.fixture(scope="module")
+def two(tmp_path_factory):
+    """The same config and seed, with one epoch less."""
+    root = tmp_path_factory.mktemp("two")
+    return root, fit(root, 2)
+
+
+def test_same_seed_same_result_by_the_config_that_a_run_left(two, tmp_path):
+    """Its options are all in there, and its folders too."""
+    saved = next((two[0] / "logs").glob("version_*/config.yaml"))
+    elsewhere = [f"--trainer.default_root_dir={tmp_path}", "--trainer.logger=null", "--checkpoint.dirpath=null"]
+    main(["fit", "--config", str(saved), *elsewhere])
+    assert yaml.safe_load((tmp_path / "config.yaml").read_text())["data"]["tau"] == 6
+    assert differences(state(two[1]), state(last(tmp_path))) == []
+    assert differences(*(json.loads((root / "summary.json").read_text()) for root in (two[0], tmp_path))) == []
+    for name in ("mining", "validation", "completions"):
+        files = sorted(path.name for path in (tmp_path / name).glob("*.parquet"))
+        assert files
+        for file in files:
+            first, second = ([row for _, row in read_rows(root / name / file)] for root in (two[0], tmp_path))
+            assert first == second
+
+
+def test_other_seed_other_result(two, tmp_path):
+    other = fit(tmp_path, 2, "--seed_everything=1")
+    assert any(d.startswith("/state_dict") for d in differences(state(two[1]), state(other)))
+
+
+def test_two_epochs_and_resume_to_three_equal_three(straight, two, tmp_path):
+    shutil.copytree(two[0], tmp_path, dirs_exist_ok=True)
     resumed = fit(tmp_path, 3, "--ckpt_path", str(tmp_path / "checkpoints" / "last.ckpt"))
     assert differences(state(straight[1]), state(resumed)) == []
     summaries = [json.loads((root / "summary.json").read_text()) for root in (straight[0], tmp_path)]
     assert differences(*summaries) == []
 
 
-def test_same_seed_same_result_other_seed_other_result(straight, tmp_path):
-    again = fit(tmp_path / "again", 3)
-    assert differences(state(straight[1]), state(again)) == []
-    other = fit(tmp_path / "other", 3, "--seed_everything=1")
-    assert any(d.startswith("/state_dict") for d in differences(state(straight[1]), state(other)))
-
-
 def test_summary(straight):
     summary = json.loads((straight[0] / "summary.json").read_text())
     assert summary["epochs"] == len(summary["history"]) == len(summary["hard_set"]) == len(summary["templates"]) == 3
-    assert summary["rollouts"]["train"] == 3 * 16 * 6
+    assert summary["rollouts"]["train"] == 3 * 8 * 6
     assert summary["rollouts"]["evolution"] == sum(
         report["spent"] for report in straight[1]["callbacks"]["TemplateEvolution"]["reports"]
     )
@@ -124,12 +153,26 @@ def test_summary(straight):
     assert summary["tokens"]["reflection"] == 0  # of StaticReflector
     assert all(summary["rollouts"][phase] <= summary["tokens"][phase] for phase in summary["rollouts"])
     assert summary["rollout_history"][-1] == summary["rollouts"]
-    assert [counts["train"] for counts in summary["rollout_history"]] == [96, 192, 288]
+    assert [counts["train"] for counts in summary["rollout_history"]] == [48, 96, 144]
     assert summary["validation"] == summary["history"][-1]
     assert set(summary["validation"]) == {"bare", "templated"}
     assert all(set(part) == {"easy", "hard"} for part in summary["validation"].values())
     assert summary["history"][0]["templated"] is None
     assert summary["seconds"] > 0
+
+
+def test_what_is_counted_lies_within_the_plan(straight):
+    summary = json.loads((straight[0] / "summary.json").read_text())
+    words = ["fit", "--config", str(CONFIGS / "quickstart.yaml"), *SMALL, "--trainer.max_epochs=3"]
+    cli = run_trainer(words, PlanCLI)
+    parts = cli.config_init["fit"]
+    run = planned_run(cli.model, cli.datamodule, parts["evolution"], parts["probe"], cli.config["fit"].trainer)
+    planned = {phase.name.split()[0].removesuffix("ing"): phase for phase in phases(run, None, Paid())}
+    assert {*summary["rollouts"]} == {*planned} - {"updates", "reflection"}
+    for phase, count in summary["rollouts"].items():
+        assert planned[phase].rollouts.low <= count <= planned[phase].rollouts.high, phase
+        tokens = planned[phase].completion_tokens
+        assert tokens.low <= summary["tokens"][phase] <= tokens.high, phase
 
 
 def test_validation_outcomes_of_every_question_are_kept(straight):
@@ -158,14 +201,6 @@ def test_validate_measures_a_checkpoint(straight, capsys):
     assert summary["epochs"] == 3  # untouched
     assert before == {path: path.read_bytes() for path in (root / "validation").iterdir()}
     assert "val/bare/hard" in printed and "val/templated/hard" in printed
-
-
-def test_the_config_of_a_run_starts_it_again(straight, tmp_path):
-    saved = next((straight[0] / "logs").glob("version_*/config.yaml"))
-    config = yaml.safe_load(saved.read_text())
-    assert config["data"]["tau"] == 6
-    main(["fit", "--config", str(saved), f"--trainer.default_root_dir={tmp_path}", "--trainer.max_epochs=1"])
-    assert (tmp_path / "summary.json").exists()
 
 
 @pytest.mark.parametrize(
@@ -198,7 +233,7 @@ def test_bad_input_is_one_message(tmp_path, capsys, options, message):
 def test_a_checkpoint_of_other_questions_is_refused(straight, tmp_path, capsys):
     before = {path: path.read_bytes() for path in straight[0].rglob("*") if path.is_file()}
     with pytest.raises(SystemExit):
-        fit(straight[0], 4, "--data.train.init_args.hard=11", "--ckpt_path=last")
+        fit(straight[0], 4, "--data.train.init_args.hard=6", "--ckpt_path=last")
     assert "belongs to another config" in capsys.readouterr().err
     for path, content in before.items():
         assert path.read_bytes() == content
@@ -233,20 +268,19 @@ def test_a_model_without_chat_template_is_refused(tiny_model, tmp_path, capsys):
     assert "has no chat template" in capsys.readouterr().err
 
 
-def test_a_killed_run_goes_on_from_its_last_whole_epoch(straight, tmp_path):
-    """A real process, killed in the middle of the second epoch or later, and started again by the same command."""
-    options = [f"--trainer.default_root_dir={tmp_path}", *SMALL, "--trainer.max_epochs=3", "--ckpt_path=last"]
-    command = [sys.executable, "-m", "p2o", "fit", "--config", str(CONFIGS / "quickstart.yaml"), *options]
-    process = subprocess.Popen(command, env=os.environ | {"OMP_NUM_THREADS": "1"}, stderr=subprocess.DEVNULL)
-    last = tmp_path / "checkpoints" / "last.ckpt"
-    while not last.exists():
-        assert process.poll() is None, "it ended before its first checkpoint"
+def test_a_killed_run_goes_on_from_its_last_whole_epoch(two, tmp_path):
+    """A real process, killed in the second epoch, and started again by the same command."""
+    options = [f"--trainer.default_root_dir={tmp_path}", *SMALL, "--trainer.max_epochs=2", "--ckpt_path=last"]
+    command = ["fit", "--config", str(CONFIGS / "quickstart.yaml"), *options]
+    process = start(main, command)
+    while not (tmp_path / "checkpoints" / "last.ckpt").exists():
+        assert process.is_alive(), "it ended before its first checkpoint"
         time.sleep(0.01)
     process.kill()
-    process.wait()
-    main(command[3:])
-    checkpoint = torch.load(last if not last.with_name("last-v1.ckpt").exists() else last.with_name("last-v1.ckpt"))
-    assert differences(state(straight[1]), state(checkpoint)) == []
+    process.join()
+    assert last(tmp_path)["epoch"] == 0
+    main(command)
+    assert differences(state(two[1]), state(last(tmp_path))) == []
 
 
 @pytest.mark.parametrize(

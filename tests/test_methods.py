@@ -12,7 +12,13 @@ from p2o.mining.callback import read_epoch
 from test_fit import SMALL, differences, state
 
 CONFIGS = Path(__file__).parent.parent / "configs"
-TINY = [*SMALL, "--data.train.init_args.easy=4", "--data.train.init_args.hard=2", "--data.batch_size=3"]
+TINY = [
+    *SMALL,
+    "--data.train.init_args.easy=4",
+    "--data.train.init_args.hard=2",
+    "--data.batch_size=3",
+    "--model.mini_batch_size=3",
+]
 QUESTIONS, K = 6, 6
 WITH_SIGNAL = "--model.temperature=1.5"  # easy questions go wrong now and then
 ADDED = [  # to the loss

@@ -32,7 +32,7 @@ def fit(root, epochs, *options):
             "--data.bare_rollouts=2",
             "--evolution.reflector=StaticReflector",
             f'--evolution.reflector.templates=["Be concise.", "{USEFUL}"]',
-            "--evolution.budget=40",
+            "--evolution.budget=25",
             "--evolution.min_hard_set=4",
             "--probe.questions=5",
             "--completions.train=4",
@@ -136,6 +136,26 @@ def test_a_resumed_run_leaves_the_same_files(run, tmp_path):
     for name in ("templates/epoch-0000.json", "probe.json", "ledger.json", "summary.json"):
         straight, resumed = (json.loads((root / name).read_text()) for root in (run, tmp_path))
         assert without_clocks(straight) == without_clocks(resumed)
+
+
+def test_the_config_of_a_run_makes_another_one_elsewhere(run, tmp_path):
+    before = {path: path.read_bytes() for path in run.rglob("*") if path.is_file()}
+    elsewhere = [f"--trainer.default_root_dir={tmp_path}", "--trainer.max_epochs=1"]
+    main(["fit", "--config", str(run / "config.yaml"), *elsewhere])
+    assert before == {path: path.read_bytes() for path in run.rglob("*") if path.is_file()}
+    made = {path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("*") if path.is_file()}
+    assert {"checkpoints/last.ckpt", "logs/version_0/metrics.csv", "logs/version_0/config.yaml"} <= made
+    assert any(path.startswith("tensorboard/version_0/events") for path in made)
+    main(["fit", "--config", str(tmp_path / "config.yaml"), "--trainer.max_epochs=2", "--ckpt_path=last"])
+    assert json.loads((tmp_path / "summary.json").read_text())["epochs"] == 2
+
+
+def test_folders_that_somebody_chose_stay_in_the_config(tmp_path):
+    chosen = tmp_path / "chosen"
+    fit(tmp_path / "run", 1, f"--checkpoint.dirpath={chosen}", "--trainer.logger=false")
+    config = yaml.safe_load((tmp_path / "run" / "config.yaml").read_text())
+    assert (config["checkpoint"]["dirpath"], config["trainer"]["logger"]) == (str(chosen), False)
+    assert (chosen / "last.ckpt").exists() and not (tmp_path / "run" / "logs").exists()
 
 
 def test_without_evolution_no_lineage_of_an_earlier_run_is_left(run, tmp_path):

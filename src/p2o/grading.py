@@ -6,7 +6,7 @@ from typing import Any
 
 from p2o.errors import InputError
 from p2o.questions.rows import Columns, check_columns, to_text
-from p2o.rewards.base import Answered, Reward
+from p2o.rewards.base import Answered, Reward, grades_of
 from p2o.tables import read_rows, write_jsonl
 from p2o.types import Outcome, Question
 
@@ -25,7 +25,9 @@ def grade_file(source: Path, out: Path, reward: Reward) -> Counter[Outcome]:
     rows = list(read_rows(source))
     answered = [_answered(f"{source}:{number}", row) for number, row in rows]
     grades = [
-        grade for start in range(0, len(rows), AT_ONCE) for grade in reward.grade(answered[start : start + AT_ONCE])
+        grade
+        for start in range(0, len(rows), AT_ONCE)
+        for grade in grades_of(reward, answered[start : start + AT_ONCE])
     ]
     write_jsonl(
         out,

@@ -70,21 +70,36 @@ def check_configs(words: Sequence[str]) -> None:
         InputError: A file is missing, empty or no YAML, or a component's arguments stand beside its class.
     """
     for path in _configs(words):
-        try:
-            content = yaml.safe_load(path.read_text(encoding="utf-8"))
-        except (OSError, UnicodeDecodeError) as error:
-            raise InputError(f"{path}: expected a YAML config: {getattr(error, 'strerror', None) or error}.") from error
-        except yaml.MarkedYAMLError as error:
-            line = error.problem_mark.line + 1 if error.problem_mark else "?"
-            raise InputError(f"{path}:{line}: expected YAML: {error.problem}.") from error
-        if not isinstance(content, dict):
-            found = "nothing" if content is None else type(content).__name__
-            raise InputError(f"{path}: expected a YAML config with sections such as model and data, found {found}.")
+        content = read_mapping(path, "a YAML config", "sections such as model and data")
         for where, names in _stray(content, ()):
             raise InputError(
                 f"{path}: {where}: {', '.join(names)} must stand under init_args: "
                 f"{{class_path: ..., init_args: {{{names[0]}: ...}}}}."
             )
+
+
+def read_mapping(path: Path, kind: str, keys: str) -> dict[str, Any]:
+    """The content of a YAML file.
+
+    Args:
+        path: Of the file.
+        kind: What it should be, for the message.
+        keys: What it should have, for the message.
+
+    Raises:
+        InputError: It is missing, empty or no YAML of names and values.
+    """
+    try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"{path}: expected {kind}: {getattr(error, 'strerror', None) or error}.") from error
+    except yaml.MarkedYAMLError as error:
+        line = error.problem_mark.line + 1 if error.problem_mark else "?"
+        raise InputError(f"{path}:{line}: expected YAML: {error.problem}.") from error
+    if not isinstance(content, dict):
+        found = "nothing" if content is None else type(content).__name__
+        raise InputError(f"{path}: expected {kind} with {keys}, found {found}.")
+    return content
 
 
 def _configs(words: Sequence[str]) -> Iterator[Path]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from statistics import fmean
 
 import torch
 from lightning import LightningModule
@@ -17,8 +18,25 @@ from p2o.terms import Terms, join_silence, term_metrics
 
 
 @dataclass(frozen=True)
+class Step:
+    """What came of one optimizer step.
+
+    Args:
+        terms: Of each micro-batch.
+        loss: Of all of them.
+        grad_norm: Before clipping.
+        lr: After the step.
+    """
+
+    terms: Sequence[Terms]
+    loss: float
+    grad_norm: float
+    lr: float
+
+
+@dataclass(frozen=True)
 class OptimizerSteps:
-    """Takes the optimizer steps of a LightningModule with manual optimization, and logs them there.
+    """Takes the optimizer steps of a LightningModule with manual optimization, and logs their means there.
 
     Args:
         objective: Makes a loss of rows.
@@ -43,14 +61,22 @@ class OptimizerSteps:
         mini_batches = [[row for group in part for row in group] for part in chunks(groups, self.mini_batch_size)]
         once = len(mini_batches) == 1
         old = [self.objective.old_logps(policy, rows, self.micro_batch_tokens, once) for rows in mini_batches]
-        terms = [part for pair in zip(mini_batches, old, strict=True) for part in self._step(module, policy, *pair)]
-        module.log_dict(term_metrics(terms))
+        steps = [self._step(module, policy, *pair) for pair in zip(mini_batches, old, strict=True)]
+        terms = [part for step in steps for part in step.terms]
+        module.log_dict(
+            {
+                "policy/loss": fmean(step.loss for step in steps),
+                "policy/grad_norm": fmean(step.grad_norm for step in steps),
+                "policy/lr": steps[-1].lr,
+                **term_metrics(terms),
+            }
+        )
         for name, (share, count) in join_silence(terms).shares().items():
             module.log(f"context/{name}", share, batch_size=count, on_step=False, on_epoch=True)
 
     def _step(
         self, module: LightningModule, policy: PreTrainedModel, rows: Sequence[Row], old: Sequence[OldLogps]
-    ) -> list[Terms]:
+    ) -> Step:
         """The gradient of the mean over `rows`, clipped, then the optimizer.
 
         Rows without a gradient, such as those of groups without signal, cost no pass but count in the mean.
@@ -71,8 +97,7 @@ class OptimizerSteps:
         optimizer.step()
         scheduler.step()
         loss = sum(float(part.loss.detach()) for part in terms)
-        module.log_dict({"policy/loss": loss, "policy/grad_norm": norm, "policy/lr": scheduler.get_last_lr()[0]})
-        return terms
+        return Step(terms, loss, float(norm), float(scheduler.get_last_lr()[0]))
 
 
 def zero_gradients(policy: nn.Module) -> None:

@@ -20,6 +20,7 @@ from p2o.corrections import EngineCorrection, NoCorrection
 from p2o.engines.base import RolloutEngine, Sampling
 from p2o.errors import InputError
 from p2o.exploration import ExplorationBonus, NoBonus, final_answer
+from p2o.logprobs import recompute_activations
 from p2o.losses import PolicyLoss
 from p2o.metrics import context_accuracies, rollout_metrics
 from p2o.mixture import mixture_of
@@ -30,7 +31,7 @@ from p2o.preflight import check_lengths, check_prompts, check_questions, warn_of
 from p2o.processes import gather
 from p2o.prompts import PromptRenderer
 from p2o.regularizers import Regularizer
-from p2o.rewards.base import Answered, Reward
+from p2o.rewards.base import Answered, Reward, grades_of
 from p2o.samplers import Group, Sampler, TakeAll
 from p2o.seeds import derive_seed
 from p2o.types import Completion, Prompt, Question, Rollout, Sample
@@ -226,16 +227,14 @@ class PolicyModule(LightningModule):
         self, asks: Sequence[Ask], prompts: Sequence[Prompt], completions: Sequence[Completion]
     ) -> list[Rollout]:
         texts = [self.renderer.decode(completion.ids) for completion in completions]
-        grades = self.reward.grade(
-            [
-                Answered(question, text, completion.truncated, len(completion.ids))
-                for (question, _, _), text, completion in zip(asks, texts, completions, strict=True)
-            ]
-        )
+        answered = [
+            Answered(question, text, completion.truncated, len(completion.ids))
+            for (question, _, _), text, completion in zip(asks, texts, completions, strict=True)
+        ]
         return [
             Rollout(question, template, prompt.ids, completion, text, grade)
             for (question, template, _), prompt, completion, text, grade in zip(
-                asks, prompts, completions, texts, grades, strict=True
+                asks, prompts, completions, texts, grades_of(self.reward, answered), strict=True
             )
         ]
 
@@ -317,7 +316,7 @@ class PolicyModule(LightningModule):
         if not self._loaded:
             self.policy = load_policy(self.model).train()  # from_pretrained leaves dropout off
             if self.gradient_checkpointing:
-                self.policy.gradient_checkpointing_enable({"use_reentrant": False})  # the other kind breaks under DDP
+                recompute_activations(self.policy)
             self._loaded = True
 
     def configure_optimizers(self) -> OptimizerLRScheduler:

@@ -2,6 +2,7 @@
 
 import logging
 import os
+import sys
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, redirect_stdout, suppress
@@ -17,6 +18,7 @@ from lightning import Trainer
 from lightning.fabric.utilities.exceptions import MisconfigurationException
 from lightning.pytorch.callbacks import ModelCheckpoint
 from lightning.pytorch.cli import LightningArgumentParser, LightningCLI
+from lightning.pytorch.loggers import CSVLogger, TensorBoardLogger
 
 import p2o.components  # noqa: F401  (lets YAML and the command line name components by their class alone)
 from p2o.checkpoints import load_checkpoint
@@ -38,6 +40,21 @@ from p2o.validation_log import ValidationLog
 
 # An abbreviation would set an option without a word; exit_on_error would print the usage before each message.
 PARSER: dict[str, Any] = {"allow_abbrev": False, "exit_on_error": False}
+CHECKPOINTS = "checkpoints"  # within the run folder
+
+COMMON: dict[str, Any] = {
+    "model_class": PolicyModule,
+    "datamodule_class": MixtureDataModule,
+    "seed_everything_default": 0,
+    "auto_configure_optimizers": False,  # the module owns its optimizer
+    "trainer_defaults": {
+        "reload_dataloaders_every_n_epochs": 1,  # the mixture is rebuilt each epoch
+        "num_sanity_val_steps": 0,  # validation costs rollouts
+        "log_every_n_steps": 1,  # a step is a whole rollout batch
+    },
+    "save_config_callback": RunConfig,
+    "save_config_kwargs": {"overwrite": True},  # resuming into the same folder would raise otherwise
+}
 
 
 class P2OCLI(LightningCLI):
@@ -76,34 +93,44 @@ class P2OCLI(LightningCLI):
         """Checks what the Trainer would only notice after the first epoch."""
         config = self.config[self.subcommand]
         _check_processes(config.trainer.accelerator, config.trainer.devices)
+        if self.subcommand == "fit":
+            check_some_training(config.trainer)
         if config.ckpt_path == "best" and self.subcommand == "fit":
             raise InputError("p2o fit: expected `last` or a path for ckpt_path; `best` names no place to go on from.")
-        root = Path(config.trainer.default_root_dir or os.getcwd())
-        check_writable(root)
+        check_writable(self._root)
         if config.trainer.enable_progress_bar is False:  # Lightning refuses a progress bar where it is off
             config.progress.style, config.trainer.enable_progress_bar = "off", True
-        if config.trainer.logger is None:
-            config.trainer.logger = [  # flushed at each step: a killed run keeps what it had logged
-                _logger("CSVLogger", save_dir=str(root), name="logs", flush_logs_every_n_steps=1),
-                _logger("TensorBoardLogger", save_dir=str(root), name="tensorboard"),
-            ]
-        if config.checkpoint.dirpath is None:  # a fixed folder, so that `--ckpt_path last` finds it
-            config.checkpoint.dirpath = str(root / "checkpoints")
         if config.ckpt_path == "last":
-            last = Path(config.checkpoint.dirpath).glob(f"{ModelCheckpoint.CHECKPOINT_NAME_LAST}*.ckpt")
+            folder = Path(config.checkpoint.dirpath or self._root / CHECKPOINTS)
+            last = folder.glob(f"{ModelCheckpoint.CHECKPOINT_NAME_LAST}*.ckpt")
             for path in sorted(last, key=lambda path: path.stat().st_mtime)[-1:]:  # the one that Lightning takes
                 load_checkpoint(path)
 
     def instantiate_trainer(self, **kwargs: Any) -> Trainer:  # noqa: ANN401 (Lightning's signature)
-        """Lightning checks names of devices and strategies as it makes the Trainer.
+        """With loggers and checkpoints in the run folder, unless the config names others.
+
+        It is derived here and not in the config: that is saved, and may be used again for another folder.
 
         Raises:
-            InputError: A setting of the section `trainer` is not one.
+            InputError: A setting of the section `trainer` is not one: Lightning checks names of devices and strategies.
         """
+        root, parts = self._root, self.config_init[self.subcommand]
+        if parts.trainer.logger is None:
+            kwargs["logger"] = [  # flushed at each step: a killed run keeps what it had logged
+                CSVLogger(root, "logs", flush_logs_every_n_steps=1),
+                TensorBoardLogger(root, "tensorboard"),
+            ]
+        if parts.checkpoint.dirpath is None:  # a fixed folder, so that `--ckpt_path last` finds it
+            parts.checkpoint.dirpath = str((root / CHECKPOINTS).resolve())
         try:
             return super().instantiate_trainer(**kwargs)
         except (ValueError, MisconfigurationException) as error:
             raise InputError(f"trainer: {error}") from error
+
+    @property
+    def _root(self) -> Path:
+        """The run folder."""
+        return Path(self.config[self.subcommand].trainer.default_root_dir or os.getcwd())
 
     def _set_seed(self) -> None:
         seed = self._get(self.config, "seed_everything")
@@ -134,12 +161,27 @@ def _check_processes(accelerator: str, devices: Any) -> None:  # noqa: ANN401 (a
         raise InputError(f"trainer.devices: expected at most {most} processes on this CPU, got {devices}.")
 
 
-def _logger(kind: str, **init_args: str | int) -> Namespace:
-    return Namespace(class_path=f"lightning.pytorch.loggers.{kind}", init_args=Namespace(**init_args))
+def check_some_training(trainer: Namespace) -> None:
+    """Lightning ends without a word, and without a summary, where there is nothing to do.
+
+    Raises:
+        InputError: No epoch, step or batch is to be trained.
+    """
+    if trainer.max_epochs == 0:
+        raise InputError("trainer.max_epochs: expected at least 1, or -1 (until it is interrupted), got 0.")
+    if trainer.max_steps == 0:
+        raise InputError("trainer.max_steps: expected at least 1, or -1 (no limit), got 0.")
+    if trainer.limit_train_batches == 0:
+        raise InputError("trainer.limit_train_batches: expected more than 0, got 0. To measure alone: p2o validate.")
 
 
 class _ConfigReader(P2OCLI):
-    """Stops where a run would begin."""
+    """What `p2o fit` takes, in a parser without subcommands, which takes half the time; begins nothing."""
+
+    def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
+        """Adds the options of the subcommand."""
+        super().add_arguments_to_parser(parser)
+        parser.add_method_arguments(Trainer, "fit", skip=self.subcommands()["fit"])
 
     def _set_seed(self) -> None:
         pass
@@ -149,9 +191,6 @@ class _ConfigReader(P2OCLI):
 
     def instantiate_classes(self) -> None:
         """Makes no part."""
-
-    def _run_subcommand(self, subcommand: str) -> None:
-        pass
 
 
 def run_trainer(args: Sequence[str] | None, kind: type[P2OCLI] = P2OCLI) -> P2OCLI:
@@ -191,26 +230,25 @@ def read_config(args: Sequence[str]) -> dict[str, Any]:
     """
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="LightningCLI's args parameter")
-        cli = _command_line(_ConfigReader, ["fit", *args])
-    return dict(yaml.safe_load(cli.parser.dump(cli.config, skip_none=False))["fit"])
+        cli = _ConfigReader(args=list(args), run=False, parser_kwargs=PARSER, **COMMON)
+    # Without validation: the values come from this parser.
+    return dict(yaml.safe_load(cli.parser.dump(cli.config, skip_none=False, skip_validation=True)))
 
 
 def _command_line(kind: type[P2OCLI], args: Sequence[str] | None) -> P2OCLI:
-    return kind(
-        PolicyModule,
-        MixtureDataModule,
-        args=None if args is None else list(args),
-        seed_everything_default=0,
-        auto_configure_optimizers=False,  # the module owns its optimizer
-        trainer_defaults={
-            "reload_dataloaders_every_n_epochs": 1,  # the mixture is rebuilt each epoch
-            "num_sanity_val_steps": 0,  # validation costs rollouts
-            "log_every_n_steps": 1,  # a step is a whole rollout batch
-        },
-        save_config_callback=RunConfig,
-        save_config_kwargs={"overwrite": True},  # resuming into the same folder would raise otherwise
-        parser_kwargs=PARSER | {name: PARSER for name in P2OCLI.subcommands()},
-    )
+    words = list(sys.argv[1:] if args is None else args)
+    return _for_one(kind, words[0])(args=words, parser_kwargs=PARSER | {words[0]: PARSER}, **COMMON)
+
+
+def _for_one(kind: type[P2OCLI], command: str) -> type[P2OCLI]:
+    """The command line of a single command: LightningCLI would make the parsers of all three, which takes longer."""
+
+    class OneCommand(kind):  # type: ignore[misc, valid-type]
+        @staticmethod
+        def subcommands() -> dict[str, set[str]]:
+            return {command: kind.subcommands()[command]}
+
+    return OneCommand
 
 
 def _quiet() -> None:

@@ -29,6 +29,7 @@ def test_an_erroneous_config_is_not_calibrated(capsys):
     [
         (["--calibration", "0"], "at least 1"),
         (["--trainer.max_epochs", "-1"], "counts epochs"),
+        (["--trainer.max_epochs", "0"], "max_epochs: expected at least 1"),
         (["--data.taus", "3"], "taus"),
     ],
 )

@@ -50,6 +50,25 @@ def test_impossible_settings_are_refused(wrong):
         VLLMEngine(**wrong)
 
 
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("dtype", "dtype"),
+        ("gpu_memory_utilization", "gpu_memory_utilization"),
+        ("max_model_len", "max_model_len"),
+        ("tensor_parallel_size", "tensor_parallel_size"),
+        ("enable_sleep_mode", "sleep_level"),
+    ],
+)
+def test_an_argument_that_is_said_twice_is_refused(name, said):
+    with pytest.raises(InputError, match=rf"engine\.{said} to be said once, engine\.engine_args\.{name} says"):
+        VLLMEngine(engine_args={name: 1, "enforce_eager": True})
+
+
+def test_further_arguments_are_passed_on():
+    assert VLLMEngine(engine_args={"enforce_eager": True}).arguments["enforce_eager"] is True
+
+
 @pytest.mark.skipif(bool(find_spec("vllm")), reason="vllm is installed")
 def test_without_vllm_it_says_what_to_install(policy):
     with pytest.raises(InputError, match="p2o\\[vllm\\]"):

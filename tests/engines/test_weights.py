@@ -4,7 +4,7 @@ import copy
 
 import pytest
 import torch
-import torch.multiprocessing as mp
+import torch.multiprocessing
 from torch.distributed.device_mesh import init_device_mesh
 from torch.distributed.fsdp import fully_shard
 
@@ -12,6 +12,7 @@ from conftest import build_policy
 from p2o.engines.tensor_group import TensorGroup
 from p2o.engines.weights import fingerprint, full_tensors
 from p2o.types import Prompt
+from processes import FORKED
 
 
 def adamw(policy, **options):
@@ -50,7 +51,9 @@ def test_tied_weights_come_once(policy):
 
 def test_two_processes_share_weights_and_prompts(tmp_path):
     """FSDP2's shards come whole, their change is noticed by both, and a group samples the prompts of both."""
-    mp.spawn(check_two_processes, args=(str(tmp_path / "store"),), nprocs=2)
+    torch.multiprocessing.start_processes(
+        check_two_processes, args=(str(tmp_path / "store"),), nprocs=2, start_method=FORKED.get_start_method()
+    )
 
 
 @torch.no_grad()

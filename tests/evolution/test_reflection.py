@@ -4,11 +4,11 @@ import json
 
 import pytest
 
+from p2o.endpoints.usage import Usage
 from p2o.errors import InputError
 from p2o.evolution.ledger import Ledger
 from p2o.evolution.reflection import Reflection
 from p2o.reflectors.base import Proposal, ReflectionFailed, ReflectionJob, Reflector
-from p2o.reflectors.usage import Usage
 
 JOBS = [ReflectionJob("", (), seed) for seed in range(4)]
 COST = Usage(calls=1, completion_tokens=10, money=0.5)

@@ -9,7 +9,7 @@ from transformers import AutoModelForCausalLM, Gemma2Config, GPT2Config, LlamaCo
 
 from p2o.batches import Row
 from p2o.contexts import Masked, Templated
-from p2o.logprobs import completion, completion_logps, completion_logps_and_entropies
+from p2o.logprobs import completion, completion_logps, completion_logps_and_entropies, recompute_activations
 from p2o.logprobs.packable import packable
 from p2o.logprobs.padded import padded_logps, padded_logps_and_entropies
 from p2o.losses import ClippedLoss
@@ -140,12 +140,21 @@ def test_the_check_leaves_no_trace(policy):
     assert all(parameter.grad is None for parameter in policy.parameters())
 
 
-def test_recomputed_activations_are_padded(policy):
-    policy.train()
-    policy.model.gradient_checkpointing = True
-    assert not packable(policy)
-    policy.eval()
-    assert packable(policy)
+@pytest.mark.parametrize("name", PACKED | PADDED)
+def test_recomputed_activations_change_nothing(name):
+    kept, recomputed = (build((PACKED | PADDED)[name]).train() for _ in range(2))
+    recompute_activations(recomputed)
+    calls = {kept: 0, recomputed: 0}
+    for policy in calls:
+        for part in policy.modules():
+            if isinstance(part, torch.nn.Dropout):
+                part.p = 0.0
+        packable(policy)
+        mlp = next(part for part in policy.modules() if part.__class__.__name__.endswith("MLP"))
+        mlp.register_forward_pre_hook(lambda *args, policy=policy: calls.update({policy: calls[policy] + 1}))
+    (loss, grads), (again, grads_again) = (loss_and_gradient(policy, make_rows(True), Masked()) for policy in calls)
+    assert loss == again and all(torch.equal(grads[key], grads_again[key]) for key in grads)
+    assert calls[recomputed] == calls[kept] + 1
 
 
 def test_a_shared_prompt_is_computed_once(policy, monkeypatch):

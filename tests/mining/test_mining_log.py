@@ -4,7 +4,7 @@ import os
 import pytest
 
 from factories import rollout
-from p2o.mining.callback import add, read_epoch, write
+from p2o.mining.callback import add, of_all_processes, read_epoch, write
 from p2o.mining.record import QuestionRecord, record, template_id
 from p2o.mining.summary import summarise
 
@@ -35,6 +35,11 @@ def test_a_question_that_was_asked_twice_has_one_record_of_all_its_rollouts():
     }
     add(records, record(2, [rollout(True), rollout(True)], tau=2), tau=2)
     assert records["q0"].correct == 3 and not records["q0"].hard
+
+
+def test_a_question_padded_onto_two_processes_counts_once():
+    first, padded, other = entry(0, "a", 1), entry(0, "a", 1), entry(0, "b", 0)
+    assert of_all_processes([{"a": first}, {"b": other, "a": padded}]) == [other, first]
 
 
 EPOCHS = [

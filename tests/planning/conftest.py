@@ -14,7 +14,7 @@ CONFIG = Path(__file__).parents[2] / "configs" / "quickstart.yaml"
 def plan_of():
     def make(*options):
         cli = run_trainer(["fit", "--config", str(CONFIG), "--trainer.max_epochs=5", *options], PlanCLI)
-        evolution = cli.config_init["fit"]["evolution"]
-        return planned_run(cli.model, cli.datamodule, evolution, cli.config["fit"].trainer)
+        parts = cli.config_init["fit"]
+        return planned_run(cli.model, cli.datamodule, parts["evolution"], parts["probe"], cli.config["fit"].trainer)
 
     return make

@@ -6,10 +6,12 @@ from p2o.models import load_config, load_policy
 from p2o.planning.calibration import Measured
 from p2o.planning.memory import memory, parameters
 from p2o.planning.page import page
-from p2o.planning.phases import Prices, phases
-from p2o.planning.run import evolution_size
+from p2o.planning.phases import Paid, Prices, phases
+from p2o.planning.run import evolution_size, most_calls
+from p2o.planning.span import Span
 
 MEASURED = Measured(60, 0.5, 0.25, completion_length=10.0, hard=0.5, signal=0.4, device_bytes=0)
+UNPAID = Paid()
 
 
 @pytest.fixture(scope="module")
@@ -17,38 +19,77 @@ def run(plan_of):
     return plan_of()
 
 
+def found(run, measured=MEASURED, paid=UNPAID):
+    return {phase.name: phase for phase in phases(run, measured, paid)}
+
+
 def test_sizes_of_an_evolution(run, plan_of):
     size = evolution_size(run, 96)
     assert (size.dev, size.train, size.budget, size.reason) == (24, 72, 400, "")
-    assert size.calls == (400 - 24 - 24) // 6
+    # Refused proposals cost the mini-batches of their parents alone; a last child and its dev must be affordable.
+    assert size.calls == (400 - 24 - 24 - 6) // 3 + 1
+    assert most_calls(run) == max(evolution_size(run, hard).calls for hard in range(12, 193)) > size.calls
     assert "min_hard_set" in evolution_size(run, 11).reason
     paper = plan_of("--evolution.budget=heavy_4", "--evolution.dev_size=300", "--data.train.init_args.hard=504")
     assert (evolution_size(paper, 600).dev, evolution_size(paper, 600).budget) == (300, 11040)
 
 
 def test_phases(run):
-    found = {phase.name: phase for phase in phases(run, evolution_size(run, 96), MEASURED, Prices(1.0, 2.0))}
-    train = found["training rollouts"]
-    assert (train.rollouts, train.completion_tokens, train.seconds) == (5 * 192 * 6, 57600, (2880, 2880))
-    assert found["updates"].seconds == pytest.approx((5760 * 0.25 * 0.4, 5760 * 0.25))
-    assert found["validation"].rollouts == (5 + 4) * 192
-    assert found["evolution (at most)"].rollouts == 4 * 400
-    reflection = found["reflection (at most)"]
-    assert reflection.rollouts == 4 * 58
-    assert reflection.money == pytest.approx((reflection.prompt_tokens + 2 * reflection.completion_tokens) / 1e6)
+    phases = found(run, paid=Paid(reflector=Prices(1.0, 2.0)))
+    train = phases["training rollouts"]
+    assert train.rollouts == Span(5760, 5760)
+    assert (train.completion_tokens, train.seconds) == (Span(57600, 5760 * 128), Span(2880, 2880 * 12.8))
+    assert train.prompt_tokens == Span(5760 * run.mean_length, 5760 * (run.mean_length + 1024))
+    assert phases["updates"].seconds.low == pytest.approx(5760 * 0.25 * 0.4)
+    assert phases["updates"].seconds.high > 5760 * 0.25
+    assert phases["validation"].rollouts == Span(5 * 192, (5 + 4) * 192)
+    assert phases["probe"].rollouts == Span(8 * 6 * 6, 8 * (6 * 6 + 2 * 4 * 4))
+    assert phases["evolution"].rollouts == Span(0, 4 * 400)
+    reflection = phases["reflection"]
+    assert reflection.rollouts == Span(0, 4 * most_calls(run))
+    assert reflection.completion_tokens == reflection.rollouts * 96
+    assert reflection.money.high == pytest.approx(
+        (reflection.prompt_tokens.high + 2 * reflection.completion_tokens.high) / 1e6
+    )
 
 
-def test_without_calibration_completions_are_as_long_as_they_may_be(run):
-    train, *_ = phases(run, evolution_size(run, 96), None, Prices())
-    assert (train.completion_tokens, train.seconds) == (5760 * 128, None)
+def test_a_run_without_templates_has_the_lengths_that_were_measured(plan_of):
+    phases = found(plan_of("--evolution.budget=0", "--probe.questions=0"))
+    assert phases["training rollouts"].completion_tokens == Span(57600, 57600)
+    assert phases["validation"].rollouts == Span(5 * 192, 5 * 192)
+    assert set(phases) == {"training rollouts", "updates", "validation"}
+
+
+def test_dynamic_sampling_goes_from_one_turn_to_all(plan_of):
+    options = ["--evolution.budget=0", "--model.sampler=DynamicSampling", "--model.sampler.max_turns=3"]
+    assert found(plan_of(*options))["training rollouts"].rollouts == Span(5760, 3 * 5760)
+    many = found(plan_of(*options, "--data.batch_size=100"))  # a step of 100 questions, one of 92: all 192 in both
+    assert many["training rollouts"].rollouts == Span(5760, 2 * 5760)
+
+
+def test_a_teacher_is_asked_once_for_each_question(plan_of):
+    options = ["--evolution.budget=0", "--model.sampler=TeacherCompletions", "--data.num_generations=2"]
+    options += ["--data.bare_rollouts=0", "--model.sampler.teacher=PromptedTeacher"]
+    run = plan_of(*options, "--model.sampler.teacher.template=Think.")
+    phases = found(run, paid=Paid(teacher=Prices(1.0, 1.0)))
+    assert "training rollouts" not in phases
+    teacher = phases["teacher"]
+    assert (teacher.rollouts, teacher.completion_tokens) == (Span(384, 384), Span(3840, 384 * 128))
+    assert teacher.prompt_tokens.low > 384 * run.mean_length
+    assert teacher.money.high == pytest.approx((teacher.prompt_tokens.high + 384 * 128) / 1e6)
+
+
+def test_without_calibration_completions_have_any_length(run):
+    train = found(run, measured=None)["training rollouts"]
+    assert (train.completion_tokens, train.seconds) == (Span(5760, 5760 * 128), None)
 
 
 def test_processes_share_rollouts_and_those_of_evolution(plan_of):
-    run = plan_of("--trainer.devices=4", "--trainer.num_nodes=2")
-    assert run.processes == 8
-    found = {phase.name: phase for phase in phases(run, evolution_size(run, 96), MEASURED, Prices())}
-    assert found["training rollouts"].seconds == (360, 360)
-    assert found["evolution (at most)"].seconds == (100, 100)
+    run = plan_of("--trainer.devices=5", "--trainer.num_nodes=2")
+    assert run.processes == 10
+    assert found(run)["training rollouts"].rollouts == Span(6000, 6000)  # 200 questions: 8 are asked twice
+    assert found(run)["training rollouts"].seconds.low == 300
+    assert found(run)["evolution"].seconds.high == pytest.approx(80 * 12.8)
 
 
 def test_memory_counts_what_the_policy_has(run):
@@ -62,10 +103,17 @@ def test_memory_counts_what_the_policy_has(run):
     assert needs.cache == 72 * length * config.num_hidden_layers * 2 * heads * head * 4
 
 
+def test_recomputed_layers_leave_one_in_memory(plan_of):
+    large = "--model.micro_batch_tokens=1000000"  # the head's share does not count then
+    kept, recomputed = plan_of(large), plan_of(large, "--model.gradient_checkpointing=true")
+    needs, less = (memory(plan, load_config(plan.module.model), copies=1) for plan in (kept, recomputed))
+    assert less.activations < needs.activations / 2
+
+
 def test_the_page_says_it_all(run):
     size = evolution_size(run, 96)
     needs = memory(run, load_config(run.module.model), copies=1)
-    text = page("head", phases(run, size, MEASURED, Prices()), [size], needs, MEASURED, ["odd"])
+    text = page("head", phases(run, MEASURED, Paid()), [size], needs, MEASURED, ["odd"])
     for part in ["training rollouts", "total", "hard questions", "memory of a process", "- odd", "Calibrated on 60"]:
         assert part in text
     assert max(map(len, text.splitlines())) < 180

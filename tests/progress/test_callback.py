@@ -18,7 +18,7 @@ OPTIONS = [
     "--data.tau=6",
     "--evolution.reflector=StaticReflector",
     '--evolution.reflector.templates=["Go through the chain step by step."]',
-    "--evolution.budget=40",
+    "--evolution.budget=15",
     "--evolution.min_hard_set=2",
     "--trainer.max_epochs=2",
     "--progress.style=lines",
@@ -39,7 +39,7 @@ def test_every_level_is_named_and_a_sample_is_shown(said):
         r"^epoch 0 0/4 steps › rollouts 24/24 rollouts",
         r"^epoch 1 .* › update 1/1 micro-batches",
         r"^epoch 0 .* › validation 0/1 batches › rollouts 4/4 rollouts",
-        r"^epoch 0 2/4 steps .* › evolution \d/40 rollouts .* › iteration 1 › parents \d+/\d+ rollouts",
+        r"^epoch 0 2/4 steps .* › evolution \d/15 rollouts .* › iteration 1 › parents \d+/\d+ rollouts",
         r"^epoch 1 3/4 steps .*left",
         r"--- epoch 0, batch 0, question 'train-\w+-0-\d+': (correct|wrong|no_answer|truncated), read '",
     ]:

@@ -4,11 +4,11 @@ import json
 
 import pytest
 
+from p2o.endpoints.usage import Usage
 from p2o.errors import InputError
 from p2o.reflectors.base import Example, Proposal, ReflectionFailed, ReflectionJob, Reflector
 from p2o.reflectors.record import RecordingReflector
 from p2o.reflectors.replay import ReplayReflector
-from p2o.reflectors.usage import Usage
 
 JOBS = [ReflectionJob(f"t{number} {{x}} 日本", (Example("q\n", "a", "f"),), number) for number in range(4)]
 PROPOSALS = [

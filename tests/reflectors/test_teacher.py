@@ -4,15 +4,15 @@ import socket
 import time
 
 import pytest
-from chat_server import DRIP, DROP, KEY, QUOTE_KEY, REPLY, ChatServer, completion, echo, status
 
+from endpoints.chat_server import DRIP, DROP, KEY, QUOTE_KEY, REPLY, ChatServer, completion, echo, status
+from p2o.endpoints.retries import Retries
+from p2o.endpoints.spending import Spending
+from p2o.endpoints.usage import Usage
 from p2o.errors import InputError
 from p2o.prompts import PromptRenderer
 from p2o.reflectors.base import Example, ReflectionContext, ReflectionFailed, ReflectionJob
-from p2o.reflectors.retries import Retries
-from p2o.reflectors.spending import Spending
 from p2o.reflectors.teacher import TeacherReflector
-from p2o.reflectors.usage import Usage
 
 JOB = ReflectionJob("Be {quick}.", (Example("1+1?", "3", "Wrong, it is 2."),))
 QUICK = Retries(attempts=5, first_wait=0.01, longest_wait=2.0)
@@ -370,7 +370,8 @@ def test_a_reply_of_10_mb(reflect):
 
 
 def test_the_key_is_never_kept(new, teacher):
-    assert KEY not in repr(vars(new()))
+    reflector = new()
+    assert KEY not in repr(vars(reflector)) + repr(vars(reflector.endpoint))
 
 
 def test_a_reply_that_quotes_the_key_is_redacted(reflect):

@@ -2,31 +2,30 @@
 
 import hashlib
 import json
-import os
 import shutil
 import socket
-import subprocess
-import sys
 import threading
 import time
 from pathlib import Path
 
 import pytest
 import torch
-from chat_server import KEY, QUOTE_KEY, ChatServer, completion, status
 
+from endpoints.chat_server import KEY, QUOTE_KEY, ChatServer, completion, status
 from p2o.cli import main
+from processes import start
 
 CONFIGS = Path(__file__).parents[2] / "configs"
 TOLD = {"prompt_tokens": 70, "completion_tokens": 9}
 SMALL = [
     "--data.train.init_args.easy=2",
-    "--data.train.init_args.hard=8",
-    "--data.batch_size=10",
+    "--data.train.init_args.hard=6",
+    "--data.batch_size=8",
     "--data.num_generations=2",
-    "--data.bare_rollouts=0",
+    "--data.bare_rollouts=1",  # a hard question stays in the hard set: nobody solves it bare
+    "--data.tau=2",
     "--model.max_completion_length=64",
-    "--evolution.budget=40",
+    "--evolution.budget=30",
     "--evolution.proposals=2",
     "--evolution.width=2",
     "--evolution.min_hard_set=2",
@@ -227,13 +226,11 @@ def test_a_kill_within_an_evolution_loses_nothing_that_was_written(straight, tea
     teacher.script = [reply]
     command = arguments(tmp_path, teacher, 2, path, "--ckpt_path=last", reflector="record")
     before = {path: path.read_bytes() for path in (tmp_path / "checkpoints").iterdir()}
-    process = subprocess.Popen(
-        [sys.executable, "-m", "p2o", *command], env=os.environ | {"OMP_NUM_THREADS": "1"}, stderr=subprocess.DEVNULL
-    )
+    process = start(main, command)
     while not hangs.wait(0.05):
-        assert process.poll() is None, "it ended before it was killed"
+        assert process.is_alive(), "it ended before it was killed"
     process.kill()
-    process.wait()
+    process.join()
     assert {path: path.read_bytes() for path in (tmp_path / "checkpoints").iterdir()} == before
     assert len((tmp_path / "reflection.jsonl").read_text().splitlines()) >= 1
     teacher.script = [answer]
@@ -241,15 +238,12 @@ def test_a_kill_within_an_evolution_loses_nothing_that_was_written(straight, tea
     assert results(last(tmp_path)) == results(straight[1])
 
 
-RANK = """
-import sys
-from p2o.cli import main
-for command in (sys.argv[2:], [*sys.argv[2:], f"--ckpt_path={sys.argv[1]}"]):
-    try:
-        main(command)
-    except SystemExit as stop:
-        print("stopped", stop.code)
-"""
+def run_and_resume(checkpoint, command):
+    for words in (command, [*command, f"--ckpt_path={checkpoint}"]):
+        try:
+            main(words)
+        except SystemExit as stop:
+            print("stopped", stop.code, flush=True)
 
 
 def test_two_processes_fail_and_evolve_as_one(teacher, tmp_path):
@@ -265,9 +259,9 @@ def test_two_processes_fail_and_evolve_as_one(teacher, tmp_path):
     expected = fit(one, teacher, 2, *still, "--ckpt_path=last")
     asked = len(teacher.requests)
     refuse_second_call(teacher)
-    distributed = ("--data.batch_size=5", "--trainer.devices=2", "--trainer.strategy=ddp")
-    said = run_ranks(str(two / "checkpoints" / "last.ckpt"), *arguments(two, teacher, 2, *still, *distributed))
-    assert all(out.count("stopped 2") == 1 and "status 401" in err for out, err in said), said
+    distributed = ("--data.batch_size=4", "--trainer.devices=2", "--trainer.strategy=ddp")
+    said = run_ranks(tmp_path, two / "checkpoints" / "last.ckpt", arguments(two, teacher, 2, *still, *distributed))
+    assert all(text.count("stopped 2") == 1 and "status 401" in text for text in said), said
     assert len(teacher.requests) == 2 * asked  # the first process asks for both
     assert results(last(two)) == results(expected)
     assert last(two)["p2o"]["rollouts"] == expected["p2o"]["rollouts"]
@@ -282,20 +276,18 @@ def refuse_second_call(teacher):
     teacher.script = [lambda body: next(replies, answer)(body)]
 
 
-def run_ranks(*words):
-    """What two processes print, started as torchrun starts them."""
+def run_ranks(folder, *arguments):
+    """What two processes print that have the environment that torchrun gives."""
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = str(free.getsockname()[1])
     launch = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port, "WORLD_SIZE": "2", "LOCAL_WORLD_SIZE": "2"}
-    launch |= {"TORCHELASTIC_RUN_ID": "two", "GROUP_RANK": "0", "OMP_NUM_THREADS": "1"}
-    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
-    command = [sys.executable, "-c", RANK, *words]
-    ranks = [
-        subprocess.Popen(command, env=os.environ | launch | {"RANK": rank, "LOCAL_RANK": rank}, **pipes)
-        for rank in "01"
-    ]
+    launch |= {"TORCHELASTIC_RUN_ID": "two", "GROUP_RANK": "0"}
+    logs = [folder / f"{rank}.txt" for rank in "01"]
+    ranks = [start(run_and_resume, *arguments, log=log, RANK=log.stem, LOCAL_RANK=log.stem, **launch) for log in logs]
     try:
-        return [process.communicate(timeout=200) for process in ranks]
+        for process in ranks:
+            process.join(200)
+        return [log.read_text() for log in logs]
     finally:
         for process in ranks:
             process.kill()  # one that waits for the other for ever

@@ -9,6 +9,7 @@ from jsonargparse import ArgumentError, ArgumentParser, Namespace
 
 from p2o.errors import InputError
 from p2o.files import check_writable
+from p2o.mistakes import read_mapping
 from p2o.study.definition import Method, Study, Variant
 from p2o.study.fits import Store
 from p2o.study.report import write_report
@@ -29,6 +30,7 @@ def compare_command(words: Sequence[str]) -> None:
     by_seed = [fit for fits in zip(*(trial.fits for trial in trials), strict=True) for fit in fits]
     failed = run_missing(by_seed, study.jobs, _say)  # one seed of everything is a better half than all of one half
     print(write_report(out / path.stem, study, trials), end="")
+    _say(f"Wrote {out / path.stem}: table.md, table.tex, table.html, results.json.")
     if failed:
         raise InputError(
             f"{len(failed)} of the runs failed: {', '.join(fit.folder.name for fit in failed)}. The table says so. The "
@@ -50,6 +52,8 @@ def read_study(words: Sequence[str]) -> tuple[Study, Path]:
     named = bool(words) and not words[0].startswith("-")
     if not named and not {"-h", "--help"} & set(words):
         raise InputError(f"p2o compare: expected a study file. Usage: {USAGE}")
+    if named:
+        read_mapping(Path(words[0]), "the YAML file of a study", "configs, methods and baseline")
     options = _plain(parser.parse_args([*(["--study"] if named else []), *words]))
     out = options.pop("out")
     options.pop("study")

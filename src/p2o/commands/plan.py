@@ -19,13 +19,13 @@ from p2o.planning.calibration import Calibration, Measured
 from p2o.planning.contradictions import contradictions, refusals
 from p2o.planning.memory import memory
 from p2o.planning.page import page
-from p2o.planning.phases import Prices, phases
+from p2o.planning.phases import Paid, Prices, phases
 from p2o.planning.run import PlannedRun, evolution_size
 from p2o.policy import PolicyModule
+from p2o.probe.callback import ProbeLog
 from p2o.prompts import PromptRenderer
-from p2o.reflectors.base import Reflector
 from p2o.reflectors.self_reflector import SelfReflector
-from p2o.trainer_cli import P2OCLI, run_trainer, users_mistakes
+from p2o.trainer_cli import P2OCLI, check_some_training, run_trainer, users_mistakes
 
 SHARES = (0.1, 0.25, 0.5, 1.0)  # of the questions, assumed to be hard
 USAGE = """usage: p2o plan --config CONFIG [--calibration ROLLOUTS | --no-calibration] [options of p2o fit]
@@ -70,28 +70,29 @@ def plan(words: Sequence[str], rollouts: int) -> str:
         rollouts: To calibrate with; 0: no calibration.
     """
     cli = run_trainer(["fit", *words], PlanCLI)
-    config = cli.config["fit"]
-    run = planned_run(cli.model, cli.datamodule, cli.config_init["fit"]["evolution"], config.trainer)
+    config, parts = cli.config["fit"], cli.config_init["fit"]
+    run = planned_run(cli.model, cli.datamodule, parts["evolution"], parts["probe"], config.trainer)
     refused, odd = refusals(run), contradictions(run)
     measured = calibrate(run, config.trainer, rollouts) if rollouts and not refused else None
-    hard = round(run.questions * (measured.hard if measured else 0.5))
-    sizes = [evolution_size(run, count) for count in dict.fromkeys([hard, *(round(run.questions * s) for s in SHARES)])]
-    reflector = run.evolution.reflector
+    shares = [measured.hard, *SHARES] if measured else SHARES
+    sizes = [evolution_size(run, count) for count in dict.fromkeys(round(run.questions * share) for share in shares)]
+    reflector = run.reflector
     copies = int(isinstance(reflector, SelfReflector) and reflector.weights == "initial" and run.evolves)
     head = (
         f"{run.module.model}: {run.epochs} epochs of {run.questions:,} questions x {run.data.num_generations} rollouts,"
-        f" {run.processes} process{'es' if run.processes > 1 else ''}; {hard:,} hard questions in each epoch are "
-        f"{'what the calibration found' if measured else 'an assumption: half of all'}"
+        f" {run.processes} process{'es' if run.processes > 1 else ''}"
     )
-    costs = phases(run, sizes[0], measured, prices_of(reflector))
+    teacher = vars(run.module.sampler).get("teacher")
+    costs = phases(run, measured, Paid(prices_of(reflector), prices_of(teacher)))
     needs = memory(run, load_config(run.module.model), copies)
     return page(head, costs, sizes, needs, measured, [*refused, *odd])
 
 
 def planned_run(
-    module: PolicyModule, data: MixtureDataModule, evolution: TemplateEvolution, trainer: Namespace
+    module: PolicyModule, data: MixtureDataModule, evolution: TemplateEvolution, probe: ProbeLog, trainer: Namespace
 ) -> PlannedRun:
     """Loads questions and tokenizer, no weights."""
+    check_some_training(trainer)
     if trainer.max_epochs == -1 or trainer.max_steps != -1:
         raise InputError("p2o plan counts epochs: set trainer.max_epochs to 1 or more, and not trainer.max_steps.")
     module.tokenizer = load_tokenizer(module.model)
@@ -100,7 +101,8 @@ def planned_run(
     module.prompt_room = window - module.sampling.max_completion_length
     data.setup("fit")
     lengths = tuple(len(module.renderer.question(question.text)) for question in data.train_questions)
-    return PlannedRun(module, data, evolution, trainer.max_epochs or 1000, processes(trainer), lengths, window)
+    probed = min(probe.questions, len(lengths))
+    return PlannedRun(module, data, evolution, trainer.max_epochs or 1000, processes(trainer), lengths, window, probed)
 
 
 def processes(trainer: Namespace) -> int:
@@ -134,9 +136,9 @@ def calibrate(run: PlannedRun, trainer: Namespace, rollouts: int) -> Measured:
     return calibration.measured
 
 
-def prices_of(reflector: Reflector) -> Prices:
-    """Of a teacher that has them."""
-    spending = vars(reflector).get("spending")
+def prices_of(asked: object) -> Prices:
+    """Of a reflector or a teacher that has them."""
+    spending = vars(asked).get("spending") if asked else None
     return Prices(spending.prompt_price, spending.completion_price) if spending else Prices()
 
 

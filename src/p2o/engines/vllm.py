@@ -38,7 +38,8 @@ class VLLMEngine(RolloutEngine):
             weights in the host's memory. 0 stays awake. CPUs know no sleep.
         tensor_parallel_size: Processes, one device each, that hold vLLM's model together; divides those of the run.
             Above 1 it takes another reflector than the policy itself, which reflects on one process.
-        engine_args: Further arguments of `vllm.LLM`, such as `enforce_eager: true`. They override all others.
+        engine_args: Further arguments of `vllm.LLM`, such as `enforce_eager: true`. They override what p2o sets beside
+            the arguments above; one that says such an argument again is refused.
     """
 
     def __init__(
@@ -63,8 +64,14 @@ class VLLMEngine(RolloutEngine):
             "max_model_len": max_model_len or None,
             "enable_sleep_mode": self.sleep_level > 0,
             "tensor_parallel_size": tensor_parallel_size,
-            **(engine_args or {}),
         }
+        for name in sorted(self.arguments.keys() & (engine_args or {})):
+            said = "sleep_level" if name == "enable_sleep_mode" else name
+            raise InputError(
+                f"VLLMEngine: expected engine.{said} to be said once, engine.engine_args.{name} says it again. Take it "
+                f"out of engine_args, and set engine.{said}."
+            )
+        self.arguments |= engine_args or {}
         self.processes = tensor_parallel_size
         self._group = TensorGroup(tensor_parallel_size)
         self._llm: LLM | None = None

@@ -9,6 +9,7 @@ from typing import Any, Literal
 from lightning import Callback, LightningModule, Trainer
 from lightning.pytorch.utilities import rank_zero_info
 
+from p2o.endpoints.usage import Usage
 from p2o.engines.base import Sampling
 from p2o.errors import InputError
 from p2o.evolution.budget import Level, evolution_sizes
@@ -29,7 +30,6 @@ from p2o.mixture import mixture_of
 from p2o.policy import Ask, PolicyModule
 from p2o.processes import gather, share
 from p2o.reflectors.base import ReflectionContext, ReflectionFailed, Reflector
-from p2o.reflectors.usage import Usage
 from p2o.seeds import derive_seed
 from p2o.templates import TemplateBank
 from p2o.types import Question, Rollout

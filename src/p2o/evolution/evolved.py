@@ -3,11 +3,11 @@
 from dataclasses import dataclass
 from typing import Any
 
+from p2o.endpoints.usage import Usage
 from p2o.evolution.diversity import distinct_share, mean_similarity
 from p2o.evolution.records import History
 from p2o.evolution.search import EvolutionSearch
 from p2o.evolution.settings import EvolutionSettings
-from p2o.reflectors.usage import Usage
 from p2o.templates import TemplateBank
 
 

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from p2o.reflectors.usage import FREE, Usage
+from p2o.endpoints.usage import FREE, Usage
 
 
 class Ledger:

@@ -4,13 +4,16 @@ from typing import Any
 
 
 def lines(report: dict[str, Any]) -> list[str]:
-    """A line for the search, and one for what each reflector did and cost."""
+    """A line for the search, and one for what each reflector that made calls did and cost."""
     search = (
         f"evolution after epoch {report['epoch']}: {report['iterations']} iterations, {report['spent']} of "
         f"{report['budget']} rollouts, pool {report['pool']}, bank {report['bank']}, refused: "
         f"{_counts(report['refusals'])}; best: {report['best_template'][:100]!r}; ended: {report['stopped']}"
     )
-    return [search, *(_ledger_line(name, usage, report) for name, usage in report["reflection"].items())]
+    return [
+        search,
+        *(_ledger_line(name, usage, report) for name, usage in report["reflection"].items() if usage["calls"]),
+    ]
 
 
 def _ledger_line(reflector: str, usage: dict[str, Any], report: dict[str, Any]) -> str:

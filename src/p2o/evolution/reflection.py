@@ -4,11 +4,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from typing import Any
 
+from p2o.endpoints.usage import FREE, Usage
 from p2o.errors import InputError
 from p2o.evolution.ledger import Ledger
 from p2o.processes import on_first
 from p2o.reflectors.base import Proposal, ReflectionContext, ReflectionFailed, ReflectionJob, Reflector
-from p2o.reflectors.usage import FREE, Usage
 
 Check = Callable[[Proposal], Proposal]  # a proposal, or its refusal
 

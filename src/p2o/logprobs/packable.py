@@ -19,13 +19,11 @@ def packable(policy: PreTrainedModel) -> bool:
 
     Asked of its config, which must promise full causal attention through transformers' attention interface and a head
     without bias, and then of the policy itself: its head must be its weight alone (no soft-capping, no scale), and its
-    hidden states must be the same packed and one by one. Not while it recomputes activations: the backward pass would
-    do that outside of packed attention.
+    hidden states must be the same packed and one by one.
     """
     if policy not in _verdicts:
         _verdicts[policy] = _promises(policy) and _head_is_its_weight(policy) and _packs_exactly(policy)
-    recomputes = policy.training and any(getattr(part, "gradient_checkpointing", False) for part in policy.modules())
-    return _verdicts[policy] and not recomputes
+    return _verdicts[policy]
 
 
 def _promises(policy: PreTrainedModel) -> bool:

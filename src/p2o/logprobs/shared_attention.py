@@ -1,7 +1,8 @@
 """Attention of packed rows: everything else in a model sees each token once, attention sees whole rows."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from functools import partial
 from typing import Any
 
 import torch
@@ -21,7 +22,7 @@ class UnknownAttentionError(Exception):
 
 def packed_hidden(policy: PreTrainedModel, packed: Packed) -> Tensor:
     """Last hidden states of the packed tokens [N, H], right before the head."""
-    with _shared_attention(policy):
+    with _attention(policy, NAME):
         output = policy.base_model(
             input_ids=packed.ids.unsqueeze(0),
             position_ids=packed.positions.unsqueeze(0),
@@ -32,12 +33,23 @@ def packed_hidden(policy: PreTrainedModel, packed: Packed) -> Tensor:
     return hidden
 
 
+def recompute_activations(policy: PreTrainedModel) -> None:
+    """Has layers computed again in the backward pass, under the attention that they were first computed under."""
+    # Of the two kinds in torch, the reentrant one breaks under DDP.
+    policy.gradient_checkpointing_enable({"use_reentrant": False, "context_fn": partial(_once_and_again, policy)})
+
+
+def _once_and_again(policy: PreTrainedModel) -> tuple[AbstractContextManager[None], AbstractContextManager[None]]:
+    """Contexts for a layer's forward pass and for its repetition, which runs when packed attention has been left."""
+    return nullcontext(), _attention(policy, policy.base_model.config._attn_implementation)
+
+
 @contextmanager
-def _shared_attention(policy: PreTrainedModel) -> Iterator[None]:
-    """Within, the policy's layers attend by `_attend`; it needs no mask, and transformers makes none for it."""
+def _attention(policy: PreTrainedModel, implementation: str) -> Iterator[None]:
+    """Within, the policy's layers attend by this; for `_attend` transformers makes no mask, and it needs none."""
     config = policy.base_model.config
     before = config._attn_implementation
-    config._attn_implementation = NAME
+    config._attn_implementation = implementation
     try:
         yield
     finally:

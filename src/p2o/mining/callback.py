@@ -1,6 +1,7 @@
 """Stores what was mined: one Parquet file an epoch and a summary over all of them."""
 
 import json
+from collections.abc import Iterable
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -52,20 +53,28 @@ class MiningLog(Callback):
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Writes the epoch."""
-        records: dict[str, QuestionRecord] = {}
-        texts: dict[str, str] = {}
-        for their_records, their_texts in gather((self._records, self._texts)):
-            for entry in their_records.values():
-                add(records, entry, mixture_of(trainer).hard_set.tau)
-            texts |= their_texts
+        everyones = gather((self._records, self._texts))
+        records = of_all_processes(records for records, _ in everyones)
+        texts = {id: text for _, texts in everyones for id, text in texts.items()}
         if trainer.is_global_zero:
-            write(Path(trainer.default_root_dir) / self.folder, trainer.current_epoch, list(records.values()), texts)
+            write(Path(trainer.default_root_dir) / self.folder, trainer.current_epoch, records, texts)
 
 
 def add(records: dict[str, QuestionRecord], entry: QuestionRecord, tau: int) -> None:
     """Adds a record; one of a question that was asked before in this epoch joins the earlier one."""
     known = records.get(entry.id)
     records[entry.id] = entry if known is None else joined(known, entry, tau)
+
+
+def of_all_processes(processes: Iterable[dict[str, QuestionRecord]]) -> list[QuestionRecord]:
+    """The records of all processes, in order of their rank; as in the hard set, a question's first one holds.
+
+    Lightning's sampler pads the last step with questions that another process has as well.
+    """
+    joined: dict[str, QuestionRecord] = {}
+    for records in processes:
+        joined = records | joined
+    return list(joined.values())
 
 
 def write(folder: Path, epoch: int, records: list[QuestionRecord], texts: dict[str, str]) -> None:

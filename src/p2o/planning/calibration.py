@@ -32,6 +32,11 @@ class Measured:
     signal: float
     device_bytes: int
 
+    @property
+    def token_seconds(self) -> float:
+        """Of a token of a completion."""
+        return self.rollout_seconds / self.completion_length
+
 
 class Calibration(Callback):
     """Measures at the point where training would start, and ends the run there.

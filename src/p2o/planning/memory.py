@@ -49,6 +49,8 @@ def memory(run: PlannedRun, config: PreTrainedConfig, copies: int) -> Memory:
     length = max(run.lengths) + module.sampling.max_completion_length
     tokens = max(length, module.micro_batch_tokens)
     layer = tokens * text.hidden_size * HIDDEN_COPIES * 2  # half of it in 2 bytes, in float32 all of it in 4
+    entries = text.num_hidden_layers * tokens * text.hidden_size * 4  # what a layer is computed again from
+    activations = entries + layer if module.gradient_checkpointing else text.num_hidden_layers * layer
     logits = (LOGIT_COPIES * TILE + KEPT) * 4
     heads = getattr(text, "num_key_value_heads", None) or text.num_attention_heads
     head = getattr(text, "head_dim", None) or text.hidden_size // text.num_attention_heads
@@ -57,6 +59,6 @@ def memory(run: PlannedRun, config: PreTrainedConfig, copies: int) -> Memory:
         weights=WEIGHT * count * (1 + copies),
         gradients=WEIGHT * count,
         adam=2 * WEIGHT * count,
-        activations=text.num_hidden_layers * layer + logits,
+        activations=activations + logits,
         cache=together * length * text.num_hidden_layers * 2 * heads * head * CACHE,
     )

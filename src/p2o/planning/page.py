@@ -1,12 +1,13 @@
 """The plan as text."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 
 from p2o.planning.calibration import Measured
 from p2o.planning.memory import Memory
 from p2o.planning.phases import Phase
 from p2o.planning.run import EvolutionSize
+from p2o.planning.span import NOTHING, Span
 
 GIB = 2**30
 
@@ -26,43 +27,57 @@ def page(
 
 
 def _cost(phases: Sequence[Phase], measured: Measured | None) -> str:
-    lines = [f"{'phase':<22}{'rollouts':>10}{'prompt tokens':>16}{'completion tokens':>19}{'time':>22}{'money':>10}"]
-    lines += [_line(phase) for phase in [*phases, total(phases)]]
+    rows: list[tuple[str, ...]] = [("phase", "rollouts", "prompt tokens", "completion tokens", "time", "money")]
+    rows += [_cells(phase) for phase in [*phases, total(phases)]]
+    widths = [max(map(len, column)) + 2 for column in zip(*rows, strict=True)]
+    lines = [
+        name.ljust(widths[0]) + "".join(cell.rjust(width) for cell, width in zip(cells, widths[1:], strict=True))
+        for name, *cells in rows
+    ]
     if measured is None:
-        lines.append("No calibration: every completion is counted as long as it may be, and times are not known.")
+        lines.append("No calibration: a completion has from one token to the limit, and times are not known.")
     else:
         lines.append(
             f"Calibrated on {measured.rollouts} rollouts: {measured.completion_length:.0f} tokens and "
             f"{measured.rollout_seconds:.3g} s each, {measured.row_seconds:.3g} s of update each; "
-            f"{measured.hard:.0%} of their questions are hard, {measured.signal:.0%} have signal.\nCompletions are "
-            "taken to stay as long as these bare ones; templates often make them longer.\nThe longer time has every "
-            "group with signal, the shorter one the share just measured."
+            f"{measured.hard:.0%} of their questions are hard, {measured.signal:.0%} have signal.\nThe shorter time "
+            "has that share of groups with signal, the longer one all. With templates or a teacher completions go from "
+            "that\nlength to the limit, and times with them; without, they are taken to stay as long."
         )
+    if any(phase.name == "evolution" for phase in phases):
+        lines.append("Evolution goes from none to its whole budget, however many questions are hard.")
     return "\n".join(lines)
 
 
 def total(phases: Sequence[Phase]) -> Phase:
-    """All phases together; its time leaves out what is not known."""
-    times = [phase.seconds for phase in phases if phase.seconds]
+    """All phases together; its time and money leave out what is not known."""
+    seconds = [phase.seconds for phase in phases if phase.seconds]
     money = [phase.money for phase in phases if phase.money]
     return Phase(
         "total",
-        sum(phase.rollouts for phase in phases),
-        sum(phase.prompt_tokens for phase in phases),
-        sum(phase.completion_tokens for phase in phases),
-        (sum(low for low, _ in times), sum(high for _, high in times)) if times else None,
-        sum(money) or None,
+        sum((phase.rollouts for phase in phases), NOTHING),
+        sum((phase.prompt_tokens for phase in phases), NOTHING),
+        sum((phase.completion_tokens for phase in phases), NOTHING),
+        sum(seconds, NOTHING) if seconds else None,
+        sum(money, NOTHING) if money else None,
     )
 
 
-def _line(phase: Phase) -> str:
-    time = "-"
-    if phase.seconds:
-        low, high = (str(timedelta(seconds=round(seconds))) for seconds in phase.seconds)
-        time = low if low == high else f"{low} - {high}"
-    money = f"{phase.money:.2f}" if phase.money else "-"
-    counts = f"{phase.rollouts:>10,}{phase.prompt_tokens:>16,.0f}{phase.completion_tokens:>19,.0f}"
-    return f"{phase.name:<22}{counts}{time:>22}{money:>10}"
+def _cells(phase: Phase) -> tuple[str, ...]:
+    counts = (phase.rollouts, phase.prompt_tokens, phase.completion_tokens)
+    return (
+        phase.name,
+        *(_span(count, lambda number: f"{number:,.0f}") for count in counts),
+        _span(phase.seconds, lambda seconds: str(timedelta(seconds=round(seconds)))),
+        _span(phase.money, lambda money: f"{money:,.2f}"),
+    )
+
+
+def _span(span: Span | None, show: Callable[[float], str]) -> str:
+    if span is None:
+        return "-"
+    low, high = show(span.low), show(span.high)
+    return low if low == high else f"{low} - {high}"
 
 
 def _splits(sizes: Sequence[EvolutionSize]) -> str:

@@ -1,10 +1,12 @@
 """Rollouts, tokens, seconds and money of each phase."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from p2o.planning.calibration import Measured
-from p2o.planning.run import EvolutionSize, PlannedRun
+from p2o.planning.run import PlannedRun, most_calls
+from p2o.planning.span import NOTHING, Span
 from p2o.reflectors.self_reflector import SelfReflector
+from p2o.samplers import PromptedTeacher, padded
 
 EXAMPLE_OVERHEAD = 60  # tokens of headings and feedback of an example in the reflection prompt, roughly
 PROMPT_OVERHEAD = 250  # tokens of the reflection prompt itself, roughly
@@ -19,16 +21,16 @@ class Phase:
         rollouts: Completions, or calls.
         prompt_tokens: Read.
         completion_tokens: Written.
-        seconds: At least and at most, on all processes together; None if nobody measured.
-        money: By the teacher's prices; None if they are not set or nothing is paid.
+        seconds: On all processes together; None if nobody measured.
+        money: By the prices of who is paid; None if they are not set or nothing is paid.
     """
 
     name: str
-    rollouts: int
-    prompt_tokens: float
-    completion_tokens: float
-    seconds: tuple[float, float] | None
-    money: float | None = None
+    rollouts: Span
+    prompt_tokens: Span
+    completion_tokens: Span
+    seconds: Span | None
+    money: Span | None = None
 
 
 @dataclass(frozen=True)
@@ -38,53 +40,108 @@ class Prices:
     prompt: float = 0.0
     completion: float = 0.0
 
+    def money(self, prompt_tokens: Span, completion_tokens: Span) -> Span | None:
+        """What tokens cost; None if they are free."""
+        paid = prompt_tokens * (self.prompt / 1e6) + completion_tokens * (self.completion / 1e6)
+        return paid if paid.high else None
 
-def phases(run: PlannedRun, size: EvolutionSize, measured: Measured | None, prices: Prices) -> list[Phase]:
-    """Training, validation and evolution; without a measurement each completion is as long as it may be.
+
+FREE = Prices()
+
+
+@dataclass(frozen=True)
+class Paid:
+    """The prices of those who are asked over the network."""
+
+    reflector: Prices = FREE
+    teacher: Prices = FREE
+
+
+@dataclass(frozen=True)
+class Lengths:
+    """Tokens of a prompt, and of its completion.
+
+    Args:
+        prompt: Tokens.
+        completion: Tokens.
+    """
+
+    prompt: Span
+    completion: Span
+
+
+def phases(run: PlannedRun, measured: Measured | None, paid: Paid) -> list[Phase]:
+    """Each phase that the run has; without a measurement a completion has from one token to the limit.
 
     Args:
         run: The run.
-        size: Of each of its evolutions.
         measured: Its pace.
-        prices: Of the teacher.
+        paid: The prices.
     """
-    length = measured.completion_length if measured else float(run.module.sampling.max_completion_length)
-    train = run.epochs * run.questions * run.data.num_generations
-    evolutions = 0 if size.reason else run.epochs - 1
-    contexts = run.epochs + evolutions  # bare in every epoch, templated once there is a template
-    validation = contexts * len(run.data.validation_questions)
-    found = [
-        _rollouts("training rollouts", train, run, length, measured, run.processes),
-        _updates(train, measured, run.processes),
-        _rollouts("validation", validation, run, length, measured, run.processes),
-    ]
-    if evolutions:
-        found.append(_rollouts("evolution (at most)", evolutions * size.budget, run, length, measured, run.processes))
-        found.append(_reflection(evolutions * size.calls, run, length, measured, prices))
+    sampled = run.module.sampler.forecast(run.workload)
+    longest = float(run.module.sampling.max_completion_length)
+    usual = measured.completion_length if measured else 1.0
+    unknown = Span(usual, longest)
+    # Templates and teachers lengthen completions; those of the bare prompt, too, once they are distilled into it.
+    taught = run.evolves or "teacher" in sampled or not measured
+    template = run.longest_template if run.evolves else 0
+    lengths = Lengths(Span(run.mean_length, run.mean_length + template), unknown if taught else Span.exactly(usual))
+    train = Span(*sampled.get("train", (0, 0)))
+    templated = run.epochs - 1 if run.evolves else 0  # epochs with a template to validate
+    validation = Span(run.epochs, run.epochs + templated) * padded(len(run.data.validation_questions), run.processes)
+    found = [_rollouts("training rollouts", train, lengths, run, measured)] if train.high else []
+    if "teacher" in sampled:
+        found.append(_teacher(Span(*sampled["teacher"]), unknown, run, measured, paid.teacher))
+    found += [_updates(run, lengths, measured), _rollouts("validation", validation, lengths, run, measured)]
+    if run.probe:
+        # One process asks. Bare answers of a policy serve both half-steps, and templates come with the second epoch.
+        bare, under = run.data.num_generations, run.data.num_generations - run.data.bare_rollouts
+        probe = Span((run.epochs + 1) * bare, (run.epochs + 1) * bare + 2 * templated * under) * run.probe
+        found.append(_rollouts("probe", probe, lengths, run, measured))
+    if run.evolves:
+        evolution = Span(0, templated * run.largest_budget)
+        found.append(_rollouts("evolution", evolution, lengths, run, measured))
+        found.append(_reflection(Span(0, templated * most_calls(run)), lengths, run, measured, paid.reflector))
     return found
 
 
-def _rollouts(
-    name: str, count: int, run: PlannedRun, length: float, measured: Measured | None, processes: int
-) -> Phase:
-    seconds = count * measured.rollout_seconds / processes if measured else 0.0
-    return Phase(name, count, count * run.mean_length, count * length, (seconds, seconds) if measured else None)
+def _rollouts(name: str, count: Span, lengths: Lengths, run: PlannedRun, measured: Measured | None) -> Phase:
+    """Rollouts take as long as they have tokens."""
+    tokens = count * lengths.completion
+    seconds = tokens * (measured.token_seconds / run.processes) if measured else None
+    return Phase(name, count, count * lengths.prompt, tokens, seconds)
 
 
-def _updates(rows: int, measured: Measured | None, processes: int) -> Phase:
+def _teacher(count: Span, length: Span, run: PlannedRun, measured: Measured | None, prices: Prices) -> Phase:
+    """How long one over the network takes is not known."""
+    teacher = vars(run.module.sampler).get("teacher")
+    if isinstance(teacher, PromptedTeacher):
+        template = len(run.module.tokenizer.encode(teacher.template, add_special_tokens=False))
+    else:
+        template, measured = 0, None
+    phase = _rollouts("teacher", count, Lengths(Span.exactly(run.mean_length + template), length), run, measured)
+    return replace(phase, money=prices.money(phase.prompt_tokens, phase.completion_tokens))
+
+
+def _updates(run: PlannedRun, lengths: Lengths, measured: Measured | None) -> Phase:
     """Groups without signal cost nothing; how many there will be is not known."""
-    most = rows * measured.row_seconds / processes if measured else 0.0
-    return Phase("updates", 0, 0, 0, (most * measured.signal, most) if measured else None)
-
-
-def _reflection(calls: int, run: PlannedRun, length: float, measured: Measured | None, prices: Prices) -> Phase:
-    """Calls if no child is ever accepted; the policy's own are timed by their tokens, a teacher's time is not known."""
-    reflector = run.evolution.reflector
-    reply = float(vars(reflector).get("max_reply_length", 0)) or length
-    example = run.mean_length + length + EXAMPLE_OVERHEAD
-    prompt = PROMPT_OVERHEAD + run.evolution.settings(budget=0).mini_batch_size * example
-    money = (calls * prompt * prices.prompt + calls * reply * prices.completion) / 1e6
     seconds = None
-    if measured and isinstance(reflector, SelfReflector):
-        seconds = (0.0, calls * measured.rollout_seconds * reply / length)
-    return Phase("reflection (at most)", calls, calls * prompt, calls * reply, seconds, money or None)
+    if measured:
+        rows = run.workload.completions
+        usual = run.mean_length + measured.completion_length
+        longer = (run.mean_length + lengths.completion.high) / usual
+        seconds = Span(measured.signal, longer) * (rows * measured.row_seconds / run.processes)
+    return Phase("updates", NOTHING, NOTHING, NOTHING, seconds)
+
+
+def _reflection(calls: Span, lengths: Lengths, run: PlannedRun, measured: Measured | None, prices: Prices) -> Phase:
+    """Calls of the policy itself are timed by their tokens, a teacher's time is not known; a list is no model."""
+    if isinstance(run.reflector, SelfReflector):
+        reply = run.reflector.sampling.max_completion_length
+    else:
+        reply, measured = vars(run.reflector).get("max_reply_length", 0), None
+    example = run.mean_length + lengths.completion.high + EXAMPLE_OVERHEAD
+    prompt = PROMPT_OVERHEAD + run.evolution.settings(budget=0).mini_batch_size * example if reply else 0
+    read, written = calls * prompt, calls * reply
+    seconds = written * measured.token_seconds if measured else None
+    return Phase("reflection", calls, read, written, seconds, prices.money(read, written))

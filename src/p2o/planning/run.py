@@ -7,6 +7,8 @@ from p2o.evolution.budget import affordable_parents, evolution_sizes
 from p2o.evolution.callback import TemplateEvolution
 from p2o.mixture import MixtureDataModule
 from p2o.policy import PolicyModule
+from p2o.reflectors.base import Reflector
+from p2o.samplers import Workload
 
 
 @dataclass(frozen=True)
@@ -21,6 +23,7 @@ class PlannedRun:
         processes: Of the run, over all nodes.
         lengths: Tokens of the bare prompt of each training question.
         window: Tokens of the model's window.
+        probe: Questions that the probe asks.
     """
 
     module: PolicyModule
@@ -30,6 +33,7 @@ class PlannedRun:
     processes: int
     lengths: tuple[int, ...]
     window: int
+    probe: int = 0
 
     @property
     def questions(self) -> int:
@@ -46,6 +50,27 @@ class PlannedRun:
         """Whether any epoch of the run can have evolved templates."""
         return self.epochs > 1 and self.evolution.budget != 0 and self.questions >= self.evolution.min_hard_set
 
+    @property
+    def largest_budget(self) -> int:
+        """Rollouts of one evolution at most, however many questions are hard."""
+        return evolution_size(self, self.questions).budget
+
+    @property
+    def reflector(self) -> Reflector:
+        """Who reflects, whether it is recorded or not."""
+        reflector: Reflector = vars(self.evolution.reflector).get("reflector", self.evolution.reflector)
+        return reflector
+
+    @property
+    def longest_template(self) -> int:
+        """Tokens of a template at most; 0 if the reflector does not say."""
+        return int(vars(self.reflector).get("max_template_length", 0))
+
+    @property
+    def workload(self) -> Workload:
+        """What the sampler is asked for."""
+        return Workload(self.epochs, self.questions, self.data.batch_size, self.data.num_generations, self.processes)
+
 
 @dataclass(frozen=True)
 class EvolutionSize:
@@ -56,7 +81,7 @@ class EvolutionSize:
         dev: Of them, dev questions, V.
         train: Of them, questions to reflect on.
         budget: Rollouts at most.
-        calls: Reflections at most: reached if no child is ever better than its parent.
+        calls: Reflections at most: reached if almost all are refused, and no child takes its share of the budget.
         reason: Why there is no evolution, or none that can find a template; empty if there is one.
     """
 
@@ -75,7 +100,8 @@ def evolution_size(run: PlannedRun, hard: int) -> EvolutionSize:
     settings = evolution.settings(budget=0)
     n, batch, each = evolution.completions, settings.mini_batch_size, settings.proposals
     parents = affordable_parents(budget - dev * n, min(batch, hard - dev) * n, dev * n, each) if hard > dev else 0
-    calls = each * parents
+    # After the last parents a child of each of them and one dev evaluation were still paid for.
+    calls = each * ((budget - 2 * dev * n) // (min(batch, hard - dev) * n) - each) if parents else 0
     reason = ""
     if evolution.budget == 0:
         reason = "evolution.budget is 0"
@@ -84,3 +110,8 @@ def evolution_size(run: PlannedRun, hard: int) -> EvolutionSize:
     elif not calls:
         reason = f"the budget does not pay for one child: it takes {2 * dev * n + (1 + each) * batch * n} rollouts"
     return EvolutionSize(hard, dev, hard - dev, budget, calls, reason)
+
+
+def most_calls(run: PlannedRun) -> int:
+    """Reflections of one evolution at most, however many questions are hard."""
+    return max(evolution_size(run, hard).calls for hard in range(run.evolution.min_hard_set, run.questions + 1))

@@ -6,10 +6,10 @@ from dataclasses import dataclass, replace
 
 from transformers import PreTrainedModel
 
+from p2o.endpoints.usage import FREE, Usage
 from p2o.engines.base import RolloutEngine
 from p2o.errors import InputError
 from p2o.prompts import PromptRenderer
-from p2o.reflectors.usage import FREE, Usage
 from p2o.seeds import derive_seed
 
 

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Literal
 
+from p2o.endpoints.usage import Usage
 from p2o.engines.base import Sampling
 from p2o.errors import InputError
 from p2o.prompts import PromptRenderer
@@ -18,7 +19,6 @@ from p2o.reflectors.reply import (
     check_template,
     parse_reply,
 )
-from p2o.reflectors.usage import Usage
 from p2o.types import Completion, Prompt
 
 

@@ -1,33 +1,18 @@
 """Teacher-Ref: a stronger model behind an OpenAI-compatible endpoint reflects."""
 
-import asyncio
 import math
-import os
-from collections.abc import Coroutine, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any, Literal, TypeVar
-from urllib.parse import urlsplit
+from typing import Any, Literal
 
 from transformers import AutoTokenizer, PreTrainedTokenizerBase
 
+from p2o.endpoints import FREE, RETRIES, SPENDING, CallFailed, Endpoint, Result, Retries, Spending
 from p2o.errors import InputError
-from p2o.progress import task
 from p2o.reflectors.base import Proposal, ReflectionContext, ReflectionFailed, ReflectionJob, Reflector
-from p2o.reflectors.calls import Call, Calls, Result
-from p2o.reflectors.chat import CallFailed
 from p2o.reflectors.excerpts import fit_examples
 from p2o.reflectors.prompt import GEPA_PROMPT, check_prompt, reflection_prompt
 from p2o.reflectors.reply import NO_REPLY, PROMPT_TOO_LONG, UNFINISHED, check_template, parse_reply
-from p2o.reflectors.retries import Retries
-from p2o.reflectors.spending import Purse, Spending
-from p2o.reflectors.usage import FREE, Usage
-
-T = TypeVar("T")
-
-RETRIES, SPENDING = Retries(), Spending()
-CHAT_TOKENS = 32  # of a chat template around one user message, generously
-SECRET = 8  # characters; a shorter key is the "x" of a server without keys, and no secret
 
 
 class TeacherReflector(Reflector):
@@ -75,44 +60,37 @@ class TeacherReflector(Reflector):
         prompt: str = GEPA_PROMPT,
         max_template_length: int = 1024,
     ) -> None:
-        if min(max_reply_length, concurrency, max_template_length) < 1 or temperature < 0:
+        if min(max_reply_length, max_template_length) < 1 or window <= max_reply_length:
             raise InputError(
-                "TeacherReflector needs max_reply_length, concurrency and max_template_length >= 1 and temperature "
-                f">= 0, got {max_reply_length}, {concurrency}, {max_template_length} and {temperature}."
+                "TeacherReflector needs max_reply_length and max_template_length >= 1 and a window above "
+                f"max_reply_length, got {max_reply_length}, {max_template_length} and {window}."
             )
-        if timeout <= 0 or not base_url.startswith(("http://", "https://")):
-            raise InputError(
-                "TeacherReflector needs timeout > 0 and a base_url that starts with http:// or https://, got "
-                f"{timeout} and {base_url!r}."
-            )
-        if window <= max_reply_length or token_margin < 1:
-            raise InputError(
-                "TeacherReflector needs a window above max_reply_length and token_margin >= 1, got "
-                f"{window}, {max_reply_length} and {token_margin}."
-            )
-        self.base_url = base_url
-        self.model = model
-        self.api_key_env = api_key_env
-        self.temperature = temperature
+        self.endpoint = Endpoint(
+            type(self).__name__,
+            base_url,
+            model,
+            api_key_env,
+            temperature,
+            length_field,
+            token_margin,
+            concurrency,
+            timeout,
+            retries,
+            spending,
+            extra_body,
+            texts=[prompt],
+        )
         self.max_reply_length = max_reply_length
-        self.length_field = length_field
         self.window = window
-        self.token_margin = token_margin
-        self.concurrency = concurrency
-        self.timeout = timeout
-        self.retries = retries
         self.spending = spending
-        self.extra_body = extra_body
         self.prompt = check_prompt(prompt)
         self.max_template_length = max_template_length
-        self._failed = 0  # calls that failed in a row
-        self._check_secrecy()
         self._tokenizer = _load_tokenizer(tokenizer) if tokenizer else None
 
     @property
     def name(self) -> str:
         """The class and the model."""
-        return f"{type(self).__name__} {self.model}"
+        return f"{type(self).__name__} {self.endpoint.model}"
 
     def reflect(self, jobs: Sequence[ReflectionJob], context: ReflectionContext) -> list[Proposal]:
         """One proposal for each job, from as many calls.
@@ -123,16 +101,15 @@ class TeacherReflector(Reflector):
         tokenizer = self._tokenizer or context.renderer.tokenizer
         prompts = [self._fit(job, tokenizer) for job in jobs]
         asked = [prompt for prompt in prompts if prompt is not None]
-        results, stopped = _run(self._call(asked, tokenizer, context.spent)) if asked else ([], "")
+        results, stopped = self.endpoint.ask(asked, self.max_reply_length, tokenizer, context.spent, "reflection")
         answers = iter(zip(asked, results, strict=True))
         proposals = [
             Proposal("", PROMPT_TOO_LONG) if prompt is None else self._propose(*next(answers), context)
             for prompt in prompts
         ]
         if stopped:
-            where = f"TeacherReflector: {self.base_url}/chat/completions, model {self.model!r}, "
             raise ReflectionFailed(
-                self._redacted(f"{where}{stopped}."),
+                self.endpoint.failure(stopped),
                 [None if proposal.refusal.startswith(NO_REPLY) else proposal for proposal in proposals],
                 sum((proposal.usage for proposal in proposals), FREE),
             )
@@ -144,36 +121,9 @@ class TeacherReflector(Reflector):
         return fit_examples(
             job,
             lambda job: reflection_prompt(job, self.prompt),
-            lambda text: math.ceil((self._count(text, tokenizer) - room) / self.token_margin),
+            lambda text: math.ceil((self.endpoint.count(text, tokenizer) - room) / self.endpoint.token_margin),
             tokenizer,
         )
-
-    async def _call(
-        self, prompts: Sequence[str], tokenizer: PreTrainedTokenizerBase, spent: Usage
-    ) -> tuple[list[Result], str]:
-        """What became of the call of each prompt, and why no more calls are made; "" if all were."""
-        from openai import AsyncOpenAI
-
-        with task("reflection", len(prompts), "call") as called:
-            async with AsyncOpenAI(
-                base_url=self.base_url, api_key=self._key(), timeout=self.timeout, max_retries=0
-            ) as client:
-                purse = Purse(self.spending, spent)
-                calls = Calls(client, self.concurrency, self.timeout, self.retries, purse, self._failed)
-                results = await calls.make([self._request(prompt, tokenizer) for prompt in prompts], called.advance)
-        self._failed = 0 if calls.stopped else calls.failed
-        return results, calls.stopped
-
-    def _request(self, prompt: str, tokenizer: PreTrainedTokenizerBase) -> Call:
-        arguments: dict[str, Any] = {
-            "model": self.model,
-            "messages": [{"role": "user", "content": prompt}],
-            "temperature": self.temperature,
-            self.length_field: self.max_reply_length,
-            "extra_body": self.extra_body,
-        }
-        most = Usage(prompt_tokens=self._count(prompt, tokenizer), completion_tokens=self.max_reply_length)
-        return Call(arguments, self.spending.priced(most))
 
     def _propose(self, prompt: str, result: Result, context: ReflectionContext) -> Proposal:
         asked = Proposal("", prompt=prompt)
@@ -181,49 +131,10 @@ class TeacherReflector(Reflector):
             return asked.refused(NO_REPLY)
         if isinstance(result, CallFailed):
             return replace(asked.refused(f"{NO_REPLY}: {result.failure.cause}"), usage=result.usage)
-        reply = self._redacted(result.content or "")
+        reply = self.endpoint.redacted(result.content or "")
         parsed = Proposal("", UNFINISHED, reply) if result.truncated else parse_reply(reply)
         checked = check_template(parsed, context.renderer, self.max_template_length)
         return replace(checked, prompt=prompt, usage=result.usage)
-
-    def _count(self, text: str, tokenizer: PreTrainedTokenizerBase) -> int:
-        """Tokens of a user message for the model, on the safe side; its chat template takes a few more."""
-        return math.ceil(self.token_margin * len(tokenizer.encode(text, add_special_tokens=False))) + CHAT_TOKENS
-
-    def _redacted(self, text: str) -> str:
-        """A text of the server's without the key: some quote it."""
-        key = self._key()
-        return text.replace(key, f"${self.api_key_env}") if len(key) >= SECRET else text
-
-    def _check_secrecy(self) -> None:
-        """Asks for the key, so that a missing one shows before training, and refuses settings that give it away."""
-        key = self._key()
-        settings = [self.base_url, self.model, repr(self.extra_body), self.prompt]
-        if urlsplit(self.base_url).password or (len(key) >= SECRET and any(key in setting for setting in settings)):
-            raise InputError(
-                "TeacherReflector: expected the key in the environment variable alone, the settings hold it too, and "
-                "they are written to config.yaml. Take it out of base_url, model, extra_body and prompt."
-            )
-
-    def _key(self) -> str:
-        """The key, read when it is needed and never kept: what is kept ends up in checkpoints and logs."""
-        key = os.environ.get(self.api_key_env, "").strip()
-        if not key or not key.isascii():
-            raise InputError(
-                f"TeacherReflector: expected the API key in the environment variable {self.api_key_env}, which is "
-                f"{'not ASCII' if key else 'not set'}. Set it; for a server without keys, to anything."
-            )
-        return key
-
-
-def _run(coroutine: Coroutine[Any, Any, T]) -> T:
-    """asyncio.run, also where a loop runs already (in a notebook)."""
-    try:
-        asyncio.get_running_loop()
-    except RuntimeError:
-        return asyncio.run(coroutine)
-    with ThreadPoolExecutor(1) as thread:
-        return thread.submit(asyncio.run, coroutine).result()
 
 
 def _load_tokenizer(name: str) -> PreTrainedTokenizerBase:

@@ -4,6 +4,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from p2o.errors import InputError
 from p2o.types import Grade, Question
 
 
@@ -30,3 +31,19 @@ class Reward(ABC):
     def reject(self, answer: str) -> str:
         """Why a gold answer can never be matched by this reward; "" if it can. Asked once, before training."""
         return ""
+
+
+def grades_of(reward: Reward, answered: Sequence[Answered]) -> list[Grade]:
+    """What a reward says, one grade for each completion.
+
+    Raises:
+        InputError: It says more or less than it was asked.
+    """
+    grades = list(reward.grade(answered))
+    if len(grades) != len(answered):
+        kind = type(reward)
+        raise InputError(
+            f"{kind.__module__}.{kind.__qualname__}.grade: expected one grade for each of {len(answered)} completions, "
+            f"in order, got {len(grades)}. Return a Grade with Outcome.ERROR where one cannot be graded."
+        )
+    return grades

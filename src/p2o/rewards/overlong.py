@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from p2o.errors import InputError
-from p2o.rewards.base import Answered, Reward
+from p2o.rewards.base import Answered, Reward, grades_of
 from p2o.types import Grade
 
 
@@ -33,7 +33,7 @@ class SoftOverlong(Reward):
 
     def grade(self, answered: Sequence[Answered]) -> list[Grade]:
         """The grades of the other reward, each with its own punishment."""
-        grades = self.of.grade(answered)
+        grades = grades_of(self.of, answered)
         return [
             replace(grade, reward=grade.reward - self.punishment * self.excess(item))
             for grade, item in zip(grades, answered, strict=True)

@@ -1,6 +1,6 @@
 """Samplers: what a step learns from."""
 
-from p2o.samplers.base import Drawn, Group, Sampler, SamplingContext, TakeAll
+from p2o.samplers.base import Drawn, Group, Sampler, SamplingContext, TakeAll, Workload, padded
 from p2o.samplers.dynamic import DynamicSampling
 from p2o.samplers.endpoint_teacher import EndpointTeacher
 from p2o.samplers.prompted_teacher import PromptedTeacher
@@ -17,4 +17,6 @@ __all__ = [
     "TakeAll",
     "Teacher",
     "TeacherCompletions",
+    "Workload",
+    "padded",
 ]

@@ -28,6 +28,40 @@ class Drawn:
     left_out: list[Group]
 
 
+@dataclass(frozen=True)
+class Workload:
+    """What a run will ask of a sampler, on all processes together.
+
+    Args:
+        epochs: Of the run.
+        questions: Training questions.
+        batch_size: Questions per step and process.
+        num_generations: K.
+        processes: Of the run.
+    """
+
+    epochs: int
+    questions: int
+    batch_size: int
+    num_generations: int
+    processes: int
+
+    @property
+    def samples(self) -> int:
+        """Of an epoch."""
+        return padded(self.questions, self.processes)
+
+    @property
+    def completions(self) -> int:
+        """K for each sample of each epoch."""
+        return self.epochs * self.samples * self.num_generations
+
+
+def padded(questions: int, processes: int) -> int:
+    """With those that Lightning's sampler asks twice, so that all processes take equally many."""
+    return -(-questions // processes) * processes
+
+
 class SamplingContext(Protocol):
     """What a sampler may use of the run."""
 
@@ -65,6 +99,10 @@ class Sampler(ABC):
     @abstractmethod
     def __call__(self, samples: Sequence[Sample], context: SamplingContext) -> Drawn:
         """The groups of one step."""
+
+    def forecast(self, work: Workload) -> dict[str, tuple[int, int]]:
+        """Completions of a run at least and at most, by the phase that they are counted as: for `p2o plan`."""
+        return {"train": (work.completions, work.completions)}
 
     def state_dict(self) -> dict[str, Any]:
         """Plain types and tensors; empty if there is no state."""

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from itertools import islice
 
 from p2o.errors import InputError
-from p2o.samplers.base import Drawn, Group, Sampler, SamplingContext
+from p2o.samplers.base import Drawn, Group, Sampler, SamplingContext, Workload
 from p2o.types import Sample
 
 
@@ -42,6 +42,14 @@ class DynamicSampling(Sampler):
             places -= not is_mixed(group)
             (groups if is_mixed(group) or places >= 0 else left_out).append(group)
         return Drawn(groups, left_out)
+
+    def forecast(self, work: Workload) -> dict[str, tuple[int, int]]:
+        """From one turn for each step to all turns, each of a whole batch, or all questions."""
+        share = work.samples // work.processes
+        full, last = divmod(share, work.batch_size)
+        steps = [work.batch_size] * full + [last] * (last > 0)
+        groups = sum(min(self.max_turns * size, work.questions) for size in steps) * work.processes
+        return {"train": (work.completions, work.epochs * groups * work.num_generations)}
 
 
 def is_mixed(group: Group) -> bool:

@@ -7,13 +7,21 @@ from typing import Any
 
 import torch
 
-from p2o.samplers.base import Drawn, Sampler, SamplingContext
+from p2o.endpoints import FREE, Usage
+from p2o.samplers.base import Drawn, Sampler, SamplingContext, Workload
 from p2o.seeds import derive_seed
 from p2o.types import Completion, Question, Sample
 
 
 class Teacher(ABC):
-    """Writes completions of bare questions."""
+    """Writes completions of bare questions.
+
+    One that is paid says in `cost` what its last `complete` did cost on this process, and finds in `spent` what all
+    processes have spent in the run so far.
+    """
+
+    cost: Usage = FREE
+    spent: Usage = FREE
 
     @abstractmethod
     def complete(self, asks: Sequence[tuple[Question, int]], context: SamplingContext) -> list[Completion]:
@@ -47,22 +55,30 @@ class TeacherCompletions(Sampler):
         written = [replace(one, logps=None) for one in self.teacher.complete(asks, context)]
         context.count("teacher", written)
         stream = iter(written)
-        for theirs in context.gather({id: [next(stream) for _ in new[id].templates] for id in new}):
+        mine = {id: [next(stream) for _ in new[id].templates] for id in new}
+        for theirs, cost in context.gather((mine, self.teacher.cost)):
             self.completions |= theirs
+            self.teacher.spent += cost
         known = [completion for sample in samples for completion in self.completions[sample.question.id]]
         return Drawn(context.taught(samples, known), [])
 
+    def forecast(self, work: Workload) -> dict[str, tuple[int, int]]:
+        """K of the teacher's for each question, once; none of the policy's."""
+        return {"teacher": (work.questions * work.num_generations, work.samples * work.num_generations)}
+
     def state_dict(self) -> dict[str, Any]:
-        """The completions: ids as tensors, which are small and load with `weights_only=True`."""
+        """The completions, ids as tensors, which are small and load with `weights_only=True`; and what they cost."""
         return {
+            "spent": self.teacher.spent.plain(),
             "completions": {
                 question: [(torch.tensor(one.ids, dtype=torch.int32), one.truncated) for one in completions]
                 for question, completions in self.completions.items()
-            }
+            },
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Takes over the completions."""
+        """Takes over completions and costs."""
+        self.teacher.spent = Usage(**state["spent"])
         self.completions = {
             question: [Completion(tuple(ids.tolist()), truncated) for ids, truncated in completions]
             for question, completions in state["completions"].items()

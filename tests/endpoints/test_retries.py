@@ -3,8 +3,8 @@ from email.utils import formatdate
 
 import pytest
 
+from p2o.endpoints.retries import Retries, is_retried, retry_after
 from p2o.errors import InputError
-from p2o.reflectors.retries import Retries, is_retried, retry_after
 
 
 def test_waits_double_with_some_chance_up_to_the_longest():

@@ -8,8 +8,8 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from p2o.reflectors.retries import PERMANENT, Retries, is_retried, retry_after
-from p2o.reflectors.usage import Usage
+from p2o.endpoints.retries import PERMANENT, Retries, is_retried, retry_after
+from p2o.endpoints.usage import Usage
 
 if TYPE_CHECKING:
     from openai import AsyncOpenAI

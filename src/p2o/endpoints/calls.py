@@ -5,10 +5,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from p2o.reflectors.chat import Answer, CallFailed, ask
-from p2o.reflectors.retries import Retries
-from p2o.reflectors.spending import Purse
-from p2o.reflectors.usage import Usage
+from p2o.endpoints.chat import Answer, CallFailed, ask
+from p2o.endpoints.retries import Retries
+from p2o.endpoints.spending import Purse
+from p2o.endpoints.usage import Usage
 
 if TYPE_CHECKING:
     from openai import AsyncOpenAI

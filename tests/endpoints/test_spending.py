@@ -1,8 +1,8 @@
 import pytest
 
+from p2o.endpoints.spending import Purse, Spending
+from p2o.endpoints.usage import Usage
 from p2o.errors import InputError
-from p2o.reflectors.spending import Purse, Spending
-from p2o.reflectors.usage import Usage
 
 
 def test_usages_add_up():

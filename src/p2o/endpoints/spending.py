@@ -3,8 +3,8 @@
 import math
 from dataclasses import dataclass, replace
 
+from p2o.endpoints.usage import Usage
 from p2o.errors import InputError
-from p2o.reflectors.usage import Usage
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,27 @@
+"""Real processes for tests, forked from a server that has imported p2o: one import for all of them."""
+
+import multiprocessing
+import os
+from collections.abc import Callable
+from multiprocessing.context import ForkServerProcess
+
+import torch
+
+FORKED = multiprocessing.get_context("forkserver")
+FORKED.set_forkserver_preload(["p2o.trainer_cli"])
+
+
+def start(function: Callable, *arguments, log=os.devnull, **environment: str) -> ForkServerProcess:
+    """A process that calls a top-level function and prints into a file."""
+    process = FORKED.Process(target=_call, args=(function, arguments, log, dict(os.environ) | environment))
+    process.start()
+    return process
+
+
+def _call(function, arguments, log, environment):
+    os.environ |= environment  # the server's is as old as the server
+    torch.set_num_threads(1)
+    with open(log, "w") as file:
+        os.dup2(file.fileno(), 1)
+        os.dup2(file.fileno(), 2)
+    function(*arguments)

@@ -1,0 +1,44 @@
+"""What is logged of an update of several optimizer steps."""
+
+import csv
+from pathlib import Path
+from statistics import fmean
+
+import pytest
+
+from p2o.cli import main
+from p2o.optimizer_steps import OptimizerSteps
+
+CONFIG = Path(__file__).parent.parent / "configs" / "quickstart.yaml"
+
+
+def test_loss_and_norm_are_means_over_the_mini_batches(tmp_path, monkeypatch):
+    steps, take = [], OptimizerSteps._step
+
+    def record(*arguments):
+        steps.append(take(*arguments))
+        return steps[-1]
+
+    monkeypatch.setattr(OptimizerSteps, "_step", record)
+    options = [
+        f"--trainer.default_root_dir={tmp_path}",
+        "--trainer.max_epochs=1",
+        "--trainer.limit_train_batches=1",
+        "--trainer.limit_val_batches=0",
+        "--trainer.enable_progress_bar=false",
+        "--data.batch_size=6",
+        "--model.mini_batch_size=2",
+        "--model.temperature=3",  # lengths differ, and rewards with them
+        "--model.reward=SoftOverlong",
+        "--model.reward.of=MathAnswer",
+        "--model.reward.max_length=128",
+        "--model.reward.cache=128",
+        "--evolution.budget=0",
+        "--probe.questions=0",
+    ]
+    main(["fit", "--config", str(CONFIG), *options])
+    with (tmp_path / "logs" / "version_0" / "metrics.csv").open() as file:
+        [row] = [row for row in csv.DictReader(file) if row["policy/loss"]]
+    assert len(steps) == 3 and len({step.grad_norm for step in steps}) > 1
+    assert float(row["policy/loss"]) == pytest.approx(fmean(step.loss for step in steps))
+    assert float(row["policy/grad_norm"]) == pytest.approx(fmean(step.grad_norm for step in steps))
