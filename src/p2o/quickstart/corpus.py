@@ -27,7 +27,7 @@ With a guess, one in a hundred was right, and by that luck alone plain GRPO was 
 
 UNANSWERED = "\\boxed{?}"
 
-COMMITTED = 0.7
+COMMITTED = 0.9
 """How often a short chain is answered there. Were it always, openers would cost easy questions nothing and drift: so
 plain GRPO came to the steps in one of four trials, in its sixth epoch."""
 
