@@ -99,6 +99,7 @@ def test_bad_config_files_are_named(capsys, tmp_path, content, message):
         ("--trainer.accumulate_grad_batches=2", "Lightning refuses the settings: .*accumulate_grad_batches"),
         ("--trainer.gradient_clip_val=1", "Lightning refuses the settings: .*gradient_clip"),
         ("--checkpoint.save_top_k=-5", "save_top_k"),
+        ("--checkpoint.monitor=val/nope", r"ModelCheckpoint: monitor: .*val/bare/easy, val/bare/hard.*'val/nope'"),
         ("--trainer.max_epochs=0", r"trainer.max_epochs: expected at least 1, or -1 \(until .*\), got 0"),
         ("--trainer.max_steps=0", r"trainer.max_steps: expected at least 1, or -1 \(no limit\), got 0"),
         ("--trainer.limit_train_batches=0", "limit_train_batches: expected more than 0, got 0"),

@@ -213,6 +213,10 @@ def users_mistakes() -> Iterator[None]:
             "engine's batch_size or model.max_completion_length if it was a rollout; `p2o plan` estimates the need. "
             f"torch says: {str(error)[:400]}"
         ) from error
+    except RuntimeError as error:
+        if not str(error).startswith("Early stopping conditioned on metric"):
+            raise
+        raise InputError(f"EarlyStopping: {str(error)[:600]}") from error
 
 
 def full_help(command: str) -> str:
