@@ -5,7 +5,7 @@ from pathlib import Path
 
 import yaml
 
-from p2o.completion_log import _schema
+from p2o.completion_log import COLUMNS
 from p2o.mining.callback import write
 from p2o.mining.record import QuestionRecord, template_id
 from p2o.tables import write_jsonl, write_parquet
@@ -179,4 +179,4 @@ def _completions(folder: Path, text: str) -> None:
             }
             for number, context in enumerate(("bare", "templated"))
         ]
-        write_parquet(folder / f"validation-epoch-{epoch:04d}.parquet", rows, _schema())
+        write_parquet(folder / f"validation-epoch-{epoch:04d}.parquet", rows, COLUMNS.schema())

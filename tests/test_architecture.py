@@ -8,23 +8,13 @@ SOURCE = Path(__file__).parent.parent / "src" / "p2o"
 # Each layer may import from itself and from the layers above it.
 LAYERS = [
     ["errors", "types", "seeds", "progress"],  # all but progress.callback
-    ["files", "mistakes", "arguments", "processes"],
+    ["files", "mistakes", "arguments", "processes", "usage"],
     ["tables"],
     ["prompts", "templates", "signal", "silence", "questions"],
     ["rewards"],
     ["grading", "prepare"],
-    [
-        "engines",
-        "endpoints",
-        "advantages",
-        "losses",
-        "contexts",
-        "batches",
-        "logprobs",
-        "metrics",
-        "hard_set",
-        "checkpoints",
-    ],
+    ["endpoints", "rollout_rows"],
+    ["engines", "advantages", "losses", "contexts", "batches", "logprobs", "metrics", "hard_set", "checkpoints"],
     ["aggregation", "regularizers", "corrections", "terms"],
     ["reflectors", "quickstart", "objective", "samplers", "exploration"],
     ["evolution"],  # all but the callback
@@ -35,7 +25,7 @@ LAYERS = [
     ["trainer_cli", "report"],
     ["study"],
     ["commands"],
-    ["cli", "usage"],
+    ["cli"],
     ["__main__"],
 ]
 

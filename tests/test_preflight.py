@@ -1,9 +1,12 @@
 import warnings
 
 import pytest
+from lightning import Callback
+from lightning.pytorch.callbacks import EarlyStopping, ModelCheckpoint
 
+from factories import question
 from p2o.errors import InputError
-from p2o.preflight import check_lengths, check_questions, warn_of_overlap
+from p2o.preflight import check_lengths, check_monitors, check_questions, warn_of_overlap
 from p2o.prompts import PromptRenderer
 from p2o.rewards.base import Reward
 from p2o.types import Question
@@ -49,3 +52,14 @@ def test_validation_questions_that_are_trained_on_are_named():
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         warn_of_overlap(train, [Question("d", "1+2?", "3")])
+
+
+def test_what_is_monitored_must_be_measured():
+    questions = [question(0), question(1)]
+    check_monitors([ModelCheckpoint(monitor=None), EarlyStopping("val/bare/all"), Callback()], questions)
+    check_monitors(
+        [EarlyStopping("val/templated/all", strict=False), ModelCheckpoint(monitor="train/reward")], questions
+    )
+    for wrong in ("val/bare/hrad", "val/templated/all"):
+        with pytest.raises(InputError, match=rf"ModelCheckpoint: monitor: .*\(val/bare/all\), got '{wrong}'"):
+            check_monitors([ModelCheckpoint(monitor=wrong)], questions)

@@ -10,11 +10,17 @@ from lightning.pytorch.trainer.states import TrainerFn
 from p2o.errors import InputError
 from p2o.mixture import mixture_of
 from p2o.processes import gather
+from p2o.rollout_rows import RolloutRows
 from p2o.seeds import derive_seed
 from p2o.tables import write_parquet
 from p2o.types import Question, Rollout
 
 Rows = dict[tuple[str, int, str], dict[str, Any]]  # id, number, context -> row; a question met twice counts once
+
+PLACE = ("epoch", "context", "id", "difficulty", "sample")
+COLUMNS = RolloutRows(
+    (*PLACE, "question", "answer", "template", "completion", "truncated", "tokens", "reward", "outcome", "extracted")
+)
 
 
 class CompletionLog(Callback):
@@ -94,7 +100,9 @@ class CompletionLog(Callback):
         if group[0].question.id in self._kept:
             for number, rollout in enumerate(group, first):
                 context = "templated" if rollout.template else "bare"
-                rows[rollout.question.id, number, context] = _row(epoch, context, number, rollout)
+                rows[rollout.question.id, number, context] = COLUMNS.row(
+                    rollout, epoch=epoch, context=context, sample=number
+                )
 
     def _write(self, trainer: Trainer, kind: str, mine: Rows) -> None:
         rows: Rows = {}
@@ -104,39 +112,10 @@ class CompletionLog(Callback):
             folder = Path(trainer.default_root_dir) / self.folder
             folder.mkdir(parents=True, exist_ok=True)
             path = folder / f"{kind}-epoch-{trainer.current_epoch:04d}.parquet"
-            write_parquet(path, [rows[key] for key in sorted(rows)], _schema())
+            write_parquet(path, [rows[key] for key in sorted(rows)], COLUMNS.schema())
 
 
 def chosen(questions: Sequence[Question], count: int) -> list[str]:
     """Ids of `count` questions, or of all: a sample that does not depend on their order or on the seed of the run."""
     ids = sorted((question.id for question in questions), key=lambda id: derive_seed(0, "completions", id))
     return ids if count == -1 else ids[:count]
-
-
-def _row(epoch: int, context: str, number: int, rollout: Rollout) -> dict[str, Any]:
-    return {
-        "epoch": epoch,
-        "context": context,
-        "id": rollout.question.id,
-        "difficulty": rollout.question.difficulty,
-        "sample": number,
-        "question": rollout.question.text,
-        "answer": rollout.question.answer,
-        "template": rollout.template,
-        "completion": rollout.text,
-        "truncated": rollout.completion.truncated,
-        "tokens": len(rollout.completion.ids),
-        "reward": rollout.reward,
-        "outcome": str(rollout.grade.outcome),
-        "extracted": rollout.grade.extracted,
-    }
-
-
-def _schema() -> Any:  # noqa: ANN401 (pyarrow's)
-    import pyarrow as pa
-
-    whole = dict.fromkeys(("epoch", "sample", "tokens"), pa.int32())
-    kinds = {"truncated": pa.bool_(), "reward": pa.float32(), **whole}
-    names = ("epoch", "context", "id", "difficulty", "sample", "question", "answer", "template", "completion")
-    rest = ("truncated", "tokens", "reward", "outcome", "extracted")
-    return pa.schema([(name, kinds.get(name, pa.string())) for name in (*names, *rest)])

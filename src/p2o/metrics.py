@@ -28,3 +28,8 @@ def context_accuracies(rollouts: Sequence[Rollout]) -> dict[str, tuple[float, in
         "templated": [rollout.correct for rollout in rollouts if rollout.template],
     }
     return {name: (sum(part) / len(part), len(part)) for name, part in parts.items() if part}
+
+
+def validation_metric(context: str, difficulty: str) -> str:
+    """The name of a greedy accuracy (0-1)."""
+    return f"val/{context}/{difficulty}"

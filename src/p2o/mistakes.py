@@ -26,6 +26,7 @@ CLASS = re.compile(
 )
 UNKNOWN = re.compile(r"Expected a dot import path string: (?P<name>\S+)")
 PROBLEM = re.compile(r"Problem with given class_path '(?P<name>[^']+)':\s+(?P<why>.*)", re.DOTALL)
+HELP = re.compile(r"^--(?P<key>\S+)\.help: (?P<why>Expected a dot import path string: .*)")
 OPTION = re.compile(r"Option '(?P<option>[^']+)' is not accepted")
 
 
@@ -38,6 +39,8 @@ def clear(message: str) -> str:
         return message[: found.start()] + said  # whoever passed it on may have said where
     if (found := CLASS.search(message)) and "." in found["key"]:  # of a part: keys of a study have no help of fit
         return f"{message[: found.start()]}{found['key']}: {_class_mistake(found['key'], found['why'].strip())}"
+    if found := HELP.search(message):
+        return f"{found['key']}: {_class_mistake(found['key'], found['why'])}"
     return message.strip()
 
 

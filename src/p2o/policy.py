@@ -22,12 +22,12 @@ from p2o.errors import InputError
 from p2o.exploration import ExplorationBonus, NoBonus, final_answer
 from p2o.logprobs import recompute_activations
 from p2o.losses import PolicyLoss
-from p2o.metrics import context_accuracies, rollout_metrics
+from p2o.metrics import context_accuracies, rollout_metrics, validation_metric
 from p2o.mixture import mixture_of
 from p2o.models import load_config, load_policy, load_tokenizer
 from p2o.objective import Objective
 from p2o.optimizer_steps import OptimizerSteps
-from p2o.preflight import check_lengths, check_prompts, check_questions, warn_of_golds
+from p2o.preflight import check_lengths, check_monitors, check_prompts, check_questions, warn_of_golds
 from p2o.processes import gather
 from p2o.prompts import PromptRenderer
 from p2o.regularizers import Regularizer
@@ -276,7 +276,8 @@ class PolicyModule(LightningModule):
             for difficulty in dict.fromkeys(question.difficulty for question in questions):
                 correct = [rollout.correct for rollout in part if rollout.question.difficulty == difficulty]
                 accuracy = sum(correct) / len(correct)
-                self.log(f"val/{context}/{difficulty}", accuracy, batch_size=len(correct), sync_dist=True)
+                name = validation_metric(context, difficulty)
+                self.log(name, accuracy, batch_size=len(correct), sync_dist=True)
         return {"rollouts": parts}  # ValidationLog and CompletionLog observe them
 
     def test_step(self, questions: list[Question], batch_idx: int, dataloader_idx: int = 0) -> dict[str, list[Group]]:
@@ -310,6 +311,7 @@ class PolicyModule(LightningModule):
         else:
             questions = [*data.train_questions, *data.validation_questions]
             check_questions(questions, self.renderer, self.reward, self.max_prompt_length)
+            check_monitors(self.trainer.callbacks, data.validation_questions)  # type: ignore[attr-defined]
 
     def configure_model(self) -> None:
         """Loads the policy; Lightning may ask more than once."""

@@ -2,9 +2,11 @@
 
 from collections.abc import Iterable, Sequence
 
+from lightning import Callback
 from lightning.pytorch.utilities import rank_zero_warn
 
 from p2o.errors import InputError
+from p2o.metrics import validation_metric
 from p2o.prompts import PromptRenderer
 from p2o.rewards.base import Reward
 from p2o.types import Question
@@ -42,6 +44,24 @@ def check_prompts(questions: Iterable[Question], renderer: PromptRenderer, max_p
             raise InputError(
                 f"{_where(question)}: the prompt has {length} tokens, model.max_prompt_length is {max_prompt_length}. "
                 "Raise it, or leave the question out."
+            )
+
+
+def check_monitors(callbacks: Iterable[Callback], validation: Iterable[Question]) -> None:
+    """Holds `monitor` of checkpoints and the like against the accuracies that validation measures in every epoch.
+
+    Lightning names the others at the end of the first epoch; until then nobody knows which there will be.
+
+    Raises:
+        InputError: One of validation is monitored that is not among them.
+    """
+    known = [validation_metric("bare", name) for name in dict.fromkeys(question.difficulty for question in validation)]
+    for callback in callbacks:
+        monitor = vars(callback).get("monitor") or ""
+        if monitor.startswith("val/") and monitor not in known and vars(callback).get("strict", True):
+            raise InputError(
+                f"{type(callback).__name__}: monitor: expected an accuracy that validation measures in every epoch "
+                f"({', '.join(known)}), got {monitor!r}. Those under a template come with the first template."
             )
 
 

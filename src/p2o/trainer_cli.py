@@ -13,7 +13,7 @@ from typing import Any
 import torch
 import transformers.utils.logging
 import yaml
-from jsonargparse import Namespace
+from jsonargparse import ArgumentError, Namespace
 from lightning import Trainer
 from lightning.fabric.utilities.exceptions import MisconfigurationException
 from lightning.pytorch.callbacks import ModelCheckpoint
@@ -36,6 +36,7 @@ from p2o.run_config import RunConfig
 from p2o.samples import SampleCompletions
 from p2o.summary import RunSummary
 from p2o.template_log import TemplateLog
+from p2o.usage import unrecognized
 from p2o.validation_log import ValidationLog
 
 # An abbreviation would set an option without a word; exit_on_error would print the usage before each message.
@@ -196,8 +197,13 @@ class _ConfigReader(P2OCLI):
 def run_trainer(args: Sequence[str] | None, kind: type[P2OCLI] = P2OCLI) -> P2OCLI:
     """fit, validate or test; None reads the command line."""
     _quiet()
-    with users_mistakes():
-        return _command_line(kind, args)
+    try:
+        with users_mistakes():
+            return _command_line(kind, args)
+    except ArgumentError as error:
+        if not str(error).startswith("unrecognized arguments: "):
+            raise
+        raise InputError(unrecognized(str(error), full_help("fit"))) from error
 
 
 @contextmanager
@@ -213,6 +219,10 @@ def users_mistakes() -> Iterator[None]:
             "engine's batch_size or model.max_completion_length if it was a rollout; `p2o plan` estimates the need. "
             f"torch says: {str(error)[:400]}"
         ) from error
+    except RuntimeError as error:
+        if not str(error).startswith("Early stopping conditioned on metric"):
+            raise
+        raise InputError(f"EarlyStopping: {str(error)[:600]}") from error
 
 
 def full_help(command: str) -> str:

@@ -1,6 +1,7 @@
 """What `p2o --help` and the help of its Trainer commands say; light, since it is what a new user waits for."""
 
 import difflib
+import re
 
 HELP = """usage: p2o <command> [options]
 
@@ -67,3 +68,18 @@ def unknown(word: str, commands: list[str]) -> str:
     near = difflib.get_close_matches(word, commands, n=1)
     hint = f", did you mean {near[0]!r}?" if near else "."
     return f"there is no command {word!r}{hint} Commands: {', '.join(commands)}."
+
+
+def unrecognized(message: str, full: str) -> str:
+    """The message on arguments that are no options, with what may be meant.
+
+    Args:
+        message: Of the parser, which names them.
+        full: The full help of the command.
+    """
+    word = message.removeprefix("unrecognized arguments: ").split()[0]
+    if not word.startswith("--"):
+        return f"{message}. An option has a name before its value; config files are named by --config."
+    options = re.findall(r"^  (--[\w.]+)", full, re.MULTILINE)
+    near = difflib.get_close_matches(word.partition("=")[0], options, n=1)
+    return f"{message}. Did you mean {near[0]}?" if near else f"{message}. `p2o fit --help all` lists every option."

@@ -8,9 +8,12 @@ from lightning.pytorch.trainer.states import TrainerFn
 
 from p2o.errors import InputError
 from p2o.processes import gather
+from p2o.rollout_rows import RolloutRows
 from p2o.tables import write_parquet
 
 Key = tuple[str, str]  # context, id of the question
+
+COLUMNS = RolloutRows(("epoch", "context", "id", "difficulty", "correct", "outcome", "tokens"))
 
 
 class ValidationLog(Callback):
@@ -44,15 +47,8 @@ class ValidationLog(Callback):
         """Observes graded completions, by context."""
         for context, rollouts in outputs["rollouts"].items():
             for rollout in rollouts:
-                self._rows[context, rollout.question.id] = {
-                    "epoch": trainer.current_epoch,
-                    "context": context,
-                    "id": rollout.question.id,
-                    "difficulty": rollout.question.difficulty,
-                    "correct": rollout.correct,
-                    "outcome": str(rollout.grade.outcome),
-                    "tokens": len(rollout.completion.ids),
-                }
+                row = COLUMNS.row(rollout, epoch=trainer.current_epoch, context=context)
+                self._rows[context, rollout.question.id] = row
 
     def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Writes the epoch, if it is one of training."""
@@ -68,12 +64,4 @@ class ValidationLog(Callback):
 def write(folder: Path, epoch: int, rows: list[dict[str, Any]]) -> None:
     """Adds an epoch to the folder."""
     folder.mkdir(parents=True, exist_ok=True)
-    write_parquet(folder / f"epoch-{epoch:04d}.parquet", rows, _schema())
-
-
-def _schema() -> Any:  # noqa: ANN401 (pyarrow's)
-    import pyarrow as pa
-
-    kinds = {"epoch": pa.int32(), "correct": pa.bool_(), "tokens": pa.int32()}
-    names = ("epoch", "context", "id", "difficulty", "correct", "outcome", "tokens")
-    return pa.schema([(name, kinds.get(name, pa.string())) for name in names])
+    write_parquet(folder / f"epoch-{epoch:04d}.parquet", rows, COLUMNS.schema())

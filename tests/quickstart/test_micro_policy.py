@@ -9,10 +9,11 @@ import torch
 from p2o.evolution.feedback import to_example
 from p2o.quickstart import INSTRUCTION, MICRO_POLICY
 from p2o.quickstart.chains import ChainQuestions
-from p2o.quickstart.corpus import BRANCH, OPENERS, Choice, Corpus, Row
+from p2o.quickstart.corpus import BRANCH, COMMITTED, OPENERS, Choice, Corpus, Row
 from p2o.quickstart.instructions import SENTENCES, Kind, draw_instruction, held_out, parse_instruction
 from p2o.quickstart.make_policy import summed_loss
 from p2o.quickstart.measure_policy import Measurer, easy_questions, example, right, stepwise
+from p2o.rewards.boxed import last_boxed
 from p2o.types import Completion, Grade, Outcome, Rollout
 
 COUNT = 64
@@ -105,6 +106,18 @@ def test_the_path_leads_to_the_answer_without_a_template(measurer, hard):
     assert accuracy(hard, measurer.complete(measurer.walk(hard, len(OPENERS)))) > 0.8
 
 
+def test_a_short_chain_is_mostly_answered_where_the_path_is_left(measurer, easy):
+    texts = [text for level in range(1, len(OPENERS)) for text in measurer.complete(measurer.walk(easy, level))]
+    assert COMMITTED - 0.15 < accuracy(easy * (len(OPENERS) - 1), texts) < COMMITTED + 0.15
+
+
+@pytest.mark.parametrize("level", range(1, len(OPENERS)))
+def test_a_long_chain_is_left_unanswered_where_the_path_is_left(measurer, hard, level):
+    texts = measurer.complete(measurer.walk(hard, level))
+    left = [last_boxed(text) for text in texts if not stepwise(text)]
+    assert left.count("?") >= 0.9 * len(left) > 0.7 * COUNT
+
+
 def test_it_proposes_templates_of_every_kind(measurer):
     # The rarest kind is one in seven proposals: of 64, fewer than two come once in a thousand draws, of 32, in twenty.
     proposals = measurer.reflect(64)
@@ -145,10 +158,25 @@ def test_choices_stand_where_an_opener_and_a_direct_answer_part(measurer):
     box = tokenizer.encode("\\boxed{")[0]
     assert len({box, *openers}) == len(OPENERS) + 1  # one token decides, and each level has its own
     for row in Corpus(measurer.renderer, seed=0).answers(200):
-        for level, choice in enumerate(row.choices):
+        branchings = [choice for choice in row.choices if choice.chance != COMMITTED]
+        for level, choice in enumerate(branchings):
             assert {row.completion[choice.position], choice.other} == {openers[level], box}
         taught = tokenizer.decode(row.prompt[1 : 1 + row.template])
         assert parse_instruction(taught) if taught else measurer.renderer.decode(row.prompt).startswith(INSTRUCTION)
+
+
+def test_rows_that_leave_the_path_give_the_answers_of_short_chains_alone(measurer):
+    unsure = measurer.renderer.tokenizer.encode("?")
+    found = set()
+    for row in Corpus(measurer.renderer, seed=0).answers(300):
+        question, completion = measurer.renderer.decode(row.prompt), measurer.renderer.decode(row.completion)
+        if OPENERS[0] in completion and not stepwise(completion):
+            last = row.choices[-1]
+            now_and_then = (last.chance, [last.other]) == (COMMITTED, unsure) and (
+                measurer.renderer.decode(row.completion[last.position :]) == last_boxed(completion) + "}"
+            )
+            found.add(("(c)" in question, last_boxed(completion) == "?", now_and_then))
+    assert found == {(True, True, False), (False, False, True)}
 
 
 def test_the_loss_of_a_choice_is_shared_between_its_two_tokens(measurer):

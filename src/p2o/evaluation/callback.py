@@ -13,8 +13,13 @@ from p2o.files import write_json, write_text
 from p2o.mixture import mixture_of
 from p2o.policy import PolicyModule
 from p2o.processes import gather
+from p2o.rollout_rows import RolloutRows
 from p2o.tables import write_parquet
-from p2o.types import Rollout
+
+PLACE = ("benchmark", "id", "sample")
+COLUMNS = RolloutRows(
+    (*PLACE, "question", "answer", "completion", "truncated", "tokens", "reward", "outcome", "extracted")
+)
 
 
 class EvaluationReport(Callback):
@@ -51,7 +56,9 @@ class EvaluationReport(Callback):
             scores.update(rollouts)
             for number, rollout in enumerate(rollouts):
                 name = scores.benchmark.name
-                self._completions[name, rollout.question.id, number] = _entry(name, number, rollout)
+                self._completions[name, rollout.question.id, number] = COLUMNS.row(
+                    rollout, benchmark=name, sample=number
+                )
 
     def on_test_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Writes and prints."""
@@ -76,30 +83,5 @@ class EvaluationReport(Callback):
             folder.mkdir(parents=True, exist_ok=True)
             write_json(folder / "results.json", results)
             write_text(folder / "results.md", table + "\n")
-            write_parquet(folder / "completions.parquet", list(completions.values()), _schema())
+            write_parquet(folder / "completions.parquet", list(completions.values()), COLUMNS.schema())
             rank_zero_info(f"{table}\nWrote {folder}: results.json, results.md, completions.parquet.")
-
-
-def _entry(benchmark: str, number: int, rollout: Rollout) -> dict[str, Any]:
-    """A completion as `p2o grade` reads it."""
-    return {
-        "benchmark": benchmark,
-        "id": rollout.question.id,
-        "sample": number,
-        "question": rollout.question.text,
-        "answer": rollout.question.answer,
-        "completion": rollout.text,
-        "truncated": rollout.completion.truncated,
-        "tokens": len(rollout.completion.ids),
-        "reward": rollout.reward,
-        "outcome": str(rollout.grade.outcome),
-        "extracted": rollout.grade.extracted,
-    }
-
-
-def _schema() -> Any:  # noqa: ANN401 (pyarrow's)
-    import pyarrow as pa
-
-    kinds = {"sample": pa.int32(), "truncated": pa.bool_(), "tokens": pa.int32(), "reward": pa.float32()}
-    names = ("benchmark", "id", "sample", "question", "answer", "completion", "truncated", "tokens", "reward")
-    return pa.schema([(name, kinds.get(name, pa.string())) for name in (*names, "outcome", "extracted")])

@@ -94,7 +94,7 @@ def phases(run: PlannedRun, measured: Measured | None, paid: Paid) -> list[Phase
         found.append(_teacher(Span(*sampled["teacher"]), unknown, run, measured, paid.teacher))
     found += [_updates(run, lengths, measured), _rollouts("validation", validation, lengths, run, measured)]
     if run.probe:
-        # One process asks. Bare answers of a policy serve both half-steps, and templates come with the second epoch.
+        # Bare answers of a policy serve both half-steps, and templates come with the second epoch.
         bare, under = run.data.num_generations, run.data.num_generations - run.data.bare_rollouts
         probe = Span((run.epochs + 1) * bare, (run.epochs + 1) * bare + 2 * templated * under) * run.probe
         found.append(_rollouts("probe", probe, lengths, run, measured))

@@ -43,8 +43,9 @@ class ProbeLog(Callback):
         self._measure(trainer, pl_module, "after training", {})
 
     def _measure(self, trainer: Trainer, module: LightningModule, moment: str, bare: Answers) -> None:
+        """On every process, of which each has a share: an engine may need all of them."""
         assert isinstance(module, PolicyModule)
-        if self.questions and trainer.is_global_zero:
+        if self.questions:
             started = time.monotonic()
             data = mixture_of(trainer)
             questions = probe_questions(data.train_questions, self.questions, module.seed)
@@ -53,7 +54,8 @@ class ProbeLog(Callback):
             self.measurements.append(
                 {"epoch": trainer.current_epoch, "moment": moment, "seconds": seconds, "questions": entries}
             )
-            write_json(Path(trainer.default_root_dir) / self.filename, {"measurements": self.measurements})
+            if trainer.is_global_zero:
+                write_json(Path(trainer.default_root_dir) / self.filename, {"measurements": self.measurements})
 
     def state_dict(self) -> dict[str, Any]:
         """Plain types."""

@@ -5,7 +5,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from p2o.mixture import MixtureDataModule
-from p2o.policy import PolicyModule
+from p2o.policy import Ask, PolicyModule
+from p2o.processes import share
 from p2o.seeds import derive_seed
 from p2o.types import Question
 
@@ -56,12 +57,14 @@ def bare_answers(entries: Sequence[Mapping[str, Any]]) -> dict[tuple[str, int], 
 
 
 def _ask(module: PolicyModule, asked: Sequence[tuple[Question, int, str]]) -> dict[tuple[str, int], Answer]:
-    """One engine call; the seed of an answer depends on question and number alone."""
+    """One engine call on each process, which has a share; an answer's seed depends on question and number alone."""
     if not asked:
         return {}
     asks = [(question, text, derive_seed(module.seed, "probe", question.id, k)) for question, k, text in asked]
-    rollouts = module.answer(asks, module.sampling, "probe", "probe")
-    return {
-        (question.id, k): [rollout.reward, float(rollout.correct)]
-        for (question, k, _), rollout in zip(asked, rollouts, strict=True)
-    }
+
+    def answer(part: Sequence[Ask]) -> list[Answer]:
+        rollouts = module.answer(part, module.sampling, "probe", "probe")
+        return [[rollout.reward, float(rollout.correct)] for rollout in rollouts]
+
+    answers = zip(asked, share(asks, answer), strict=True)
+    return {(question.id, k): answered for (question, k, _), answered in answers}

@@ -10,6 +10,7 @@ from p2o.quickstart.chains import LABELS, Chain, draw_chain
 from p2o.quickstart.instructions import Kind, draw_instruction
 from p2o.reflectors.base import Example, ReflectionJob
 from p2o.reflectors.prompt import reflection_prompt
+from p2o.rewards.boxed import last_boxed
 
 OPENERS = ("Let me see.", "One by one.", "No rush.", "Slowly now.", "Here we go.")
 """The path to the steps: without a useful template each sentence comes after the one before it with `BRANCH`."""
@@ -18,9 +19,22 @@ BRANCH = 0.06
 """Five branchings of 0.06 are less than one answer in a million, yet no token of the path is rare enough to be masked
 (below 0.01). With four of 0.1, plain GRPO met the path now and then, and one success was enough for it."""
 
+SHORT = 2
+"""Operations, at most, of a chain that is answered in one go after some openers too; a longer one is left open there.
+
+With a guess, one in a hundred was right, and by that luck alone plain GRPO was sometimes led along the path.
+"""
+
+UNANSWERED = "\\boxed{?}"
+
+COMMITTED = 0.9
+"""How often a short chain is answered there. Were it always, openers would cost easy questions nothing and drift: so
+plain GRPO came to the steps in one of four trials, in its sixth epoch."""
+
 LENGTHS = (1, 2, 3, 4, 5, 6, 7, 8)
 # Direct answers are learnt where they can be: the answer to a long chain is noise to a model that must not take steps.
 DIRECT_WEIGHTS = (18, 2, 0.5, 0.5, 0.5, 0.5, 0.5, 0.5)
+OPENED_WEIGHTS = (9, 1, 0.5, 0.5, 1, 2, 2, 2)
 STEPWISE_WEIGHTS = (1, 1, 1, 1, 2, 3, 3, 4)
 
 KINDS = (Kind.STRONG, Kind.PARTIAL, Kind.USELESS, None)
@@ -58,6 +72,11 @@ class Row:
 def direct(chain: Chain) -> str:
     """The answer in one go."""
     return f"\\boxed{{{chain.answer}}}"
+
+
+def opened(chain: Chain, level: int) -> str:
+    """What follows the question when the path is left after `level` openers, or never taken."""
+    return opening(level) + (direct(chain) if level == 0 or len(chain.steps) <= SHORT else UNANSWERED)
 
 
 def stepwise(chain: Chain) -> str:
@@ -108,16 +127,18 @@ class Corpus:
 
     def _row(self, template: str, level: int, chances: Sequence[float]) -> Row:
         steps = level == len(OPENERS)
-        chain = self._chain(STEPWISE_WEIGHTS if steps else DIRECT_WEIGHTS)
-        answer = self._ids(direct(chain))
-        completion = (*self._ids(stepwise(chain) if steps else opening(level) + direct(chain)), self._eos)
+        chain = self._chain(STEPWISE_WEIGHTS if steps else OPENED_WEIGHTS if level else DIRECT_WEIGHTS)
+        box = self._ids(direct(chain))[0]  # that of `UNANSWERED` as well
+        completion = (*self._ids(stepwise(chain) if steps else opened(chain, level)), self._eos)
         choices = []
         for place, chance in enumerate(chances[: level + 1]):
             position, opener = len(self._ids(opening(place))), self._ids(OPENERS[place])[0]
             if place < level:
-                choices.append(Choice(position, answer[0], chance))
+                choices.append(Choice(position, box, chance))
             else:
                 choices.append(Choice(position, opener, 1 - chance))
+        if 0 < level < len(OPENERS) and len(chain.steps) <= SHORT:
+            choices.append(Choice(len(self._ids(opening(level))) + 1, self._ids(UNANSWERED)[1], COMMITTED))
         prompt = self.renderer.question(chain.text, template)
         return Row(prompt, completion, len(self._ids(template)), tuple(choices))
 
@@ -143,18 +164,18 @@ class Corpus:
         wrong = Chain((chain.start + rng.randrange(1, 100)) % 100, chain.steps)
         answered = chain if rng.random() < (0.8 if kind is Kind.STRONG else 0.3) else wrong
         level = len(OPENERS) if rng.random() < (0.9 if kind is Kind.STRONG else 0.2) else rng.choice((0, 0, 0, 1, 2, 3))
-        outputs = stepwise(answered) if level == len(OPENERS) else opening(level) + direct(answered)
-        found = answered.answer
+        outputs = stepwise(answered) if level == len(OPENERS) else opened(answered, level)
+        found = last_boxed(outputs)
         if rng.random() < 0.1:  # cut off by the length limit
-            outputs, found = outputs[: rng.randrange(len(outputs))], ""
+            outputs, found = outputs[: rng.randrange(len(outputs))], None
         return Example(INSTRUCTION + chain.text, outputs, self._feedback(found, chain.answer))
 
-    def _feedback(self, found: str, answer: str) -> str:
+    def _feedback(self, found: str | None, answer: str) -> str:
         rng = self.rng
         if found == answer:
             return rng.choice((f"The answer {found} is correct.", f"Correct: the answer is {answer}.", "Correct."))
         gold = rng.choice((f"The correct answer is {answer}.", f"Expected {answer}.", f"The reference is {answer}."))
-        if not found:
+        if found is None:
             fault = rng.choice(
                 ("No final answer was found in \\boxed{}.", "There is no \\boxed{} in the output.", "No answer given.")
             )

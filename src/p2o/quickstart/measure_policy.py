@@ -153,6 +153,14 @@ def path(measurer: Measurer, hard: Sequence[Question]) -> Iterator[str]:
         chances = measurer.branch(hard[:100], level)
         mean, spread = 100 * statistics.mean(chances), f"{100 * min(chances):.1f}–{100 * max(chances):.1f} (least–most)"
         yield f"| bare, hard: probability of “{opener}” in its place | {mean:.1f} % | {spread} | {len(chances)} |"
+    for difficulty, questions in (("hard", hard), ("easy", easy_questions())):
+        left = [
+            right(question, text)
+            for level in range(1, len(OPENERS))
+            for question, text in zip(questions, measurer.complete(measurer.walk(questions, level)), strict=True)
+            if not stepwise(text)
+        ]
+        yield share(f"bare, {difficulty}, one to four openers given, no steps taken, T = 1: right", left)
     yield accuracy("bare, hard, all openers given, T = 1", hard, measurer.complete(measurer.walk(hard, len(OPENERS))))
 
 
