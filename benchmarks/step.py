@@ -40,10 +40,12 @@ class Setting:
 class Side:
     """A worker process."""
 
-    def __init__(self, python: Path, script: str, settings: dict[str, Any], log: Path, threads: int) -> None:
+    def __init__(
+        self, python: Path, script: str, settings: dict[str, Any], log: Path, threads: int, policy: str
+    ) -> None:
         environment = os.environ | {
             "OMP_NUM_THREADS": str(threads),
-            "OMP_WAIT_POLICY": "passive",
+            "OMP_WAIT_POLICY": policy,
             "HF_HUB_OFFLINE": "1",
             "TOKENIZERS_PARALLELISM": "false",
         }
@@ -98,9 +100,10 @@ def measure(setting: Setting, options: argparse.Namespace, folder: Path) -> dict
         "recompute": options.recompute,
         "output": str(folder / "trl"),
     }
+    omp = options.threads, options.wait_policy
     sides = {
-        "p2o": Side(Path(sys.executable), "step_p2o.py", settings, folder / "p2o.log", options.threads),
-        "trl": Side(options.trl, "step_trl.py", settings, folder / "trl.log", options.threads),
+        "p2o": Side(Path(sys.executable), "step_p2o.py", settings, folder / "p2o.log", *omp),
+        "trl": Side(options.trl, "step_trl.py", settings, folder / "trl.log", *omp),
     }
     try:
         for side in sides.values():
@@ -158,6 +161,7 @@ def main() -> None:
     parser.add_argument("--recompute", action="store_true", help="activations, on p2o's side: less memory, more time")
     parser.add_argument("--pairs", type=int, default=3)
     parser.add_argument("--threads", type=int, default=os.cpu_count())
+    parser.add_argument("--wait-policy", default="passive", choices=["passive", "active"], help="of OpenMP's threads")
     parser.add_argument("--trl", type=Path, default=HERE.parent / ".venv-trl" / "bin" / "python", help="its Python")
     parser.add_argument("--json", type=Path, help="where to write everything that was measured")
     options = parser.parse_args()

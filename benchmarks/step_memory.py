@@ -45,7 +45,7 @@ def main() -> None:
                 "micro_batch_tokens": tokens,
                 "recompute": recompute,
             }
-            side = Side(Path(sys.executable), "step_p2o.py", settings, folder / "log", threads=1)
+            side = Side(Path(sys.executable), "step_p2o.py", settings, folder / "log", 1, "passive")
             try:
                 cost = [side.step(), side.step()][1]
             finally:
