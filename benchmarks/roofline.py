@@ -43,6 +43,7 @@ def main() -> None:
     ours = 6 * body * (QUESTIONS * PROMPT + rows * (TOKENS - 1)) + 6 * head * rows * TOKENS
     trl = 6 * body * rows * (PROMPT + TOKENS) + 8 * head * rows * (PROMPT + TOKENS - 1)
     decoding = 2 * (body + head) * rows * TOKENS + 2 * body * QUESTIONS * PROMPT
+    trl_decoding = decoding + 2 * body * (rows - QUESTIONS) * PROMPT  # it reads a prompt for each completion
     large = rate(430, config.hidden_size, config.intermediate_size)
     small = rate(rows, config.hidden_size, config.intermediate_size)
     print(f"parameters: {parameters / 1e6:.0f} M, of which {head / 1e6:.0f} M are the head's (tied)")
@@ -50,6 +51,8 @@ def main() -> None:
     print(f"training pass: p2o {ours / 1e9:.0f} GFLOP, at least {ours / 1e9 / large:.1f} CPU s; "
           f"TRL {trl / 1e9:.0f} GFLOP, at least {trl / 1e9 / large:.1f} CPU s; ratio {trl / ours:.2f}")  # fmt: skip
     print(f"generation: {decoding / 1e9:.0f} GFLOP, at least {decoding / 1e9 / small:.1f} CPU s")
+    print(f"whole step: p2o {(ours + decoding) / 1e9:.0f} GFLOP, TRL {(trl + trl_decoding) / 1e9:.0f} GFLOP; "
+          f"ratio {(trl + trl_decoding) / (ours + decoding):.2f}")  # fmt: skip
     print(f"memory before any activation: weights, gradients and AdamW's moments {16 * parameters / 1e9:.2f} GB")
 
 
