@@ -16,6 +16,9 @@ LONGEST = [
     "test_teacher_run.py",
     "test_fit.py",
     "test_compare.py",
+    "test_methods.py",
+    "test_run_folder.py",
+    "test_studies.py",
 ]
 
 

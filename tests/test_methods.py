@@ -92,7 +92,7 @@ def test_single_turn_reflection_and_its_best_template_at_inference_time(tmp_path
     methods = ["single_turn", "inference_prompt"]
     options = [
         "--data.train.init_args.hard=6",
-        "--evolution.budget=50",
+        "--evolution.budget=30",
         "--evolution.width=2",
         "--trainer.max_epochs=2",
     ]
