@@ -1,28 +1,36 @@
 """How busy evolution keeps the engine: `python benchmarks/evolution.py [--json PATH]`.
 
-Runs a GEPA phase of the quickstart (its questions, budget and sizes; the policy itself reflects) and plain rollouts of
-the quickstart's training batch in turn. Utilisation is the phase's tokens per second over those of plain rollouts;
-"in the engine" counts only the time inside engine calls, so that what is lost to small batches and what is lost between
-calls can be told apart.
+Runs a GEPA phase of the quickstart (its questions, budget and sizes unless told otherwise; the policy itself reflects)
+and plain rollouts of the quickstart's training batch in turn. The paper's dev set:
+`--dev-size 300 --questions 600 --budget 1580 --width 16`. `--repeat` fills an iteration up to its width with the
+parents that the front has, each again on a mini-batch of its own, which Algorithm 4 does not do.
+
+Utilisation is the phase's tokens per second over those of plain rollouts; "in the engine" counts only the time inside
+engine calls, so that what is lost to small batches and what is lost between calls can be told apart; "reading" is the
+share of it that goes into prompts, the most that templates read only once could save.
 """
 
 import argparse
 import json
 import os
+import random
 import statistics
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from itertools import cycle, islice
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import torch
 from transformers import PreTrainedModel
 
 from p2o.advantages import GroupNormalized
 from p2o.contexts import Masked
-from p2o.engines import Sampling, TransformersEngine
+from p2o.engines import Sampling, TransformersEngine, decoding
 from p2o.evolution import DominanceSelector
 from p2o.evolution.callback import TemplateEvolution
+from p2o.evolution.selectors import Scores
 from p2o.losses import ClippedLoss
 from p2o.models import BUNDLED, load_policy, load_tokenizer
 from p2o.policy import PolicyModule
@@ -42,13 +50,24 @@ class WatchedEngine(TransformersEngine):
         self.calls: list[int] = []
         self.tokens = 0
         self.seconds = 0.0
+        self.reading = 0.0
 
     def generate(
         self, policy: PreTrainedModel, prompts: Sequence[Prompt], sampling: Sampling, title: str
     ) -> list[Completion]:
         """As the engine does."""
+        prefill = decoding._prefill
+
+        def watched(*args: Any) -> Iterator[Any]:  # noqa: ANN401 (as `_prefill`)
+            before = time.perf_counter()
+            for batch in prefill(*args):
+                self.reading += time.perf_counter() - before
+                yield batch
+                before = time.perf_counter()
+
         start = time.perf_counter()
-        completions = super().generate(policy, prompts, sampling, title)
+        with patch.object(decoding, "_prefill", watched):
+            completions = super().generate(policy, prompts, sampling, title)
         self.seconds += time.perf_counter() - start
         self.calls.append(len(prompts))
         self.tokens += sum(len(completion.ids) for completion in completions)
@@ -78,23 +97,32 @@ def plain(seed: int) -> dict[str, Any]:
     return cost(engine, time.perf_counter() - start)
 
 
-def phase(seed: int) -> dict[str, Any]:
-    """An evolution on 96 hard questions."""
+class RepeatingSelector(DominanceSelector):
+    """The front's parents again and again until the iteration is full."""
+
+    def select(self, scores: Scores, limit: int, rng: random.Random) -> list[int]:
+        """`limit` parents."""
+        return sorted(islice(cycle(super().select(scores, limit, rng)), limit))
+
+
+def phase(seed: int, options: argparse.Namespace) -> dict[str, Any]:
+    """An evolution on hard questions."""
     engine = WatchedEngine()
     module = build(engine)
     evolution = TemplateEvolution(
         SelfReflector(temperature=1.0, max_reply_length=96),
-        DominanceSelector(),
-        budget=400,
-        dev_size=24,
-        width=8,
+        RepeatingSelector() if options.repeat else DominanceSelector(),
+        budget=options.budget,
+        dev_size=options.dev_size,
+        width=options.width,
         min_hard_set=12,
         seed=seed,
     )
-    search = evolution.search(module, ChainQuestions("train", easy=0, hard=96).load(), 0, TemplateBank())
+    hard = ChainQuestions("train", easy=0, hard=options.questions).load()
+    search = evolution.search(module, hard, 0, TemplateBank())
     start = time.perf_counter()
     search.run()
-    return cost(engine, time.perf_counter() - start)
+    return cost(engine, time.perf_counter() - start) | {"templates": len(search.history.pool)}
 
 
 def cost(engine: WatchedEngine, seconds: float) -> dict[str, Any]:
@@ -103,7 +131,9 @@ def cost(engine: WatchedEngine, seconds: float) -> dict[str, Any]:
         "calls": len(engine.calls),
         "prompts": sum(engine.calls),
         "tokens": engine.tokens,
+        "seconds": seconds,
         "seconds_in_engine": engine.seconds / seconds,
+        "reading": engine.reading / engine.seconds,
         "tokens_per_second": engine.tokens / seconds,
         "tokens_per_second_in_engine": engine.tokens / engine.seconds,
     }
@@ -114,23 +144,29 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--pairs", type=int, default=3)
     parser.add_argument("--threads", type=int, default=os.cpu_count())
+    parser.add_argument("--questions", type=int, default=96, help="hard questions, for dev and mini-batches")
+    parser.add_argument("--dev-size", type=int, default=24)
+    parser.add_argument("--budget", type=int, default=400)
+    parser.add_argument("--width", type=int, default=8)
+    parser.add_argument("--repeat", action="store_true", help="parents more than once in an iteration")
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
     plain(99)  # the first call of anything is slower
-    pairs = [{"plain": plain(seed), "phase": phase(seed)} for seed in range(options.pairs)]
-    print("| | engine calls | prompts a call | time in the engine | tokens/s | tokens/s in the engine |")
-    print("|---|---|---|---|---|---|")
+    pairs = [{"plain": plain(seed), "phase": phase(seed, options)} for seed in range(options.pairs)]
+    print("| | engine calls | prompts a call | seconds | in the engine | reading | tokens/s | tokens/s in the engine |")
+    print("|---|---|---|---|---|---|---|---|")
     for name in ("plain", "phase"):
         middle = {key: statistics.median(pair[name][key] for pair in pairs) for key in pairs[0][name]}
         print(
             f"| {name} | {middle['calls']:.0f} | {middle['prompts'] / middle['calls']:.1f} | "
-            f"{middle['seconds_in_engine']:.0%} | "
+            f"{middle['seconds']:.1f} | {middle['seconds_in_engine']:.0%} | {middle['reading']:.0%} | "
             f"{middle['tokens_per_second']:.0f} | {middle['tokens_per_second_in_engine']:.0f} |"
         )
     for key in ("tokens_per_second", "tokens_per_second_in_engine"):
         shares = [pair["phase"][key] / pair["plain"][key] for pair in pairs]
         print(f"utilisation, {key}: {statistics.median(shares):.0%} ({min(shares):.0%}–{max(shares):.0%})")
+    print("templates in the pool:", *(pair["phase"]["templates"] for pair in pairs))
     if options.json:
         options.json.write_text(json.dumps(pairs, indent=1), encoding="utf-8")
 

@@ -1,8 +1,8 @@
 """What a GRPO step of `step.py` costs at least on this machine: `python benchmarks/roofline.py [--model llama-135m]`.
 
 Counts the floating-point operations of the matrix products of both sides (24 completions of 64 tokens, 4 prompts of
-46, K = 6) and divides by the rate of such products, measured here on one core. The optimizer, attention and everything
-element-wise come on top.
+46, K = 6) and divides by the rate of such products, measured here on one core with weights that come from memory, as
+those of a model's layers do. The optimizer, attention and everything element-wise come on top.
 """
 
 import argparse
@@ -16,15 +16,16 @@ from transformers import AutoModelForCausalLM
 QUESTIONS, GENERATIONS, PROMPT, TOKENS = 4, 6, 46, 64
 
 
-def rate(rows: int, width: int, out: int) -> float:
-    """GFLOP per CPU second of hidden [rows, width] · weight [out, width]ᵀ, the best of a few."""
-    x, weight = torch.randn(rows, width), torch.randn(out, width)
+def rate(rows: int, width: int, out: int, layers: int = 60) -> float:
+    """GFLOP per CPU second of hidden [rows, width] · weight [out, width]ᵀ over many weights, the best of a few."""
+    x, weights = torch.randn(rows, width), torch.randn(layers, out, width)
     best = float("inf")
     for _ in range(6):
         start = time.process_time()
-        linear(x, weight)
+        for weight in weights:
+            linear(x, weight)
         best = min(best, time.process_time() - start)
-    return 2 * rows * width * out / best / 1e9
+    return 2 * rows * width * out * layers / best / 1e9
 
 
 def main() -> None:

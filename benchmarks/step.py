@@ -95,6 +95,7 @@ def measure(setting: Setting, options: argparse.Namespace, folder: Path) -> dict
         "tokens": setting.tokens,
         "signal": setting.signal,
         "micro_batch_tokens": options.micro_batch_tokens,
+        "recompute": options.recompute,
         "output": str(folder / "trl"),
     }
     sides = {
@@ -154,6 +155,7 @@ def main() -> None:
     parser.add_argument("--tokens", type=int, default=64)
     parser.add_argument("--prompt-length", type=int, default=46)
     parser.add_argument("--micro-batch-tokens", type=int, default=450, help="one group, as TRL's micro-batch is")
+    parser.add_argument("--recompute", action="store_true", help="activations, on p2o's side: less memory, more time")
     parser.add_argument("--pairs", type=int, default=3)
     parser.add_argument("--threads", type=int, default=os.cpu_count())
     parser.add_argument("--trl", type=Path, default=HERE.parent / ".venv-trl" / "bin" / "python", help="its Python")

@@ -75,6 +75,7 @@ def main(settings: dict[str, Any]) -> None:
         max_completion_length=settings["tokens"],
         mini_batch_size=settings["questions"],
         micro_batch_tokens=settings["micro_batch_tokens"],
+        gradient_checkpointing=settings["recompute"],
         instruction="",
     )
     source = Prompts(prompts)
