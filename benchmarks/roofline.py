@@ -2,7 +2,7 @@
 
 Counts the floating-point operations of the matrix products of both sides (24 completions of 64 tokens, 4 prompts of
 46, K = 6) and divides by the rate of such products, measured here on one core with weights that come from memory, as
-those of a model's layers do. The optimizer, attention and everything element-wise come on top.
+those of a model's layers do. Attention, everything element-wise and the optimizer, which is timed, come on top.
 """
 
 import argparse
@@ -11,7 +11,7 @@ import time
 import torch
 from models import SHAPES
 from torch.nn.functional import linear
-from transformers import AutoModelForCausalLM
+from transformers import AutoModelForCausalLM, PretrainedConfig
 
 QUESTIONS, GENERATIONS, PROMPT, TOKENS = 4, 6, 46, 64
 
@@ -26,6 +26,20 @@ def rate(rows: int, width: int, out: int, layers: int = 60) -> float:
             linear(x, weight)
         best = min(best, time.process_time() - start)
     return 2 * rows * width * out * layers / best / 1e9
+
+
+def optimizer_seconds(config: PretrainedConfig, fused: bool) -> float:
+    """CPU seconds of a step of AdamW on all weights, the best of a few."""
+    weights = list(AutoModelForCausalLM.from_config(config).parameters())
+    for weight in weights:
+        weight.grad = torch.randn_like(weight)
+    optimizer = torch.optim.AdamW(weights, lr=1e-6, fused=fused)
+    best = float("inf")
+    for _ in range(4):
+        start = time.process_time()
+        optimizer.step()
+        best = min(best, time.process_time() - start)
+    return best
 
 
 def main() -> None:
@@ -53,6 +67,7 @@ def main() -> None:
     print(f"generation: {decoding / 1e9:.0f} GFLOP, at least {decoding / 1e9 / small:.1f} CPU s")
     print(f"whole step: p2o {(ours + decoding) / 1e9:.0f} GFLOP, TRL {(trl + trl_decoding) / 1e9:.0f} GFLOP; "
           f"ratio {(trl + trl_decoding) / (ours + decoding):.2f}")  # fmt: skip
+    print(f"AdamW: {optimizer_seconds(config, False):.2f} CPU s, fused {optimizer_seconds(config, True):.2f}")
     print(f"memory before any activation: weights, gradients and AdamW's moments {16 * parameters / 1e9:.2f} GB")
 
 
