@@ -7,7 +7,7 @@ from types import SimpleNamespace
 
 import torch
 import torch.distributed
-import torch.multiprocessing as mp
+import torch.multiprocessing
 
 from p2o.advantages import GroupNormalized
 from p2o.contexts import Masked
@@ -21,6 +21,7 @@ from p2o.prompts import PromptRenderer
 from p2o.quickstart import INSTRUCTION, ChainQuestions
 from p2o.rewards import MathAnswer
 from p2o.templates import Template, TemplateBank
+from processes import FORKED
 
 
 class CollectiveEngine(TransformersEngine):
@@ -34,7 +35,6 @@ class CollectiveEngine(TransformersEngine):
 
 def probe(root, first):
     """Two epochs' half-steps without training between them, the second under a template; the rollouts counted."""
-    torch.set_num_threads(1)
     parts = (CollectiveEngine(), MathAnswer(), GroupNormalized(), Masked(), ClippedLoss())
     module = PolicyModule(BUNDLED, *parts, max_completion_length=32)
     module.renderer = PromptRenderer(load_tokenizer(BUNDLED), INSTRUCTION)
@@ -72,7 +72,7 @@ def test_two_processes_share_the_probe(tmp_path):
     two.mkdir()
     counted = probe(one, first=True)
     assert counted == 3 * 2 + 3 * 2 + 1
-    mp.spawn(rank, args=(str(two),), nprocs=2)
+    torch.multiprocessing.start_processes(rank, args=(str(two),), nprocs=2, start_method=FORKED.get_start_method())
     assert measurements(two) == measurements(one)
     shares = [int((two / f"rank-{number}").read_text()) for number in range(2)]
     assert sum(shares) == counted and min(shares) > 0
