@@ -10,6 +10,7 @@ from typing import Any
 from matplotlib import rc_context
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Canvas
+from matplotlib.legend import Legend
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 
 from p2o.report.blocks import Figure, Table
@@ -139,11 +140,17 @@ def _from_zero(axes: Axes, values: Sequence[float]) -> None:
         axes.set_ylim(-0.04 * top, 1.06 * top)
 
 
+def _legend(canvas: Canvas, axes: Axes, columns: int) -> Legend:
+    lines = axes.get_legend_handles_labels()
+    return canvas.legend(*lines, loc="outside lower center", ncols=columns, fontsize=8, handlelength=3)
+
+
 def _figure(title: str, ylabel: str, canvas: Canvas, axes: Axes, count: int, table: Table) -> Figure:
     if count > 1:
-        canvas.legend(
-            *axes.get_legend_handles_labels(), loc="outside lower center", ncols=2, fontsize=8, handlelength=3
-        )
+        legend = _legend(canvas, axes, columns=2)
+        if legend.get_window_extent().width > canvas.bbox.width:  # long names of runs, cut off side by side
+            legend.remove()
+            _legend(canvas, axes, columns=1)
     out = io.StringIO()
     canvas.savefig(out, format="svg", metadata={"Date": None, "Creator": None})
     last = table.rows[-1] if table.rows else []
