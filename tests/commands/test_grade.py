@@ -61,7 +61,7 @@ def test_bombs_take_bounded_time_and_the_pool_lives(tmp_path):
     source, out = write(tmp_path / "bombs.jsonl", *rows), tmp_path / "graded.jsonl"
     start = time.monotonic()
     main(["grade", str(source), str(out), "--reward.timeout", "0.5"])
-    assert time.monotonic() - start < len(rows) * (0.5 + 20)  # a killed worker's successor imports sympy first
+    assert time.monotonic() - start < len(rows) * (0.5 + 3)  # a killed worker's successor imports sympy first
     outcomes = [row["outcome"] for row in read(out)]
     assert outcomes[-1] == "correct" and "correct" not in outcomes[:-1]
     assert "timeout" in outcomes

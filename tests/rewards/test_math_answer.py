@@ -111,7 +111,7 @@ def test_a_bomb_times_out_and_the_rest_is_graded(caplog):
     grades = reward.grade(
         [Answered(Question("q", "?", r"\frac{1}{3}"), rf"\boxed{{{text}}}") for text in [*bombs, r"\frac{2}{6}", "7"]]
     )
-    assert time.monotonic() - start < 2 * (0.5 + 20)
+    assert time.monotonic() - start < 2 * 0.5 + 10
     assert [grade.outcome for grade in grades] == [Outcome.TIMEOUT, Outcome.TIMEOUT, Outcome.CORRECT, Outcome.WRONG]
     assert [grade.reward for grade in grades] == [0.0, 0.0, 1.0, 0.0]
     assert "9^{9^{9^9}}" in caplog.text
