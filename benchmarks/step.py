@@ -12,7 +12,9 @@ import statistics
 import subprocess
 import sys
 import tempfile
+from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -87,7 +89,7 @@ class Side:
     def close(self) -> None:
         """Ends it."""
         self.process.kill()
-        self.process.communicate()
+        self.process.wait()
 
 
 def measure(setting: Setting, options: argparse.Namespace, folder: Path) -> dict[str, Any]:
@@ -108,21 +110,24 @@ def measure(setting: Setting, options: argparse.Namespace, folder: Path) -> dict
         "recompute": options.recompute,
         "output": str(folder / "trl"),
     }
-    omp = options.threads, options.wait_policy
-    sides = {
-        "p2o": Side(Path(sys.executable), "step_p2o.py", settings, folder / "p2o.log", *omp),
-        "trl": Side(options.trl, "step_trl.py", settings, folder / "trl.log", *omp),
+    starts = {
+        "p2o": partial(Side, Path(sys.executable), "step_p2o.py", settings, folder / "p2o.log"),
+        "trl": partial(Side, options.trl, "step_trl.py", settings, folder / "trl.log"),
     }
-    try:
-        for side in sides.values():
-            side.step()
-        steps: list[dict[str, dict[str, float]]] = []
+    steps: list[dict[str, dict[str, float]]] = []
+    with ExitStack() as stack:
+        sides: dict[str, Side] = {}
         for _ in range(options.pairs):
-            steps.append({name: side.step() for name, side in sides.items()})
+            steps.append({})
+            for name, start in starts.items():
+                if name not in sides:
+                    sides[name] = start(options.threads, options.wait_policy)
+                    stack.callback(sides[name].close)
+                    sides[name].step()
+                steps[-1][name] = sides[name].step()
+                if options.apart:
+                    sides.pop(name).close()
             print({name: round(cost["step"], 1) for name, cost in steps[-1].items()}, file=sys.stderr, flush=True)
-    finally:
-        for side in sides.values():
-            side.close()
     return {"setting": vars(setting), "title": setting.title(), "steps": steps}
 
 
@@ -167,6 +172,7 @@ def main() -> None:
     parser.add_argument("--prompt-length", type=int, default=46)
     parser.add_argument("--micro-batch-tokens", type=int, default=450, help="one group, as TRL's micro-batch is")
     parser.add_argument("--recompute", action="store_true", help="activations, on p2o's side: less memory, more time")
+    parser.add_argument("--apart", action="store_true", help="start a side for each of its steps: less memory")
     parser.add_argument("--pairs", type=int, default=3)
     parser.add_argument("--threads", type=int, default=os.cpu_count())
     parser.add_argument("--wait-policy", default="brief", choices=list(WAITING), help="of OpenMP's threads")
