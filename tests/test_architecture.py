@@ -16,7 +16,7 @@ LAYERS = [
     ["endpoints", "rollout_rows"],
     ["engines", "advantages", "losses", "contexts", "batches", "logprobs", "metrics", "hard_set", "checkpoints"],
     ["aggregation", "regularizers", "corrections", "terms"],
-    ["reflectors", "quickstart", "objective", "samplers", "exploration"],
+    ["reflectors", "quickstart", "objective", "samplers", "exploration", "balance"],
     ["evolution"],  # all but the callback
     ["models", "mixture", "preflight", "export", "optimizer_steps"],
     ["policy"],

@@ -11,6 +11,7 @@ from torch import nn
 from torch.optim.lr_scheduler import LRScheduler
 from transformers import PreTrainedModel
 
+from p2o.balance import balanced
 from p2o.batches import Row, chunks, micro_batches
 from p2o.objective import Objective, OldLogps
 from p2o.progress import track
@@ -60,8 +61,12 @@ class OptimizerSteps:
         """
         mini_batches = [[row for group in part for row in group] for part in chunks(groups, self.mini_batch_size)]
         once = len(mini_batches) == 1
-        old = [self.objective.old_logps(policy, rows, self.micro_batch_tokens, once) for rows in mini_batches]
-        steps = [self._step(module, policy, *pair) for pair in zip(mini_batches, old, strict=True)]
+        # Rows of all processes count, whoever passes them; 0: no row counts, and none is passed.
+        sizes = [mean_over_processes(module, self.objective.size(rows)) or 1.0 for rows in mini_batches]
+        bare = self.objective.context.bare_gradient
+        passed = [balanced(rows, [self.objective.needs(row) for row in rows], bare) for rows in mini_batches]
+        old = [self.objective.old_logps(policy, rows, self.micro_batch_tokens, once) for rows in passed]
+        steps = [self._step(module, policy, *parts) for parts in zip(passed, old, sizes, strict=True)]
         policy.zero_grad()  # to none: rollouts have their memory
         terms = [part for step in steps for part in step.terms]
         module.log_dict(
@@ -76,15 +81,19 @@ class OptimizerSteps:
             module.log(f"context/{name}", share, batch_size=count, on_step=False, on_epoch=True)
 
     def _step(
-        self, module: LightningModule, policy: PreTrainedModel, rows: Sequence[Row], old: Sequence[OldLogps]
+        self,
+        module: LightningModule,
+        policy: PreTrainedModel,
+        rows: Sequence[Row],
+        old: Sequence[OldLogps],
+        size: float,
     ) -> Step:
-        """The gradient of the mean over `rows`, clipped, then the optimizer.
+        """The gradient of `rows`, whose mini-batch has the denominator `size`, clipped, then the optimizer.
 
         Rows without a gradient, such as those of groups without signal, cost no pass but count in the mean.
         """
         optimizer, scheduler = module.optimizers(), module.lr_schedulers()
         assert isinstance(optimizer, LightningOptimizer) and isinstance(scheduler, LRScheduler)  # there is one of each
-        size = mean_over_processes(module, self.objective.size(rows)) or 1.0  # 0: no row counts, and none is passed
         zero_gradients(policy)
         needed = [self.objective.needs(row) for row in rows]
         bare, several = self.objective.context.bare_gradient, module.trainer.world_size > 1

@@ -21,6 +21,11 @@ def gather(value: T) -> list[T]:
     return everyone
 
 
+def rank() -> int:
+    """Of this process; 0 if it is alone."""
+    return _place()[0]
+
+
 def share(items: Sequence[S], work: Callable[[Sequence[S]], Sequence[T]]) -> list[T]:
     """The results of all items, in order, on every process; each works on a part of its own.
 
@@ -31,8 +36,8 @@ def share(items: Sequence[S], work: Callable[[Sequence[S]], Sequence[T]]) -> lis
         items: The same on every process. Neighbours mostly stay together: they may share a prefix.
         work: One result for each item, in order.
     """
-    rank, count = _place()
-    part = items[len(items) * rank // count : len(items) * (rank + 1) // count]
+    place, count = _place()
+    part = items[len(items) * place // count : len(items) * (place + 1) // count]
     return [result for results in gather(work(part)) for result in results]
 
 
@@ -42,11 +47,11 @@ def on_first(make: Callable[[], T]) -> T:
     Raises:
         InputError: `make` raised it, on the first process; it is then raised on every one.
     """
-    rank, count = _place()
+    place, count = _place()
     if count == 1:
         return make()
     outcome: list[T | InputError | None] = [None]
-    if rank == 0:
+    if place == 0:
         try:
             outcome = [make()]
         except InputError as error:
