@@ -1,7 +1,7 @@
 """What threads and their way of waiting make of a step of p2o: `python benchmarks/threads.py [--model llama-135m]`.
 
-Steps as in `step.py`, of one process for each setting, in turn: first on the machine as it is, then with a neighbour
-that keeps one core busy. Prints medians and, in brackets, the fastest and the slowest step.
+Steps as in `step.py`, of two questions and of one process for each setting, in turn: first on the machine as it is, then
+with a neighbour that keeps one core busy. Prints medians and, in brackets, the fastest and the slowest step.
 """
 
 import argparse
@@ -13,7 +13,7 @@ import tempfile
 from pathlib import Path
 
 from models import SHAPES, make_prompts, save_model
-from step import WAITING, Side
+from step import Side
 
 
 def cell(seconds: list[float]) -> str:
@@ -27,17 +27,17 @@ def main() -> None:
     parser.add_argument("--model", default="llama-135m", choices=list(SHAPES))
     parser.add_argument("--turns", type=int, default=3)
     options = parser.parse_args()
-    settings = [(1, "passive"), *((2, policy) for policy in WAITING)]
+    settings = [(1, "passive"), *((2, policy) for policy in ("passive", "brief", "default"))]
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         save_model(options.model, folder / "model", ends=0.0)
-        prompts = make_prompts(options.model, 4 * (2 * options.turns + 3), 46)
+        prompts = make_prompts(options.model, 2 * (2 * options.turns + 3), 46)
         (folder / "prompts.json").write_text(json.dumps(prompts), encoding="utf-8")
         worker = {
             "model": str(folder / "model"),
             "prompts": str(folder / "prompts.json"),
             "prompt_length": 46,
-            "questions": 4,
+            "questions": 2,
             "generations": 6,
             "tokens": 64,
             "signal": 1.0,
