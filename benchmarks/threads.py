@@ -1,6 +1,6 @@
 """What threads and their way of waiting make of a step of p2o: `python benchmarks/threads.py [--model llama-135m]`.
 
-Steps as in `step.py`, of two questions and of one process for each setting, in turn: first on the machine as it is, then
+Steps as in `step.py`, of two questions and of one process a setting, in turn: first on the machine as it is, then
 with a neighbour that keeps one core busy. Prints medians and, in brackets, the fastest and the slowest step.
 """
 
