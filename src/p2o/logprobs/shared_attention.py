@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import scaled_dot_product_attention
-from transformers import AttentionInterface, PreTrainedModel
+from transformers import AttentionInterface, Cache, PreTrainedModel
 
 from p2o.logprobs.packing import Packed
 
@@ -20,13 +20,14 @@ class UnknownAttentionError(Exception):
     """A model asks its attention for something that is not known here."""
 
 
-def packed_hidden(policy: PreTrainedModel, packed: Packed) -> Tensor:
-    """Last hidden states of the packed tokens [N, H], right before the head."""
+def packed_hidden(policy: PreTrainedModel, packed: Packed, cache: Cache | None = None) -> Tensor:
+    """Last hidden states of the packed tokens [N, H], right before the head; their keys and values go to the cache."""
     with _attention(policy, NAME):
         output = policy.base_model(
             input_ids=packed.ids.unsqueeze(0),
             position_ids=packed.positions.unsqueeze(0),
-            use_cache=False,
+            past_key_values=cache,
+            use_cache=cache is not None,
             packed=packed,
         )
     hidden: Tensor = output.last_hidden_state[0]
