@@ -19,6 +19,14 @@ from typing import Any
 from models import SHAPES, make_prompts, save_model
 
 HERE = Path(__file__).parent
+SET = {"OMP_WAIT_POLICY", "GOMP_SPINCOUNT"}  # by a measurement alone
+# How OpenMP's idle threads wait: asleep, spinning for 10 µs first, or spinning.
+WAITING = {
+    "passive": {"OMP_WAIT_POLICY": "passive"},
+    "brief": {"GOMP_SPINCOUNT": "3000"},
+    "default": {},  # spinning for milliseconds
+    "active": {"OMP_WAIT_POLICY": "active"},
+}
 
 
 @dataclass(frozen=True)
@@ -43,9 +51,9 @@ class Side:
     def __init__(
         self, python: Path, script: str, settings: dict[str, Any], log: Path, threads: int, policy: str
     ) -> None:
-        environment = os.environ | {
+        environment = {name: value for name, value in os.environ.items() if name not in SET} | {
+            **WAITING[policy],
             "OMP_NUM_THREADS": str(threads),
-            "OMP_WAIT_POLICY": policy,
             "HF_HUB_OFFLINE": "1",
             "TOKENIZERS_PARALLELISM": "false",
         }
@@ -161,7 +169,7 @@ def main() -> None:
     parser.add_argument("--recompute", action="store_true", help="activations, on p2o's side: less memory, more time")
     parser.add_argument("--pairs", type=int, default=3)
     parser.add_argument("--threads", type=int, default=os.cpu_count())
-    parser.add_argument("--wait-policy", default="passive", choices=["passive", "active"], help="of OpenMP's threads")
+    parser.add_argument("--wait-policy", default="brief", choices=list(WAITING), help="of OpenMP's threads")
     parser.add_argument("--trl", type=Path, default=HERE.parent / ".venv-trl" / "bin" / "python", help="its Python")
     parser.add_argument("--json", type=Path, help="where to write everything that was measured")
     options = parser.parse_args()

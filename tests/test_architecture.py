@@ -8,7 +8,7 @@ SOURCE = Path(__file__).parent.parent / "src" / "p2o"
 # Each layer may import from itself and from the layers above it.
 LAYERS = [
     ["errors", "types", "seeds", "progress"],  # all but progress.callback
-    ["files", "mistakes", "arguments", "processes", "usage"],
+    ["files", "mistakes", "arguments", "processes", "products", "threads", "usage"],
     ["tables"],
     ["prompts", "templates", "signal", "silence", "questions"],
     ["rewards"],

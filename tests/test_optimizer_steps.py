@@ -13,9 +13,10 @@ CONFIG = Path(__file__).parent.parent / "configs" / "quickstart.yaml"
 
 
 def test_loss_and_norm_are_means_over_the_mini_batches(tmp_path, monkeypatch):
-    steps, take = [], OptimizerSteps._step
+    steps, policies, take = [], set(), OptimizerSteps._step
 
     def record(*arguments):
+        policies.add(arguments[2])
         steps.append(take(*arguments))
         return steps[-1]
 
@@ -45,3 +46,5 @@ def test_loss_and_norm_are_means_over_the_mini_batches(tmp_path, monkeypatch):
     assert len(steps) == 3 and len({step.grad_norm for step in steps}) > 1
     assert float(row["policy/loss"]) == pytest.approx(fmean(step.loss for step in steps), abs=1e-6)  # float32
     assert float(row["policy/grad_norm"]) == pytest.approx(fmean(step.grad_norm for step in steps))
+    [policy] = policies
+    assert all(parameter.grad is None for parameter in policy.parameters())  # rollouts have the gradients' memory

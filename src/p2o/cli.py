@@ -1,5 +1,6 @@
 """The `p2o` command. Imports what a command needs when it is called: `p2o --help` should not load torch."""
 
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -10,12 +11,14 @@ import p2o
 from p2o.arguments import OneMessage
 from p2o.errors import InputError
 from p2o.mistakes import check_configs, clear
+from p2o.threads import wait_briefly
 from p2o.usage import HELP, TRAINER, section, trainer_help, unknown
 
 
 def main(args: Sequence[str] | None = None) -> None:
     """Runs a command; None reads the command line. Returns None: a console script exits with what it returns."""
     words = list(sys.argv[1:] if args is None else args)
+    wait_briefly(os.environ)
     try:
         run(words)
     except (InputError, ArgumentError) as error:

@@ -62,6 +62,7 @@ class OptimizerSteps:
         once = len(mini_batches) == 1
         old = [self.objective.old_logps(policy, rows, self.micro_batch_tokens, once) for rows in mini_batches]
         steps = [self._step(module, policy, *pair) for pair in zip(mini_batches, old, strict=True)]
+        policy.zero_grad()  # to none: rollouts have their memory
         terms = [part for step in steps for part in step.terms]
         module.log_dict(
             {

@@ -5,6 +5,7 @@ import torch
 from torch.testing import assert_close
 from transformers import AutoModelForCausalLM, GPT2Config, MistralConfig, Qwen3Config
 
+from p2o import products
 from p2o.engines import Sampling, TransformersEngine, decoding
 from p2o.engines import transformers as engine_module
 from p2o.engines.decoding import decode
@@ -107,3 +108,15 @@ def test_what_has_windows_is_left_to_generate(monkeypatch):
         for token in completion.ids:
             assert token == int(policy(torch.tensor([so_far])).logits[0, -1].argmax())
             so_far.append(token)
+
+
+@pytest.mark.parametrize("temperature", [0.0, 0.9])
+def test_the_same_completions_with_packed_weights(policy, temperature, monkeypatch):
+    """This model is too small for them to be worth it."""
+    prompts, sampling = make_prompts(12), Sampling(temperature, 14)
+    expected = TransformersEngine(7).generate(policy, prompts, sampling, "")
+    monkeypatch.setattr(products, "WORTH", 0)
+    found = TransformersEngine(7).generate(policy, prompts, sampling, "")
+    assert [completion.ids for completion in found] == [completion.ids for completion in expected]
+    logps = [torch.tensor([logp for completion in each for logp in completion.logps]) for each in (found, expected)]
+    assert_close(*logps, rtol=1e-4, atol=1e-4)

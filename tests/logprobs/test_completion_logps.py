@@ -7,6 +7,7 @@ import torch
 from torch.testing import assert_close
 from transformers import AutoModelForCausalLM, Gemma2Config, GPT2Config, LlamaConfig, MistralConfig, Qwen3Config
 
+from p2o import products
 from p2o.batches import Row
 from p2o.contexts import Masked, Templated
 from p2o.logprobs import completion, completion_logps, completion_logps_and_entropies, recompute_activations
@@ -28,6 +29,7 @@ SIZES = {
 PACKED = {
     "llama": LlamaConfig(**SIZES),
     "llama, tied": LlamaConfig(**SIZES, tie_word_embeddings=True),
+    "llama, tied, with padding": LlamaConfig(**SIZES, tie_word_embeddings=True, pad_token_id=11),
     "qwen3": Qwen3Config(**SIZES, head_dim=16),
     "absolute positions": GPT2Config(vocab_size=97, n_embd=32, n_layer=2, n_head=4, n_positions=128),
 }
@@ -170,3 +172,45 @@ def test_a_shared_prompt_is_computed_once(policy, monkeypatch):
 def test_temperature(policy, temperature):
     arguments = [ids(4, 1)], [ids(6, 2)], temperature
     assert_close(completion_logps(policy, *arguments), padded_logps(policy, *arguments), rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize("name", PACKED)
+def test_the_same_with_fast_products(name, monkeypatch):
+    """These models are too small for them to be worth it."""
+    policy, rows = build(PACKED[name]), make_rows(templated=True)
+    loss, grads = loss_and_gradient(policy, rows, Masked(0.2, 5.0))
+    monkeypatch.setattr(products, "WORTH", 0)
+    found, others = loss_and_gradient(policy, rows, Masked(0.2, 5.0))
+    assert found == pytest.approx(loss, rel=1e-5)
+    for parameter, grad in grads.items():
+        assert_close(others[parameter], grad, rtol=1e-4, atol=1e-5 * float(grad.abs().max()), msg=parameter)
+
+
+def test_a_tied_weight_has_the_padded_path_s_gradient_in_mixed_precision(monkeypatch):
+    policy, rows = build(PACKED["llama, tied"]), make_rows(templated=True)
+    assert packable(policy)
+    with torch.autocast("cpu", torch.bfloat16):
+        _, found = loss_and_gradient(policy, rows, Templated())
+        monkeypatch.setattr(completion, "packable", lambda _: False)
+        _, expected = loss_and_gradient(policy, rows, Templated())
+    for parameter, grad in expected.items():
+        assert found[parameter].dtype == torch.float32
+        assert (found[parameter] - grad).norm() < 0.05 * grad.norm(), parameter
+
+
+def test_one_gradient_of_a_tied_weight():
+    """No second tensor of its size is made while the layers go backward: the embedding adds to the head's."""
+    policy = build(PACKED["llama, tied"])
+    weight, made = policy.get_output_embeddings().weight, set()
+    logps = completion_logps(policy, [(1, 2)] * 2, [(3, 4, 5), (6, 7)], 1.0)
+
+    class Watch(torch.utils._python_dispatch.TorchDispatchMode):
+        def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+            out = func(*args, **(kwargs or {}))
+            if torch.is_tensor(out) and out.shape == weight.shape:
+                made.add(out.data_ptr())
+            return out
+
+    with Watch():
+        torch.autograd.grad(logps.sum(), [weight])
+    assert len(made - {weight.data_ptr()}) == 1

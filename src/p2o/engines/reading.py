@@ -7,7 +7,8 @@ from torch import Tensor
 from transformers import DynamicCache, PreTrainedModel
 
 from p2o.engines.row_cache import RowCache
-from p2o.logprobs.packing import Ids, Packed, pack
+from p2o.logprobs.packing import Packed, pack
+from p2o.logprobs.prefixes import Ids
 from p2o.logprobs.shared_attention import packed_hidden
 
 # Of a padded batch's tokens, the share that packing must save. Gathering the rows of packed tokens for attention costs
@@ -41,7 +42,7 @@ def read(policy: PreTrainedModel, prompts: Sequence[Ids], places: Sequence[int])
 def _read_packed(policy: PreTrainedModel, packed: Packed, columns: Tensor) -> tuple[RowCache, Tensor]:
     """The cache of the rows that have these tokens [N, L]; the logits of each prompt [P, V]."""
     tokens, cache = DynamicCache(), RowCache()
-    hidden = packed_hidden(policy, packed, tokens)  # [tokens, H]
+    hidden = packed_hidden(policy, packed, cache=tokens)  # [tokens, H]
     cache.spread(tokens, columns)
     logits: Tensor = policy.get_output_embeddings()(hidden[packed.predictors])
     return cache, logits

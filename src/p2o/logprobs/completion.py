@@ -8,9 +8,11 @@ from transformers import PreTrainedModel
 
 from p2o.logprobs.fused_head import fused_logps
 from p2o.logprobs.packable import packable
-from p2o.logprobs.packing import Ids, pack
+from p2o.logprobs.packing import pack
 from p2o.logprobs.padded import padded_logps, padded_logps_and_entropies
+from p2o.logprobs.prefixes import Ids
 from p2o.logprobs.shared_attention import packed_hidden
+from p2o.logprobs.tied_weight import TiedGradient, embed, is_tied
 
 
 def completion_logps(
@@ -39,7 +41,9 @@ def _packed(
     policy: PreTrainedModel, prompts: Sequence[Ids], completions: Sequence[Ids], temperature: float, entropy: bool
 ) -> tuple[Tensor, Tensor]:
     packed = pack(prompts, completions).to(policy.device)
-    hidden = packed_hidden(policy, packed)[packed.predictors]  # [C, H]
-    both = fused_logps(hidden, policy.get_output_embeddings().weight, packed.targets, temperature, entropy)
+    weight, tied = policy.get_output_embeddings().weight, TiedGradient() if is_tied(policy) else None
+    embedded = None if tied is None else embed(policy.get_input_embeddings(), packed.ids, tied)  # [N, H]
+    hidden = packed_hidden(policy, packed, embedded)[packed.predictors]  # [C, H]
+    both = fused_logps(hidden, weight, packed.targets, temperature, entropy, tied)
     logps, entropies = (pad_sequence(flat.split(packed.lengths), batch_first=True) for flat in both)
     return logps, entropies

@@ -5,14 +5,21 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.nn.functional import linear
 
-TILE = 2**24  # logits at a time: 64 MiB in float32
-KEPT = 2**25  # probabilities kept for the backward pass at most, 128 MiB: they save it one of its three products
+from p2o.logprobs.tied_weight import TiedGradient
+from p2o.products import product
+
+TILE = 2**25  # logits at a time: 128 MiB in float32
+KEPT = 2**25  # probabilities kept for the backward pass at most: they save it one of its three products
 
 
 def fused_logps(
-    hidden: Tensor, weight: Tensor, targets: Tensor, temperature: float, entropy: bool = False
+    hidden: Tensor,
+    weight: Tensor,
+    targets: Tensor,
+    temperature: float,
+    entropy: bool = False,
+    tied: TiedGradient | None = None,
 ) -> tuple[Tensor, Tensor]:
     """log softmax(hidden · weightᵀ / temperature) at the targets, and the entropies, [N] each, in float32.
 
@@ -24,9 +31,10 @@ def fused_logps(
         targets: [N], in [0, V).
         temperature: Above 0.
         entropy: Whether entropies are wanted; without, they are zeros and have no gradient.
+        tied: Takes the weight's gradient, which then comes from the embedding.
     """
     keep = torch.is_grad_enabled()
-    both: tuple[Tensor, Tensor] = _FusedLogps.apply(hidden, weight, targets, temperature, entropy, keep)  # type: ignore[no-untyped-call]
+    both: tuple[Tensor, Tensor] = _FusedLogps.apply(hidden, weight, targets, temperature, entropy, keep, tied)  # type: ignore[no-untyped-call]
     return both
 
 
@@ -42,6 +50,7 @@ class _FusedLogps(torch.autograd.Function):
         temperature: float,
         entropy: bool,
         keep: bool,
+        tied: TiedGradient | None,
     ) -> tuple[Tensor, Tensor]:
         device = hidden.device.type
         if torch.is_autocast_enabled(device):  # the backward pass runs outside of autocast: settle the type here
@@ -61,14 +70,14 @@ class _FusedLogps(torch.autograd.Function):
             if kept:
                 ctx.kept[rows.start] = logits
         ctx.save_for_backward(hidden, weight, targets, entropies)
-        ctx.temperature, ctx.entropy = temperature, entropy
+        ctx.temperature, ctx.entropy, ctx.tied = temperature, entropy, tied
         return logps, entropies
 
     @staticmethod
     def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:  # noqa: ANN401
         hidden, weight, targets, entropies = ctx.saved_tensors
         of_logps, of_entropies = (grad.div(ctx.temperature).unsqueeze(1) for grad in grads)  # [N, 1]
-        grad_hidden, grad_weight = torch.empty_like(hidden), torch.zeros_like(weight)
+        grad_hidden, grad_weight = torch.empty_like(hidden), None
         for rows in _tiles(len(hidden), len(weight)):
             grad = ctx.kept.pop(rows.start, None)  # p, [n, V]
             if grad is None:
@@ -80,9 +89,14 @@ class _FusedLogps(torch.autograd.Function):
             else:
                 grad.mul_(-of_logps[rows])
             grad = grad.scatter_add_(1, targets[rows, None], of_logps[rows]).to(weight.dtype)
-            grad_hidden[rows] = grad @ weight
-            grad_weight.addmm_(grad.t(), hidden[rows])
-        return grad_hidden, grad_weight, None, None, None, None
+            grad_hidden[rows] = product(grad, weight.t())
+            if grad_weight is None:
+                grad_weight = grad.t() @ hidden[rows]
+            else:
+                grad_weight.addmm_(grad.t(), hidden[rows])
+        if ctx.tied is not None:
+            ctx.tied.of_head, grad_weight = grad_weight, None
+        return grad_hidden, grad_weight, None, None, None, None, None
 
 
 def _tiles(rows: int, vocabulary: int) -> Iterator[slice]:
@@ -92,7 +106,7 @@ def _tiles(rows: int, vocabulary: int) -> Iterator[slice]:
 
 def _logits(hidden: Tensor, weight: Tensor, temperature: float) -> Tensor:
     with torch.autocast(hidden.device.type, enabled=False):
-        return linear(hidden, weight).float().div_(temperature)
+        return product(hidden, weight).float().div_(temperature)
 
 
 def _exponentiate(logits: Tensor) -> tuple[Tensor, Tensor]:

@@ -11,6 +11,7 @@ from torch.nn.functional import scaled_dot_product_attention
 from transformers import AttentionInterface, Cache, PreTrainedModel
 
 from p2o.logprobs.packing import Packed
+from p2o.products import fast_products
 
 NAME = "p2o_shared_prompts"
 HARMLESS = {"position_ids", "use_cache", "past_key_values", "is_causal", "output_attentions", "output_hidden_states"}
@@ -20,11 +21,21 @@ class UnknownAttentionError(Exception):
     """A model asks its attention for something that is not known here."""
 
 
-def packed_hidden(policy: PreTrainedModel, packed: Packed, cache: Cache | None = None) -> Tensor:
-    """Last hidden states of the packed tokens [N, H], right before the head; their keys and values go to the cache."""
-    with _attention(policy, NAME):
+def packed_hidden(
+    policy: PreTrainedModel, packed: Packed, embedded: Tensor | None = None, cache: Cache | None = None
+) -> Tensor:
+    """Last hidden states of the packed tokens [N, H], right before the head.
+
+    Args:
+        policy: Whose.
+        packed: The tokens.
+        embedded: Their embeddings [N, H]; the policy's own if none are given.
+        cache: An empty one, which takes their keys and values as those of a single row.
+    """
+    tokens = {"input_ids": packed.ids} if embedded is None else {"inputs_embeds": embedded}
+    with _packed_pass(policy):
         output = policy.base_model(
-            input_ids=packed.ids.unsqueeze(0),
+            **{name: value.unsqueeze(0) for name, value in tokens.items()},
             position_ids=packed.positions.unsqueeze(0),
             past_key_values=cache,
             use_cache=cache is not None,
@@ -42,17 +53,21 @@ def recompute_activations(policy: PreTrainedModel) -> None:
 
 def _once_and_again(policy: PreTrainedModel) -> tuple[AbstractContextManager[None], AbstractContextManager[None]]:
     """Contexts for a layer's forward pass and for its repetition, which runs when packed attention has been left."""
-    return nullcontext(), _attention(policy, policy.base_model.config._attn_implementation)
+    packed = policy.base_model.config._attn_implementation == NAME
+    return nullcontext(), _packed_pass(policy) if packed else nullcontext()
 
 
 @contextmanager
-def _attention(policy: PreTrainedModel, implementation: str) -> Iterator[None]:
-    """Within, the policy's layers attend by this; for `_attend` transformers makes no mask, and it needs none."""
+def _packed_pass(policy: PreTrainedModel) -> Iterator[None]:
+    """Within, the policy's layers attend by `_attend`, for which transformers makes no mask, and it needs none.
+
+    Products are the fast ones.
+    """
     config = policy.base_model.config
-    before = config._attn_implementation
-    config._attn_implementation = implementation
+    before, config._attn_implementation = config._attn_implementation, NAME
     try:
-        yield
+        with fast_products(policy):
+            yield
     finally:
         config._attn_implementation = before
 
