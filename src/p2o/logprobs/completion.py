@@ -20,8 +20,8 @@ def completion_logps(
 ) -> Tensor:
     """log π(y_t | prompt, y_<t) at a temperature [R, T]; T: the longest completion; what lies beyond y is arbitrary.
 
-    A prompt that several rows have costs as much as one; padding costs nothing, and only completion tokens reach the
-    head. Policies that cannot be scored so are scored row by row with padding.
+    What several prompts begin with costs as much as one of them; padding costs nothing, and only completion tokens
+    reach the head. Policies that cannot be scored so are scored row by row with padding.
     """
     if not packable(policy):
         return padded_logps(policy, prompts, completions, temperature)
