@@ -11,8 +11,8 @@ from p2o.logprobs.packing import Packed, pack
 from p2o.logprobs.prefixes import Ids
 from p2o.logprobs.shared_attention import packed_hidden
 
-# Of a padded batch's tokens, the share that packing must save. Gathering the rows of packed tokens for attention costs
-# 7 % of a forward pass of the quickstart's policy, up to 14 % for a single short prompt, and less of a larger model's.
+# Of a padded batch's tokens, the share that packing must save. Gathering rows of packed tokens for attention costs 7 %
+# of a forward pass of the quickstart's policy, 14 % of that of a single short prompt.
 SAVED = 0.2
 
 
