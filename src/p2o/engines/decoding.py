@@ -1,15 +1,15 @@
-"""Token by token: each distinct prompt is read once, finished rows leave, waiting ones take their places."""
+"""Token by token: prompts are read, finished rows leave, waiting ones take their places."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor
-from torch.nn.utils.rnn import pad_sequence
 from transformers import PreTrainedModel
 
 from p2o.engines.base import Sampling
 from p2o.engines.choice import choose, draw_numbers
+from p2o.engines.reading import read
 from p2o.engines.row_cache import RowCache, stack
 from p2o.types import Completion, Prompt
 
@@ -94,20 +94,8 @@ def _prefill(policy: PreTrainedModel, prompts: Sequence[Prompt], rows: Sequence[
     while distinct:
         count = max(1, PREFILL // len(distinct[0]))
         part, distinct = distinct[:count], distinct[count:]
-        width = len(part[0])
-        ids = torch.stack([torch.tensor((0,) * (width - len(prompt)) + prompt) for prompt in part]).to(policy.device)
-        used = [torch.ones(len(prompt), dtype=torch.bool) for prompt in part]
-        mask = pad_sequence(used, batch_first=True, padding_side="left").to(policy.device)  # [G, P]
-        cache = RowCache()
-        positions = (mask.cumsum(1) - 1).clamp(min=0)
-        logits = policy(
-            input_ids=ids, attention_mask=mask, position_ids=positions, past_key_values=cache, logits_to_keep=1
-        ).logits[:, -1]
-        batch = Batch([], cache, mask, logits)
-        batch.rows = [copies[prompt][0] for prompt in part]
-        batch.keep([place for place, prompt in enumerate(part) for _ in copies[prompt]])
-        batch.rows = [row for prompt in part for row in copies[prompt]]
-        yield batch
+        places = [place for place, prompt in enumerate(part) for _ in copies[prompt]]
+        yield Batch([row for prompt in part for row in copies[prompt]], *read(policy, part, places))
 
 
 def _write(batch: Batch, sampling: Sampling, eos: Sequence[int]) -> Iterator[tuple[int, Completion]]:

@@ -48,6 +48,12 @@ class RowCache(Cache):
         for layer in self.layers:
             layer.place(layer.keys[rows, :, first:], layer.values[rows, :, first:])
 
+    def spread(self, packed: Cache, columns: Tensor) -> None:
+        """Takes its first keys and values from the one row of a packed cache: of tokens `columns` [n, L]."""
+        for index, layer in enumerate(packed.layers):
+            tokens = (states[0].transpose(0, 1) for states in (layer.keys, layer.values))  # [N, G, D] each
+            self.update(*(states[columns].transpose(1, 2) for states in tokens), index)
+
     def join(self, other: "RowCache") -> None:
         """Adds the rows of another cache below its own."""
         for layer, more in zip(self.layers, other.layers, strict=True):

@@ -8,8 +8,9 @@ from transformers import PreTrainedModel
 
 from p2o.logprobs.fused_head import fused_logps
 from p2o.logprobs.packable import packable
-from p2o.logprobs.packing import Ids, pack
+from p2o.logprobs.packing import pack
 from p2o.logprobs.padded import padded_logps, padded_logps_and_entropies
+from p2o.logprobs.prefixes import Ids
 from p2o.logprobs.shared_attention import packed_hidden
 from p2o.logprobs.tied_weight import TiedGradient, embed, is_tied
 
@@ -19,8 +20,8 @@ def completion_logps(
 ) -> Tensor:
     """log π(y_t | prompt, y_<t) at a temperature [R, T]; T: the longest completion; what lies beyond y is arbitrary.
 
-    A prompt that several rows have costs as much as one; padding costs nothing, and only completion tokens reach the
-    head. Policies that cannot be scored so are scored row by row with padding.
+    What several prompts begin with costs as much as one of them; padding costs nothing, and only completion tokens
+    reach the head. Policies that cannot be scored so are scored row by row with padding.
     """
     if not packable(policy):
         return padded_logps(policy, prompts, completions, temperature)

@@ -1,4 +1,4 @@
-"""Rows laid out one behind the other, without padding and each distinct prompt once."""
+"""Rows laid out one behind the other, without padding and each distinct prefix of their prompts once."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -7,20 +7,20 @@ import torch
 from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 
-Ids = tuple[int, ...]
+from p2o.logprobs.prefixes import Ids, share_prefixes
 
 
 @dataclass(frozen=True)
 class Packed:
-    """N tokens of R rows: distinct prompts, and completions but for their last token, which predicts nothing.
+    """N tokens of R rows: prefixes of prompts, and completions but for their last token, which predicts nothing.
 
-    Attention needs rows back: `rows` says where each row's tokens lie, so that a prompt appears in all of its rows.
+    Attention needs rows back: `rows` says where each row's tokens lie, so that a prefix appears in all of its rows.
     """
 
     ids: Tensor  # [N]
     positions: Tensor  # [N], in its own row
     rows: Tensor  # [R, L], indices into N, padded on the right with 0
-    places: Tensor  # [N], where a token stands in the flattened rows; of a prompt's, in the first of its rows
+    places: Tensor  # [N], where a token stands in the flattened rows; of a prefix's, in the first of its rows
     again: Tensor  # [M], the places of the other appearances of prompt tokens
     again_of: Tensor  # [M], whose they are, indices into N
     predictors: Tensor  # [C], the tokens before each completion token, row by row
@@ -35,41 +35,27 @@ class Packed:
 
 def pack(prompts: Sequence[Ids], completions: Sequence[Ids]) -> Packed:
     """Lays out R rows; prompts and completions are not empty."""
-    starts: dict[Ids, int] = {}  # of each distinct prompt
-    ids: list[int] = []
-    positions: list[Tensor] = []
+    ids, positions, shared = share_prefixes(prompts)
     rows: list[Tensor] = []
-    places: list[Tensor] = []
-    again: list[Tensor] = []
-    again_of: list[Tensor] = []
     predictors: list[Tensor] = []
-    width = max(len(p) + len(c) for p, c in zip(prompts, completions, strict=True)) - 1  # L
-    for row, (prompt, completion) in enumerate(zip(prompts, completions, strict=True)):
-        here = torch.arange(len(prompt)) + row * width
-        if prompt in starts:
-            shared = torch.arange(len(prompt)) + starts[prompt]
-            again.append(here)
-            again_of.append(shared)
-        else:
-            starts[prompt] = len(ids)
-            shared = torch.arange(len(prompt)) + len(ids)
-            ids += prompt
-            positions.append(torch.arange(len(prompt)))
-            places.append(here)
-        own = torch.arange(len(completion) - 1)
-        positions.append(own + len(prompt))
-        places.append(own + row * width + len(prompt))
-        rows.append(torch.cat([shared, own + len(ids)]))
+    for prompt, completion in zip(prompts, completions, strict=True):
+        own = range(len(ids), len(ids) + len(completion) - 1)
+        rows.append(torch.tensor([*shared[prompt], *own]))
         predictors.append(rows[-1][len(prompt) - 1 :])
         ids += completion[:-1]
-    nothing = torch.empty(0, dtype=torch.long)
+        positions += range(len(prompt), len(prompt) + len(own))
+    width = max(len(row) for row in rows)  # L
+    tokens = torch.cat(rows)
+    standing = torch.cat([torch.arange(len(row)) + number * width for number, row in enumerate(rows)])
+    places = torch.full((len(ids),), len(rows) * width).scatter_reduce(0, tokens, standing, "amin")
+    again = places[tokens] != standing
     return Packed(
         ids=torch.tensor(ids),
-        positions=torch.cat(positions),
+        positions=torch.tensor(positions),
         rows=pad_sequence(rows, batch_first=True),
-        places=torch.cat(places),
-        again=torch.cat([nothing, *again]),
-        again_of=torch.cat([nothing, *again_of]),
+        places=places,
+        again=standing[again],
+        again_of=tokens[again],
         predictors=torch.cat(predictors),
         targets=torch.tensor([token for completion in completions for token in completion]),
         lengths=[len(completion) for completion in completions],

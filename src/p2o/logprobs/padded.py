@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from transformers import PreTrainedModel
 
-from p2o.logprobs.packing import Ids
+from p2o.logprobs.prefixes import Ids
 
 
 def pad(rows: Sequence[Ids], left: bool) -> tuple[Tensor, Tensor]:

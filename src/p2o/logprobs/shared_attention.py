@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import scaled_dot_product_attention
-from transformers import AttentionInterface, PreTrainedModel
+from transformers import AttentionInterface, Cache, PreTrainedModel
 
 from p2o.logprobs.packing import Packed
 from p2o.products import fast_products
@@ -21,20 +21,24 @@ class UnknownAttentionError(Exception):
     """A model asks its attention for something that is not known here."""
 
 
-def packed_hidden(policy: PreTrainedModel, packed: Packed, embedded: Tensor | None = None) -> Tensor:
+def packed_hidden(
+    policy: PreTrainedModel, packed: Packed, embedded: Tensor | None = None, cache: Cache | None = None
+) -> Tensor:
     """Last hidden states of the packed tokens [N, H], right before the head.
 
     Args:
         policy: Whose.
         packed: The tokens.
         embedded: Their embeddings [N, H]; the policy's own if none are given.
+        cache: An empty one, which takes their keys and values as those of a single row.
     """
     tokens = {"input_ids": packed.ids} if embedded is None else {"inputs_embeds": embedded}
     with _packed_pass(policy):
         output = policy.base_model(
             **{name: value.unsqueeze(0) for name, value in tokens.items()},
             position_ids=packed.positions.unsqueeze(0),
-            use_cache=False,
+            past_key_values=cache,
+            use_cache=cache is not None,
             packed=packed,
         )
     hidden: Tensor = output.last_hidden_state[0]
