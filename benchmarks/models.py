@@ -1,6 +1,8 @@
 """Random models of real shapes for benchmarks, with a tokenizer that has a token for each word "w123"."""
 
+import json
 from pathlib import Path
+from typing import Any
 
 import torch
 from tokenizers import Tokenizer, models, pre_tokenizers
@@ -49,3 +51,23 @@ def make_prompts(shape: str, count: int, length: int) -> list[str]:
     generator = torch.Generator().manual_seed(1)
     ids = torch.randint(vocabulary // 2, vocabulary, (count, length), generator=generator)
     return [" ".join(f"w{number}" for number in row) for row in ids.tolist()]
+
+
+def prepare(shape: str, folder: Path, steps: int, questions: int, ends: float = 0.0, **others: Any) -> dict[str, Any]:  # noqa: ANN401 (settings of a worker)
+    """Writes a model and the prompts of some steps; the settings of a worker that takes them."""
+    settings = {
+        "model": str(folder / "model"),
+        "prompts": str(folder / "prompts.json"),
+        "prompt_length": 46,
+        "questions": questions,
+        "generations": 6,
+        "tokens": 64,
+        "signal": 1.0,
+        "micro_batch_tokens": 450,
+        "recompute": False,
+        "output": str(folder / "trl"),
+    } | others
+    save_model(shape, folder / "model", ends)
+    prompts = make_prompts(shape, questions * steps, settings["prompt_length"])
+    (folder / "prompts.json").write_text(json.dumps(prompts), encoding="utf-8")
+    return settings

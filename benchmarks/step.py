@@ -18,7 +18,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from models import SHAPES, make_prompts, save_model
+from models import SHAPES, prepare
 
 HERE = Path(__file__).parent
 SET = {"OMP_WAIT_POLICY", "GOMP_SPINCOUNT"}  # by a measurement alone
@@ -94,22 +94,19 @@ class Side:
 
 def measure(setting: Setting, options: argparse.Namespace, folder: Path) -> dict[str, Any]:
     """Interleaved steps of both sides."""
-    save_model(setting.model, folder / "model", ends=1 / setting.tokens if setting.natural else 0.0)
-    prompts = folder / "prompts.json"
-    count = setting.questions * (options.pairs + 3)
-    prompts.write_text(json.dumps(make_prompts(setting.model, count, options.prompt_length)), encoding="utf-8")
-    settings = {
-        "model": str(folder / "model"),
-        "prompts": str(prompts),
-        "prompt_length": options.prompt_length,
-        "questions": setting.questions,
-        "generations": options.generations,
-        "tokens": setting.tokens,
-        "signal": setting.signal,
-        "micro_batch_tokens": options.micro_batch_tokens,
-        "recompute": options.recompute,
-        "output": str(folder / "trl"),
-    }
+    settings = prepare(
+        setting.model,
+        folder,
+        steps=options.pairs + 3,
+        questions=setting.questions,
+        ends=1 / setting.tokens if setting.natural else 0.0,
+        prompt_length=options.prompt_length,
+        generations=options.generations,
+        tokens=setting.tokens,
+        signal=setting.signal,
+        micro_batch_tokens=options.micro_batch_tokens,
+        recompute=options.recompute,
+    )
     starts = {
         "p2o": partial(Side, Path(sys.executable), "step_p2o.py", settings, folder / "p2o.log"),
         "trl": partial(Side, options.trl, "step_trl.py", settings, folder / "trl.log"),

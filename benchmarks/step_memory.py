@@ -6,12 +6,11 @@ each setting the second step.
 """
 
 import argparse
-import json
 import sys
 import tempfile
 from pathlib import Path
 
-from models import SHAPES, make_prompts, save_model
+from models import SHAPES, prepare
 from step import Side
 
 SETTINGS = {
@@ -31,20 +30,9 @@ def main() -> None:
     print("| micro-batch | training CPU s | peak GB |\n|---|---|---|")
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        save_model(model, folder / "model", ends=0.0)
-        (folder / "prompts.json").write_text(json.dumps(make_prompts(model, 16, 46)), encoding="utf-8")
+        settings = prepare(model, folder, steps=4, questions=4)
         for title, (tokens, recompute) in SETTINGS.items():
-            settings = {
-                "model": str(folder / "model"),
-                "prompts": str(folder / "prompts.json"),
-                "prompt_length": 46,
-                "questions": 4,
-                "generations": 6,
-                "tokens": 64,
-                "signal": 1.0,
-                "micro_batch_tokens": tokens,
-                "recompute": recompute,
-            }
+            settings |= {"micro_batch_tokens": tokens, "recompute": recompute}
             side = Side(Path(sys.executable), "step_p2o.py", settings, folder / "log", 1, "passive")
             try:
                 cost = [side.step(), side.step()][1]

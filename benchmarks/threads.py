@@ -5,14 +5,14 @@ with a neighbour that keeps one core busy. Prints medians and, in brackets, the 
 """
 
 import argparse
-import json
 import statistics
 import subprocess
 import sys
 import tempfile
+from contextlib import ExitStack
 from pathlib import Path
 
-from models import SHAPES, make_prompts, save_model
+from models import SHAPES, prepare
 from step import Side
 
 
@@ -30,39 +30,22 @@ def main() -> None:
     settings = [(1, "passive"), *((2, policy) for policy in ("passive", "brief", "default"))]
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        save_model(options.model, folder / "model", ends=0.0)
-        prompts = make_prompts(options.model, 2 * (2 * options.turns + 3), 46)
-        (folder / "prompts.json").write_text(json.dumps(prompts), encoding="utf-8")
-        worker = {
-            "model": str(folder / "model"),
-            "prompts": str(folder / "prompts.json"),
-            "prompt_length": 46,
-            "questions": 2,
-            "generations": 6,
-            "tokens": 64,
-            "signal": 1.0,
-            "micro_batch_tokens": 450,
-            "recompute": False,
-        }
+        worker = prepare(options.model, folder, steps=2 * options.turns + 3, questions=2)
         sides = [
             Side(Path(sys.executable), "step_p2o.py", worker, folder / f"{n}.log", *s) for n, s in enumerate(settings)
         ]
         rows: list[list[str]] = [[] for _ in settings]
-        try:
+        with ExitStack() as stack:
             for side in sides:
+                stack.callback(side.close)
                 side.step()
-            for neighbour in (False, True):
-                busy = subprocess.Popen([sys.executable, "-c", "while True: pass"]) if neighbour else None
+            for neighbour in ("pass", "while True: pass"):
+                busy = subprocess.Popen([sys.executable, "-c", neighbour])
+                stack.callback(busy.kill)
                 costs = [[side.step() for side in sides] for _ in range(options.turns)]
-                if busy:
-                    busy.kill()
-                    busy.wait()
                 for row, steps in zip(rows, zip(*costs, strict=True), strict=True):
                     row.append(cell([step["step"] for step in steps]))
                     row.append(f"{statistics.median(step['step_cpu'] for step in steps):.1f}")
-        finally:
-            for side in sides:
-                side.close()
     print("| threads | waiting | step s, alone | CPU s | step s, one core busy | CPU s |\n|---|---|---|---|---|---|")
     for (threads, policy), row in zip(settings, rows, strict=True):
         print(f"| {threads} | {policy} | " + " | ".join(row) + " |")

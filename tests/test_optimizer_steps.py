@@ -16,7 +16,9 @@ def test_loss_and_norm_are_means_over_the_mini_batches(tmp_path, monkeypatch):
     steps, policies, take = [], set(), OptimizerSteps._step
 
     def record(*arguments):
-        policies.add(arguments[2])
+        optimizer_steps, _, policy, rows, _, size = arguments
+        policies.add(policy)
+        assert size == optimizer_steps.objective.size(rows)  # rows without signal count
         steps.append(take(*arguments))
         return steps[-1]
 

@@ -1,7 +1,7 @@
 """The products of linear layers, on x86 CPUs by oneDNN instead of MKL, which torch asks for float32.
 
-oneDNN is 5 to 15 % faster with hundreds of rows, and up to twice as fast with the few rows of decoding if the weights
-are laid out for it beforehand (benchmarks/roofline.py, on an AMD EPYC).
+oneDNN is some 5 % faster with hundreds of rows, and half as fast again with the few rows of decoding if the weights are
+laid out for it beforehand (benchmarks/roofline.py, on an AMD EPYC).
 """
 
 from collections.abc import Callable, Iterator
@@ -76,7 +76,7 @@ def _packed(layer: nn.Linear) -> Callable[[Tensor], Tensor]:
 
 @contextmanager
 def _replaced(policy: nn.Module, make: Callable[[nn.Linear], Callable[[Tensor], Tensor]]) -> Iterator[None]:
-    """Layers with a forward of their own, such as those inside an adapter that was merged in by hand, keep it."""
+    """Layers whose instance has a forward of its own keep it: another library's, or that of an outer context."""
     layers = [
         layer
         for layer in policy.modules()
@@ -105,6 +105,6 @@ class _Product(torch.autograd.Function):
         rows = grad.flatten(0, -2)  # [N, O]
         return (
             _multiply(grad, weight.t()) if of_x else None,
-            rows.t() @ x.flatten(0, -2) if of_weight else None,  # both are as fast as each other here
+            rows.t() @ x.flatten(0, -2) if of_weight else None,  # oneDNN is no faster at this
             rows.sum(0) if of_bias else None,
         )
