@@ -76,7 +76,7 @@ bench-trl: $(VENV)/.runtime .venv-trl/.ready
 
 # The pre-training of the bundled micro-policy; its data card has the figures.
 micro-policy: $(VENV)/.runtime
-	$(BIN)/python -m p2o.quickstart.make_policy build/micro_policy
+	$(BIN)/python -m scripts.micro_policy.make build/micro_policy
 
 $(VENV)/.torch:
 	$(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit("p2o needs Python 3.11 or newer, this is " + sys.version)'

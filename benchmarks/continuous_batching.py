@@ -12,8 +12,8 @@ from collections.abc import Callable
 import torch
 from transformers import GenerationConfig
 
-from p2o.engines import Sampling, TransformersEngine
-from p2o.models import BUNDLED, load_policy
+from p2o.engines import SamplingParams, TransformersEngine
+from p2o.policy.loading import BUNDLED, load_policy
 from p2o.types import Prompt
 
 LENGTH = 128
@@ -49,7 +49,7 @@ def main() -> None:
 
     def loop() -> int:
         asked = [Prompt(tuple(ids), seed) for seed, ids in enumerate(prompts)]
-        return sum(len(found.ids) for found in engine.generate(policy, asked, Sampling(1.0, LENGTH), "benchmark"))
+        return sum(len(found.ids) for found in engine.generate(policy, asked, SamplingParams(1.0, LENGTH), "benchmark"))
 
     rates = [(rate(loop), rate(continuous)) for _ in range(pairs + 1)][1:]
     for name, found in zip(("p2o's loop", "continuous batching"), zip(*rates, strict=True), strict=True):

@@ -14,11 +14,12 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")  # before torch is loaded
 import torch
 from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedModel
 
-from p2o.engines import RolloutEngine, Sampling, TransformersEngine, VLLMEngine
-from p2o.models import BUNDLED, load_policy, load_tokenizer
-from p2o.prompts import PromptRenderer
-from p2o.quickstart import INSTRUCTION, ChainQuestions
+from p2o.engines import RolloutEngine, SamplingParams, TransformersEngine, VLLMEngine
+from p2o.policy.loading import BUNDLED, load_policy, load_tokenizer
+from p2o.prompts.renderer import PromptRenderer
 from p2o.types import Prompt
+from p2o.worlds.bundled import INSTRUCTION
+from p2o.worlds.chains import ChainQuestions
 
 K = 6
 
@@ -52,7 +53,7 @@ def random_llama(questions: int) -> tuple[PreTrainedModel, list[Prompt]]:
 def rate(engine: RolloutEngine, policy: PreTrainedModel, prompts: list[Prompt], length: int) -> float:
     """Completion tokens a second of one call, weight transfer included."""
     start = time.perf_counter()
-    completions = engine.generate(policy, prompts, Sampling(1.0, length), "benchmark")
+    completions = engine.generate(policy, prompts, SamplingParams(1.0, length), "benchmark")
     return sum(len(completion.ids) for completion in completions) / (time.perf_counter() - start)
 
 

@@ -25,21 +25,21 @@ from unittest.mock import patch
 import torch
 from transformers import PreTrainedModel
 
-from p2o.advantages import GroupNormalized
-from p2o.contexts import Masked
-from p2o.engines import Sampling, TransformersEngine, decoding
+from p2o.engines import SamplingParams, TransformersEngine, continuous_batching
 from p2o.evolution import DominanceSelector
 from p2o.evolution.callback import TemplateEvolution
 from p2o.evolution.selectors import Scores
-from p2o.losses import ClippedLoss
-from p2o.models import BUNDLED, load_policy, load_tokenizer
-from p2o.policy import PolicyModule
-from p2o.prompts import PromptRenderer
-from p2o.quickstart import ChainQuestions
+from p2o.objective.advantages import GroupNormalized
+from p2o.objective.context_estimators import Masked
+from p2o.objective.losses import ClippedLoss
+from p2o.policy.loading import BUNDLED, load_policy, load_tokenizer
+from p2o.policy.module import PolicyModule
+from p2o.prompts.renderer import PromptRenderer
+from p2o.prompts.templates import TemplateBank
 from p2o.reflectors import SelfReflector
 from p2o.rewards import MathAnswer
-from p2o.templates import TemplateBank
 from p2o.types import Completion, Prompt
+from p2o.worlds.chains import ChainQuestions
 
 
 class WatchedEngine(TransformersEngine):
@@ -53,10 +53,10 @@ class WatchedEngine(TransformersEngine):
         self.reading = 0.0
 
     def generate(
-        self, policy: PreTrainedModel, prompts: Sequence[Prompt], sampling: Sampling, title: str
+        self, policy: PreTrainedModel, prompts: Sequence[Prompt], sampling: SamplingParams, title: str
     ) -> list[Completion]:
         """As the engine does."""
-        prefill = decoding._prefill
+        prefill = continuous_batching._prefill
 
         def watched(*args: Any) -> Iterator[Any]:  # noqa: ANN401 (as `_prefill`)
             before = time.perf_counter()
@@ -66,7 +66,7 @@ class WatchedEngine(TransformersEngine):
                 before = time.perf_counter()
 
         start = time.perf_counter()
-        with patch.object(decoding, "_prefill", watched):
+        with patch.object(continuous_batching, "_prefill", watched):
             completions = super().generate(policy, prompts, sampling, title)
         self.seconds += time.perf_counter() - start
         self.calls.append(len(prompts))
@@ -82,7 +82,7 @@ def build(engine: WatchedEngine) -> PolicyModule:
     module.instruction = "Answer within \\boxed{}.\nQuestion: "
     module.renderer = PromptRenderer(load_tokenizer(BUNDLED), module.instruction)
     module.policy = load_policy(BUNDLED)
-    module.prompt_room = module.policy.config.max_position_embeddings - 128
+    module.max_templated_prompt_length = module.policy.config.max_position_embeddings - 128
     return module
 
 

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from p2o.rewards import Answered, MathAnswer
+from p2o.rewards import GradingInput, MathAnswer
 from p2o.types import Outcome, Question
 
 
@@ -58,7 +58,9 @@ def main() -> None:
     parser.add_argument("folder", type=Path)
     arguments = parser.parse_args()
     pairs = [pair for file in sorted(arguments.folder.glob("test_*.py")) for pair in read_pairs(file)]
-    grades = MathAnswer(timeout=20).grade([Answered(Question("", "", pair.gold), pair.completion) for pair in pairs])
+    grades = MathAnswer(timeout=20).grade(
+        [GradingInput(Question("", "", pair.gold), pair.completion) for pair in pairs]
+    )
     kinds: Counter[str] = Counter()
     for pair, grade in zip(pairs, grades, strict=True):
         agrees = (grade.outcome is Outcome.CORRECT) == pair.equal

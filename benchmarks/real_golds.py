@@ -8,10 +8,10 @@ import argparse
 from functools import partial
 from pathlib import Path
 
+from p2o.io.tables import read_rows
 from p2o.rewards.boxed import unbox
 from p2o.rewards.math_answer import Comparison, compare, parses
 from p2o.rewards.worker import WorkerPool
-from p2o.tables import read_rows
 
 
 def main() -> None:

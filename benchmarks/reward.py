@@ -16,7 +16,7 @@ import time
 from pathlib import Path
 
 from p2o.questions.benchmarks import questions_of
-from p2o.rewards import Answered, MathAnswer
+from p2o.rewards import GradingInput, MathAnswer
 from p2o.rewards.boxed import unbox
 from p2o.types import Outcome, Question
 
@@ -37,11 +37,11 @@ def completion(rng: random.Random, gold: str, others: list[str]) -> str:
     return THOUGHT * rng.randrange(10, 60) + f"Therefore \\boxed{{{answer}}}."
 
 
-def batch(rng: random.Random, questions: list[Question]) -> list[Answered]:
+def batch(rng: random.Random, questions: list[Question]) -> list[GradingInput]:
     """A rollout batch."""
     golds = [question.answer for question in questions]
     drawn = [rng.choice(questions) for _ in range(QUESTIONS)]
-    return [Answered(q, completion(rng, q.answer, golds)) for q in drawn for _ in range(K)]
+    return [GradingInput(q, completion(rng, q.answer, golds)) for q in drawn for _ in range(K)]
 
 
 def main() -> None:

@@ -2,8 +2,8 @@
 
 Counts the floating-point operations of the matrix products of both sides (24 completions of 64 tokens, 4 prompts of
 46, K = 6) and divides by the rate of such products, measured here on one core with weights that come from memory, as
-those of a model's layers do: TRL's by torch, p2o's by `p2o.products`. Attention, everything element-wise and the
-optimizer, which is timed, come on top.
+those of a model's layers do: TRL's by torch, p2o's by `p2o.logprobs.onednn_linear`. Attention, everything
+element-wise and the optimizer, which is timed, come on top.
 """
 
 import argparse
@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from torch.nn.functional import linear
 from transformers import AutoModelForCausalLM, PretrainedConfig
 
-from p2o.products import packed_weights, product
+from p2o.logprobs.onednn_linear import packed_weights, product
 
 QUESTIONS, GENERATIONS, PROMPT, TOKENS = 4, 6, 46, 64
 
@@ -72,7 +72,7 @@ def main() -> None:
     torch_s, torch_s_few = rate(linear, 430, *shape), rate(linear, rows, *shape)
     ours_s, ours_few = rate(product, 430, *shape), rate(product, rows, *shape, packed=True)
     print(f"parameters: {parameters / 1e6:.0f} M, of which {head / 1e6:.0f} M are the head's (tied)")
-    print(f"GFLOP per CPU s with 430 rows: torch {torch_s:.0f}, p2o.products {ours_s:.0f}; "
+    print(f"GFLOP per CPU s with 430 rows: torch {torch_s:.0f}, p2o.logprobs.onednn_linear {ours_s:.0f}; "
           f"with {rows}: torch {torch_s_few:.0f}, packed weights {ours_few:.0f}")  # fmt: skip
     # of the training pass, the gradients of weights are torch's products on both sides
     floor = ours / 1e9 * (2 / ours_s + 1 / torch_s) / 3

@@ -9,14 +9,14 @@ from typing import Any
 from lightning import Callback, Trainer
 from stepping import Clock, rewards
 
-from p2o.advantages import GroupNormalized
-from p2o.contexts import Masked
 from p2o.engines import TransformersEngine
-from p2o.losses import ClippedLoss
-from p2o.mixture import MixtureDataModule
-from p2o.policy import PolicyModule
+from p2o.mixture.data_module import MixtureDataModule
+from p2o.objective.advantages import GroupNormalized
+from p2o.objective.context_estimators import Masked
+from p2o.objective.losses import ClippedLoss
+from p2o.policy.module import PolicyModule
 from p2o.questions.base import QuestionSource
-from p2o.rewards.base import Answered, Reward
+from p2o.rewards.base import GradingInput, Reward
 from p2o.types import Grade, Outcome, Question
 
 
@@ -37,7 +37,7 @@ class ByPosition(Reward):
     def __init__(self, signal: float) -> None:
         self.signal = signal
 
-    def grade(self, answered: Sequence[Answered]) -> list[Grade]:
+    def grade(self, answered: Sequence[GradingInput]) -> list[Grade]:
         """Grades that do not look at the text."""
         values = rewards([answer.question.text for answer in answered], self.signal)
         return [Grade(value, Outcome.CORRECT if value else Outcome.WRONG) for value in values]

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from multiprocessing.context import ForkServerProcess
 
 FORKED = multiprocessing.get_context("forkserver")
-FORKED.set_forkserver_preload(["p2o.trainer_cli"])
+FORKED.set_forkserver_preload(["p2o.cli.trainer"])
 
 
 def start(function: Callable, *arguments, log=os.devnull, **environment: str) -> ForkServerProcess:

@@ -5,10 +5,10 @@ from pathlib import Path
 
 import yaml
 
-from p2o.completion_log import COLUMNS
-from p2o.mining.callback import write
-from p2o.mining.record import QuestionRecord, template_id
-from p2o.tables import write_jsonl, write_parquet
+from p2o.callbacks.question_log import write
+from p2o.callbacks.rollout_log import COLUMNS
+from p2o.io.tables import write_jsonl, write_parquet
+from p2o.run_folder.question_record import QuestionRecord, template_id
 
 T = "Go slowly."
 HOSTILE = (
@@ -20,7 +20,9 @@ HOSTILE = (
 def bare_folder(root: Path) -> Path:
     """A summary and nothing else."""
     root.mkdir(parents=True)
-    rollouts = [{"train": 12 * (n + 1), "evolution": 9, "validation": 4 * (n + 1), "probe": 0} for n in range(2)]
+    rollouts = [
+        {"train": 12 * (n + 1), "evolution": 9, "validation": 4 * (n + 1), "fixed_questions": 0} for n in range(2)
+    ]
     summary = {
         "seconds": 30.0,
         "epochs": 2,
@@ -44,14 +46,19 @@ def whole_folder(root: Path, text: str = T) -> Path:
     config = {
         "data": {"tau": 1, "num_generations": 4, "bare_rollouts": 2},
         "evolution": {"budget": 20, "reflector": {"class_path": f"p2o.{text}"}},
-        "model": {"context": {"class_path": "p2o.contexts.Masked", "init_args": {"low": 0.01, "high": 10.0}}},
+        "model": {
+            "context": {
+                "class_path": "p2o.objective.context_estimators.Masked",
+                "init_args": {"low": 0.01, "high": 10.0},
+            }
+        },
     }
     (root / "config.yaml").write_text(yaml.safe_dump(config, allow_unicode=True), encoding="utf-8")
     t = template_id(text)
     for epoch, records in enumerate(mined(t)):
         write(root / "mining", epoch, records, {t: text})
     _templates(root / "templates", text)
-    (root / "probe.json").write_text(json.dumps({"measurements": probe()}), encoding="utf-8")
+    (root / "fixed_questions.json").write_text(json.dumps({"measurements": probe()}), encoding="utf-8")
     _completions(root / "completions", text)
     logs = root / "logs" / "version_0"
     logs.mkdir(parents=True)
@@ -102,7 +109,7 @@ def candidates(text: str) -> list[dict]:
 
 def figures(text: str) -> dict:
     """Three iterations: seeds, one accepted of one parent, one rejected."""
-    iteration = {"parents": [0], "skipped": 0, "refusals": {}, "tried": 1, "accepted": 1}
+    iteration = {"parents": [0], "skipped": 0, "rejections": {}, "tried": 1, "accepted": 1}
     cost = {"parent_rollouts": 1, "child_rollouts": 1, "dev_rollouts": 2}
     nothing = {"parents": [], "accepted": 0, "tried": 0, "parent_rollouts": 0, "child_rollouts": 0}
     return {
@@ -113,7 +120,7 @@ def figures(text: str) -> dict:
         "spent": 8,
         "pool": 2,
         "bank": 1,
-        "refusals": {text: 1},
+        "rejections": {text: 1},
         "stopped": text,
         "seconds": 5.0,
         "tokens": {"evolution": 1234, "reflection": 56},

@@ -1,63 +1,92 @@
-"""Imports flow one way."""
+"""Imports flow one way, through ten rows of packages of a handful of modules each."""
 
 import ast
+from itertools import pairwise
 from pathlib import Path
+
+import pytest
 
 SOURCE = Path(__file__).parent.parent / "src" / "p2o"
 
-# Each layer may import from itself and from the layers above it.
-LAYERS = [
-    ["errors", "types", "seeds", "progress"],  # all but progress.callback
-    ["files", "mistakes", "arguments", "processes", "products", "threads", "usage"],
-    ["tables"],
-    ["prompts", "templates", "signal", "silence", "questions"],
-    ["rewards"],
-    ["grading", "prepare"],
-    ["endpoints", "rollout_rows"],
-    ["engines", "advantages", "losses", "contexts", "batches", "logprobs", "metrics", "hard_set", "checkpoints"],
-    ["aggregation", "regularizers", "corrections", "terms"],
-    ["reflectors", "quickstart", "objective", "samplers", "exploration", "balance"],
-    ["evolution"],  # all but the callback
-    ["models", "mixture", "preflight", "export", "optimizer_steps"],
+# A module imports from rows above its own, or from its own package.
+ROWS = [
+    ["types", "errors", "seeds", "distributed", "io", "progress"],
+    ["prompts", "rewards", "logprobs", "questions", "run_folder"],
+    ["engines", "endpoints", "objective"],
+    ["rollouts", "reflectors", "evaluation", "worlds"],
+    ["mixture"],
     ["policy"],
-    ["evaluation", "mining", "samples", "validation_log", "evolution.callback", "progress.callback"],
-    ["summary", "completion_log", "template_log", "probe", "run_config", "components", "planning"],
-    ["trainer_cli", "report"],
-    ["study"],
+    ["evolution"],
+    ["callbacks"],
     ["commands"],
     ["cli"],
-    ["__main__"],
 ]
+# What else a package may import from its own row.
+WITHIN = {
+    "types": [],
+    "distributed": ["errors"],
+    "io": ["errors"],
+    "progress": ["errors"],
+}
+MODULE_LINES = 250
+ENTRIES = 28
+PACKAGE_MODULES = range(2, 15)
 
 
-def layer(module: str) -> int:
-    parts = module.removeprefix("p2o").strip(".").split(".")
-    for name in (".".join(parts[:2]), parts[0]):
-        for number, names in enumerate(LAYERS):
-            if name in names:
-                return number
-    raise AssertionError(f"{module} is in no layer: give it a place in LAYERS")
+def row(package: str) -> int:
+    found = [number for number, names in enumerate(ROWS) if package in names]
+    assert found, f"p2o.{package} is in no row: give it a place in ROWS"
+    return found[0]
 
 
-def imports(path: Path) -> set[str]:
-    found = set()
+def package_of(path: Path) -> str:
+    return path.relative_to(SOURCE).parts[0].removesuffix(".py")
+
+
+def imported_packages(path: Path) -> set[str]:
+    names = set()
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Import):
-            found |= {alias.name for alias in node.names}
+            names |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom) and node.module == "p2o":
-            found |= {f"p2o.{alias.name}" for alias in node.names}
+            names |= {f"p2o.{alias.name}" for alias in node.names}
         elif isinstance(node, ast.ImportFrom):
-            found.add(node.module or "")
-    return {name for name in found if name.startswith("p2o.")}
+            names.add(node.module or "")
+    return {name.split(".")[1] for name in names if name.startswith("p2o.")}
+
+
+def modules() -> list[Path]:
+    return [path for path in sorted(SOURCE.rglob("*.py")) if path.parent != SOURCE or not path.name.startswith("__")]
 
 
 def test_imports_flow_one_way():
     climbing = []
-    for path in sorted(SOURCE.rglob("*.py")):
-        module = ".".join(path.relative_to(SOURCE.parent).with_suffix("").parts).removesuffix(".__init__")
-        if module == "p2o":
-            continue
-        for name in imports(path):
-            if layer(name) > layer(module):
-                climbing.append(f"{module} imports {name}")
+    for path in modules():
+        package = package_of(path)
+        for other in imported_packages(path) - {package, "__version__"}:
+            if row(other) >= row(package) and other not in WITHIN.get(package, []):
+                climbing.append(f"{path.relative_to(SOURCE)} imports p2o.{other}")
     assert climbing == []
+
+
+def test_the_entrance_hall_is_small():
+    entries = [path.name for path in SOURCE.iterdir() if path.name != "__pycache__"]
+    assert len(entries) <= ENTRIES
+
+
+@pytest.mark.parametrize("folder", [p for p in sorted(SOURCE.rglob("*")) if (p / "__init__.py").exists()], ids=str)
+def test_a_package_holds_a_handful(folder):
+    parts = [p for p in folder.iterdir() if p.suffix == ".py" and p.name != "__init__.py"]
+    parts += [p for p in folder.iterdir() if (p / "__init__.py").exists()]
+    assert len(parts) in PACKAGE_MODULES
+
+
+def test_no_module_is_long():
+    lines = {path.relative_to(SOURCE): len(path.read_text(encoding="utf-8").splitlines()) for path in modules()}
+    assert {path: count for path, count in lines.items() if count > MODULE_LINES} == {}
+
+
+def test_rows_hold_what_is_there():
+    there = {package_of(path) for path in modules()}
+    assert there == {name for names in ROWS for name in names}
+    assert all(not set(upper) & set(lower) for upper, lower in pairwise(ROWS))

@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 import torch
 
-import p2o.trainer_cli  # noqa: F401  (first: Lightning's log handler keeps the stderr that it finds)
-from p2o.cli import COMMANDS, main
+import p2o.cli.trainer  # noqa: F401  (first: Lightning's log handler keeps the stderr that it finds)
+from p2o.cli.config_errors import clear
+from p2o.cli.main import COMMANDS, main
 from p2o.engines import TransformersEngine
-from p2o.mistakes import clear
 
 CONFIG = str(Path(__file__).parent.parent / "configs" / "quickstart.yaml")
 
@@ -172,10 +172,13 @@ def test_other_messages_stay_as_they_are():
         ("--model.context=Replce", "model.context: there is no class 'Replce'.*p2o fit --help model"),
         ("--model.reward=my_reward.LastWord", "model.reward: No module named 'my_reward'.*PYTHONPATH=FOLDER"),
         ("--model.reward=p2o.rewards.Nope", "model.reward: p2o.rewards.Nope: module 'p2o.rewards' has no attribute"),
-        ("--model.reward=p2o.losses.ClippedLoss", "model.reward: .*ClippedLoss does not correspond to a subclass"),
+        (
+            "--model.reward=p2o.objective.losses.ClippedLoss",
+            "model.reward: .*ClippedLoss does not correspond to a subclass",
+        ),
         (
             "--data.train.pth=x",
-            "data.train: 'ChainQuestions' has no option 'pth'.*--data.train.help p2o.quickstart.ChainQuestions",
+            "data.train: 'ChainQuestions' has no option 'pth'.*--data.train.help p2o.worlds.ChainQuestions",
         ),
     ],
 )

@@ -10,11 +10,11 @@ import pytest
 import torch
 import yaml
 
-from p2o.cli import main
-from p2o.commands.plan import PlanCLI, planned_run
-from p2o.planning.phases import Paid, phases
-from p2o.tables import read_rows
-from p2o.trainer_cli import run_trainer
+from p2o.cli.main import main
+from p2o.cli.plan import PlanCLI, planned_run
+from p2o.cli.trainer import run_trainer
+from p2o.commands.planning.phases import Paid, phases
+from p2o.io.tables import read_rows
 from processes import start
 
 CONFIGS = Path(__file__).parent.parent / "configs"
@@ -32,7 +32,7 @@ SMALL = [
     "--evolution.budget=18",  # the empty template and both of these, once
     "--evolution.min_hard_set=2",
     "--trainer.enable_progress_bar=false",
-    "--probe.questions=1",
+    "--fixed_questions.questions=1",
 ]
 
 
@@ -164,7 +164,9 @@ def test_what_is_counted_lies_within_the_plan(straight):
     words = ["fit", "--config", str(CONFIGS / "quickstart.yaml"), *SMALL, "--trainer.max_epochs=3"]
     cli = run_trainer(words, PlanCLI)
     parts = cli.config_init["fit"]
-    run = planned_run(cli.model, cli.datamodule, parts["evolution"], parts["probe"], cli.config["fit"].trainer)
+    run = planned_run(
+        cli.model, cli.datamodule, parts["evolution"], parts["fixed_questions"], cli.config["fit"].trainer
+    )
     planned = {phase.name.split()[0].removesuffix("ing"): phase for phase in phases(run, None, Paid())}
     assert {*summary["rollouts"]} == {*planned} - {"updates", "reflection"}
     for phase, count in summary["rollouts"].items():
@@ -327,4 +329,4 @@ def test_awkward_questions_and_templates_run_unharmed(tmp_path):
         "--model.max_completion_length=16",
     )
     [report] = checkpoint["callbacks"]["TemplateEvolution"]["reports"]
-    assert report["spent"] > 0 and report["refusals"].keys() <= {"already tried", "proposed twice at once"}
+    assert report["spent"] > 0 and report["rejections"].keys() <= {"already tried", "proposed twice at once"}

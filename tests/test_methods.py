@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from p2o.cli import main
-from p2o.mining.callback import read_epoch
+from p2o.callbacks.question_log import read_epoch
+from p2o.cli.main import main
 from test_fit import SMALL, differences, state
 
 CONFIGS = Path(__file__).parent.parent / "configs"
@@ -58,9 +58,10 @@ def check_dapo(kept, rollouts, root):
     assert any(0 < record.correct < len(record.outcomes) for record in records)
     assert sum(mined) == rollouts["train"] and {count % K for count in mined} == {0}
     with (root / "logs" / "version_0" / "metrics.csv").open() as file:
-        logged = [row for row in csv.DictReader(file) if row["policy/mismatch_mean"]]
+        logged = [row for row in csv.DictReader(file) if row["sampling_logp_difference/mean"]]
     assert logged and all(
-        0 <= float(row["policy/mismatch_mean"]) <= float(row["policy/mismatch_max"]) < 1e-3 for row in logged
+        0 <= float(row["sampling_logp_difference/mean"]) <= float(row["sampling_logp_difference/max"]) < 1e-3
+        for row in logged
     )
 
 

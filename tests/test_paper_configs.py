@@ -8,7 +8,7 @@ import torch
 import yaml
 from transformers import Qwen3Config, Qwen3ForCausalLM
 
-from p2o.cli import main
+from p2o.cli.main import main
 
 CONFIGS = sorted((Path(__file__).parent.parent / "configs").glob("qwen3_4b_*.yaml"))
 HERE = {

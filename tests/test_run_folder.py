@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 import yaml
 
-from p2o.cli import main
-from p2o.mining.record import template_id
-from p2o.tables import read_rows
+from p2o.cli.main import main
+from p2o.io.tables import read_rows
+from p2o.run_folder.question_record import template_id
 
 CONFIG = Path(__file__).parent.parent / "configs" / "quickstart.yaml"
 USEFUL = "Go through the chain step by step."
@@ -34,7 +34,7 @@ def fit(root, epochs, *options):
             f'--evolution.reflector.templates=["Be concise.", "{USEFUL}"]',
             "--evolution.budget=25",
             "--evolution.min_hard_set=4",
-            "--probe.questions=5",
+            "--fixed_questions.questions=5",
             "--completions.train=4",
             "--completions.validation=3",
             *options,
@@ -55,7 +55,7 @@ def rows(path):
 
 def test_the_folder_holds_what_the_docs_say(run):
     made = {path.relative_to(run).as_posix() for path in run.rglob("*") if path.is_file()}
-    assert {"config.yaml", "summary.json", "probe.json", "ledger.json"} <= made
+    assert {"config.yaml", "summary.json", "fixed_questions.json", "ledger.json"} <= made
     assert {"templates/epoch-0000.json", "templates/epoch-0000.jsonl"} <= made
     assert {f"completions/{kind}-epoch-000{n}.parquet" for kind in ("train", "validation") for n in (0, 1)} <= made
     assert {"logs/version_0/metrics.csv", "checkpoints/last.ckpt"} <= made
@@ -97,7 +97,7 @@ def test_completions_are_of_the_same_questions_in_every_epoch(run):
 
 
 def test_the_probe_asks_before_and_after_each_half_step(run):
-    measurements = json.loads((run / "probe.json").read_text())["measurements"]
+    measurements = json.loads((run / "fixed_questions.json").read_text())["measurements"]
     moments = [(m["epoch"], m["moment"]) for m in measurements]
     assert moments == [(e, f"{m} training") for e in (0, 1) for m in ("before", "after")]
     start, trained, evolved, end = measurements
@@ -110,7 +110,7 @@ def test_the_probe_asks_before_and_after_each_half_step(run):
             assert templated or mixed == bare
     assert any(q["mixture"] != q["bare"] for q in evolved["questions"])  # the template changes what is answered
     summary = json.loads((run / "summary.json").read_text())
-    assert summary["rollouts"]["probe"] == 3 * 5 * 6 + sum(
+    assert summary["rollouts"]["fixed_questions"] == 3 * 5 * 6 + sum(
         sum(q["templated"]) for m in (evolved, end) for q in m["questions"]
     )
 
@@ -142,7 +142,7 @@ def test_a_resumed_run_leaves_the_same_files(run, resumed):
         first, second = (sorted((root / folder).glob(f"*.{suffix}")) for root in (run, resumed))
         assert [path.name for path in first] == [path.name for path in second]
         assert [rows(path) for path in first] == [rows(path) for path in second]
-    for name in ("templates/epoch-0000.json", "probe.json", "ledger.json", "summary.json"):
+    for name in ("templates/epoch-0000.json", "fixed_questions.json", "ledger.json", "summary.json"):
         first, second = (json.loads((root / name).read_text()) for root in (run, resumed))
         assert without_clocks(first) == without_clocks(second)
 
@@ -169,12 +169,12 @@ def test_without_evolution_no_lineage_of_an_earlier_run_is_left(run, tmp_path):
         tmp_path,
         2,
         "--evolution.budget=0",
-        "--probe.questions=0",
+        "--fixed_questions.questions=0",
         "--completions.train=0",
         "--completions.validation=0",
     )
     assert not list(old.parent.iterdir())
-    assert not (tmp_path / "probe.json").exists() and not (tmp_path / "completions").exists()
+    assert not (tmp_path / "fixed_questions.json").exists() and not (tmp_path / "completions").exists()
 
 
 def test_a_report_of_it_lacks_nothing(run, tmp_path):

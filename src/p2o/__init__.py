@@ -1,7 +1,7 @@
 """P²O: policy optimization with prompt evolution on hard questions (arXiv 2603.21877).
 
-Light on purpose: the reward's worker processes import it, and must not load torch. The parts are in the submodules:
-`p2o.policy.PolicyModule`, `p2o.mixture.MixtureDataModule`, `p2o.evolution.callback.TemplateEvolution`.
+Light on purpose: the reward's worker processes import it, and must not load torch. The parts are in the submodules,
+such as `p2o.policy.module.PolicyModule`.
 """
 
 from importlib.metadata import version

@@ -1,5 +1,5 @@
 """`python -m p2o`."""
 
-from p2o.cli import main
+from p2o.cli.main import main
 
 main()

@@ -16,7 +16,7 @@ class Question:
 
 
 @dataclass(frozen=True)
-class Sample:
+class MixtureItem:
     """A question of this epoch with one template per rollout; "" is the bare question."""
 
     question: Question

@@ -11,7 +11,7 @@ import pytest
 import torch
 from torch.testing import assert_close
 
-from p2o.engines import Sampling, TransformersEngine, VLLMEngine
+from p2o.engines import SamplingParams, TransformersEngine, VLLMEngine
 from p2o.errors import InputError
 from p2o.logprobs import completion_logps
 from p2o.types import Prompt
@@ -58,12 +58,12 @@ def ids(completions):
 
 @pytest.mark.parametrize("temperature", [0.6, 1.0])
 def test_logps_are_those_of_the_sampling_distribution(engine, policy, temperature):
-    completions = engine.generate(policy, PROMPTS, Sampling(temperature, 12), "test")
+    completions = engine.generate(policy, PROMPTS, SamplingParams(temperature, 12), "test")
     assert_sampled_from(policy, PROMPTS, completions, temperature)
 
 
 def test_greedy_is_the_argmax_of_the_policy_and_has_the_logps_of_temperature_1(engine, policy):
-    completions = engine.generate(policy, PROMPTS, Sampling(0.0, 8), "test")
+    completions = engine.generate(policy, PROMPTS, SamplingParams(0.0, 8), "test")
     for prompt, completion in zip(PROMPTS, completions, strict=True):
         so_far = list(prompt.ids)
         for token in completion.ids:
@@ -74,18 +74,18 @@ def test_greedy_is_the_argmax_of_the_policy_and_has_the_logps_of_temperature_1(e
 
 def test_rollouts_of_a_question_differ_by_their_seeds(engine, policy):
     prompts = [Prompt((5, 6, 7), seed) for seed in range(6)]
-    first = engine.generate(policy, prompts, Sampling(1.0, 12), "test")
+    first = engine.generate(policy, prompts, SamplingParams(1.0, 12), "test")
     assert len(set(ids(first))) == 6
-    assert ids(engine.generate(policy, prompts, Sampling(1.0, 12), "test")) == ids(first)
+    assert ids(engine.generate(policy, prompts, SamplingParams(1.0, 12), "test")) == ids(first)
 
 
 def test_a_seed_may_have_63_bits(engine, policy):
     prompts = [Prompt((5, 6, 7), seed) for seed in (0, 2**62 + 1, 2**63 - 1)]  # as derive_seed makes them
-    assert len(set(ids(engine.generate(policy, prompts, Sampling(1.0, 12), "test")))) == 3
+    assert len(set(ids(engine.generate(policy, prompts, SamplingParams(1.0, 12), "test")))) == 3
 
 
 def test_a_seed_decides_its_completion_and_nothing_else_does(engine, policy):
-    sampling = Sampling(1.0, 10)
+    sampling = SamplingParams(1.0, 10)
     first = ids(engine.generate(policy, PROMPTS, sampling, "test"))
     assert ids(engine.generate(policy, PROMPTS, sampling, "test")) == first
     assert ids(engine.generate(policy, PROMPTS[::-1], sampling, "test"))[::-1] == first  # order is kept
@@ -97,7 +97,7 @@ def test_a_seed_decides_its_completion_and_nothing_else_does(engine, policy):
 
 def test_sampling_follows_the_distribution(engine, policy):
     prompt, count = (7, 8, 9), 2000
-    draws = engine.generate(policy, [Prompt(prompt, seed) for seed in range(count)], Sampling(0.8, 1), "test")
+    draws = engine.generate(policy, [Prompt(prompt, seed) for seed in range(count)], SamplingParams(0.8, 1), "test")
     counts = torch.bincount(torch.tensor([c.ids[0] for c in draws]), minlength=policy.config.vocab_size)
     expected = (policy(torch.tensor([prompt])).logits[0, -1] / 0.8).softmax(-1).detach()
     deviation = (counts / count - expected).abs() / (expected * (1 - expected) / count).sqrt().clamp(min=1e-3)
@@ -108,7 +108,9 @@ def test_stops_at_eos_and_reports_truncation(engine, policy, tokenizer):
     eos = tokenizer.eos_token_id
     with torch.no_grad():
         policy.lm_head.weight[eos] += 0.5 * policy.lm_head.weight.std() * torch.sign(policy.lm_head.weight.sum(0))
-    completions = engine.generate(policy, [Prompt((1, 2, 3), seed) for seed in range(100)], Sampling(1.5, 60), "test")
+    completions = engine.generate(
+        policy, [Prompt((1, 2, 3), seed) for seed in range(100)], SamplingParams(1.5, 60), "test"
+    )
     finished = [c for c in completions if not c.truncated]
     assert finished and len(finished) < len(completions)
     assert all(c.ids[-1] == eos and eos not in c.ids[:-1] for c in finished)
@@ -118,20 +120,20 @@ def test_stops_at_eos_and_reports_truncation(engine, policy, tokenizer):
 
 def test_any_of_several_eos_tokens_ends_a_completion(engine, policy):
     prompts = [Prompt((1, 2, 3), seed) for seed in range(20)]
-    third = engine.generate(policy, prompts[:1], Sampling(1.0, 3), "test")[0].ids[2]
+    third = engine.generate(policy, prompts[:1], SamplingParams(1.0, 3), "test")[0].ids[2]
     ends = [policy.generation_config.eos_token_id, third]
     policy.generation_config.eos_token_id = ends
-    completions = engine.generate(policy, prompts, Sampling(1.0, 20), "test")
+    completions = engine.generate(policy, prompts, SamplingParams(1.0, 20), "test")
     assert completions[0].ids[-1] == third and len(completions[0].ids) <= 3
     assert all(c.truncated == (c.ids[-1] not in ends) and not {*ends} & {*c.ids[:-1]} for c in completions)
 
 
 def test_an_optimizer_step_is_sampled_from_at_once(engine, policy):
-    before = engine.generate(policy, PROMPTS, Sampling(1.0, 6), "test")
+    before = engine.generate(policy, PROMPTS, SamplingParams(1.0, 6), "test")
     optimizer = torch.optim.AdamW(policy.parameters(), lr=1e-2)
     policy(torch.tensor([[1, 2, 3]]), labels=torch.tensor([[1, 2, 3]])).loss.backward()
     optimizer.step()
-    after = engine.generate(policy, PROMPTS, Sampling(1.0, 6), "test")
+    after = engine.generate(policy, PROMPTS, SamplingParams(1.0, 6), "test")
     assert_sampled_from(policy, PROMPTS, after, 1.0)
     for completion, now in zip(before, logps_of(policy, PROMPTS, before, 1.0), strict=True):
         assert (torch.tensor(completion.logps) - now).abs().max() > 100 * TOLERANCE["atol"]  # the step was no small one
@@ -141,38 +143,38 @@ def test_two_policies_take_turns(engine, policy, tokenizer):
     """Training samples from the policy, Self-Ref from the one before training."""
     initial = build_policy(len(tokenizer), tokenizer.eos_token_id, seed=1, head_dim=32, tied=True)
     for model in (policy, initial, policy):
-        assert_sampled_from(model, PROMPTS, engine.generate(model, PROMPTS, Sampling(1.0, 6), "test"), 1.0)
+        assert_sampled_from(model, PROMPTS, engine.generate(model, PROMPTS, SamplingParams(1.0, 6), "test"), 1.0)
 
 
 def test_the_models_own_generation_config_does_not_bend_the_distribution(engine, policy):
-    plain = engine.generate(policy, PROMPTS, Sampling(1.0, 12), "test")
+    plain = engine.generate(policy, PROMPTS, SamplingParams(1.0, 12), "test")
     policy.generation_config.repetition_penalty = 5.0
     policy.generation_config.top_k = 1
-    assert ids(engine.generate(policy, PROMPTS, Sampling(1.0, 12), "test")) == ids(plain)
+    assert ids(engine.generate(policy, PROMPTS, SamplingParams(1.0, 12), "test")) == ids(plain)
 
 
 def test_no_prompts(engine, policy):
-    assert engine.generate(policy, [], Sampling(1.0, 4), "test") == []
+    assert engine.generate(policy, [], SamplingParams(1.0, 4), "test") == []
 
 
 def test_a_prompt_too_long_is_refused_with_its_length(engine, policy):
     with pytest.raises(InputError, match="prompt of 510 tokens"):
-        engine.generate(policy, [Prompt((1,)), Prompt((1,) * 510)], Sampling(1.0, 4), "test")
+        engine.generate(policy, [Prompt((1,)), Prompt((1,) * 510)], SamplingParams(1.0, 4), "test")
 
 
 def test_a_prompt_and_its_completion_may_fill_the_window(engine, policy):
-    [completion] = engine.generate(policy, [Prompt((1,) * 508)], Sampling(1.0, 4), "test")
+    [completion] = engine.generate(policy, [Prompt((1,) * 508)], SamplingParams(1.0, 4), "test")
     assert 1 <= len(completion.ids) <= 4
 
 
 def test_no_eos_is_refused(engine, policy):
     policy.generation_config.eos_token_id = None
     with pytest.raises(InputError, match="eos_token_id"):
-        engine.generate(policy, PROMPTS, Sampling(1.0, 4), "test")
+        engine.generate(policy, PROMPTS, SamplingParams(1.0, 4), "test")
 
 
 def test_the_mode_of_the_policy_is_left_as_it_was(engine, policy):
     for training in (True, False):
         policy.train(training)
-        engine.generate(policy, PROMPTS[:1], Sampling(1.0, 2), "test")
+        engine.generate(policy, PROMPTS[:1], SamplingParams(1.0, 2), "test")
         assert policy.training is training

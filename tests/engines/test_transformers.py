@@ -2,7 +2,7 @@
 
 import pytest
 
-from p2o.engines import Sampling, TransformersEngine
+from p2o.engines import SamplingParams, TransformersEngine
 from p2o.errors import InputError
 from p2o.types import Prompt
 
@@ -12,7 +12,7 @@ PROMPTS = [Prompt(tuple(range(length)), seed) for seed, length in enumerate([3, 
 @pytest.mark.parametrize("temperature", [0.0, 1.0])
 def test_the_batch_size_does_not_change_completions(policy, temperature):
     together, in_twos = (
-        TransformersEngine(size).generate(policy, PROMPTS, Sampling(temperature, 12), "test") for size in (256, 2)
+        TransformersEngine(size).generate(policy, PROMPTS, SamplingParams(temperature, 12), "test") for size in (256, 2)
     )
     assert [c.ids for c in together] == [c.ids for c in in_twos]
 

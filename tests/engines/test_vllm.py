@@ -8,8 +8,8 @@ import pytest
 import torch
 import yaml
 
-from p2o.cli import main
-from p2o.engines import Sampling, VLLMEngine
+from p2o.cli.main import main
+from p2o.engines import SamplingParams, VLLMEngine
 from p2o.engines import vllm as module
 from p2o.errors import InputError
 from p2o.logprobs import completion_logps
@@ -36,12 +36,12 @@ def test_it_is_named_by_its_class_alone(capsys):
 
 def test_a_prompt_too_long_for_the_engine_is_refused_before_it_starts(policy):
     with pytest.raises(InputError, match=r"prompt of 3 tokens.*max_model_len of 8"):
-        VLLMEngine(max_model_len=8).generate(policy, PROMPTS, Sampling(1.0, 6), "test")
+        VLLMEngine(max_model_len=8).generate(policy, PROMPTS, SamplingParams(1.0, 6), "test")
 
 
 def test_more_tensor_parallel_processes_than_there_are_are_refused(policy):
     with pytest.raises(InputError, match="tensor_parallel_size"):
-        VLLMEngine(tensor_parallel_size=2).generate(policy, PROMPTS, Sampling(1.0, 6), "test")
+        VLLMEngine(tensor_parallel_size=2).generate(policy, PROMPTS, SamplingParams(1.0, 6), "test")
 
 
 @pytest.mark.parametrize("wrong", [{"gpu_memory_utilization": 1.5}, {"max_model_len": -1}], ids=str)
@@ -72,7 +72,7 @@ def test_further_arguments_are_passed_on():
 @pytest.mark.skipif(bool(find_spec("vllm")), reason="vllm is installed")
 def test_without_vllm_it_says_what_to_install(policy):
     with pytest.raises(InputError, match="p2o\\[vllm\\]"):
-        VLLMEngine().generate(policy, PROMPTS, Sampling(1.0, 6), "test")
+        VLLMEngine().generate(policy, PROMPTS, SamplingParams(1.0, 6), "test")
 
 
 @pytest.mark.vllm
@@ -83,11 +83,11 @@ def test_weights_are_transferred_only_when_they_changed(tokenizer, monkeypatch):
     policy, initial = (build_policy(len(tokenizer), tokenizer.eos_token_id, seed, head_dim=32) for seed in (0, 1))
     engine = VLLMEngine(**ON_CPU)
     for model in (policy, policy, initial, initial, policy):  # rollouts, rollouts, reflection, reflection, rollouts
-        engine.generate(model, PROMPTS, Sampling(1.0, 4), "test")
+        engine.generate(model, PROMPTS, SamplingParams(1.0, 4), "test")
     assert [id(model) for model in transfers] == [id(policy), id(initial), id(policy)]
     with torch.no_grad():
         next(policy.parameters()).mul_(2)
-    completions = engine.generate(policy, PROMPTS, Sampling(1.0, 4), "test")
+    completions = engine.generate(policy, PROMPTS, SamplingParams(1.0, 4), "test")
     assert len(transfers) == 4
     found = completion_logps(policy, [p.ids for p in PROMPTS], [c.ids for c in completions], 1.0)
     for line, completion in zip(found, completions, strict=True):  # the head is not tied here, in the contract it is
@@ -99,9 +99,9 @@ def test_weights_are_transferred_only_when_they_changed(tokenizer, monkeypatch):
 @with_vllm
 def test_the_trainers_mixed_precision_does_not_reach_it(policy_with_large_heads):
     engine = VLLMEngine(**ON_CPU)
-    plain = engine.generate(policy_with_large_heads, PROMPTS, Sampling(1.0, 8), "test")
+    plain = engine.generate(policy_with_large_heads, PROMPTS, SamplingParams(1.0, 8), "test")
     with torch.autocast("cpu", dtype=torch.bfloat16):
-        assert engine.generate(policy_with_large_heads, PROMPTS, Sampling(1.0, 8), "test") == plain
+        assert engine.generate(policy_with_large_heads, PROMPTS, SamplingParams(1.0, 8), "test") == plain
 
 
 @pytest.mark.gpu
@@ -111,7 +111,7 @@ def test_it_samples_from_the_policy_on_a_gpu_and_gives_the_memory_back(policy_wi
     policy = policy_with_large_heads.cuda()
     engine = VLLMEngine(dtype="float32", gpu_memory_utilization=0.2, sleep_level=level)
     for _ in range(2):
-        completions = engine.generate(policy, PROMPTS, Sampling(1.0, 8), "test")
+        completions = engine.generate(policy, PROMPTS, SamplingParams(1.0, 8), "test")
         found = completion_logps(policy, [p.ids for p in PROMPTS], [c.ids for c in completions], 1.0)
         for line, completion in zip(found, completions, strict=True):
             expected = line[: len(completion.ids)].detach().cpu()

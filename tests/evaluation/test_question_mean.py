@@ -3,7 +3,7 @@ import json
 import pytest
 import torch.distributed as dist
 
-from p2o.evaluation.metrics import QuestionInterval, QuestionMean
+from p2o.evaluation.question_mean import QuestionInterval, QuestionMean
 from processes import start
 
 VALUES = [1.0, 0.0, 0.5, 1.0, 0.25]

@@ -72,7 +72,7 @@ class HintReflector:
     def others(self, template: str, examples: str) -> list[tuple[Proposal, int]]:
         return [
             (Proposal(f"{template}\nnever mind {derive_seed(0, examples)}"), self.useless),
-            (Proposal("", refusal="no fence"), self.refuses),
+            (Proposal("", rejection="no fence"), self.refuses),
             (Proposal(f" {template}\n"), self.repeats),
             (Proposal("Think!"), self.babbles),
         ]

@@ -1,7 +1,7 @@
 import pytest
 
 from p2o.errors import InputError
-from p2o.evolution.budget import affordable_parents, auto_budget
+from p2o.evolution.settings import affordable_parents, auto_budget
 
 
 @pytest.mark.parametrize(

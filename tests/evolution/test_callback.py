@@ -3,20 +3,21 @@
 import pytest
 from lightning import Trainer
 
-from p2o.advantages import GroupNormalized
-from p2o.contexts import Masked
 from p2o.engines import TransformersEngine
 from p2o.errors import InputError
 from p2o.evolution import DominanceSelector
 from p2o.evolution.callback import TemplateEvolution
-from p2o.losses import ClippedLoss
-from p2o.models import BUNDLED, load_policy, load_tokenizer
-from p2o.policy import PolicyModule
-from p2o.prompts import PromptRenderer
-from p2o.quickstart import INSTRUCTION, ChainQuestions
+from p2o.objective.advantages import GroupNormalized
+from p2o.objective.context_estimators import Masked
+from p2o.objective.losses import ClippedLoss
+from p2o.policy.loading import BUNDLED, load_policy, load_tokenizer
+from p2o.policy.module import PolicyModule
+from p2o.prompts.renderer import PromptRenderer
+from p2o.prompts.templates import TemplateBank
 from p2o.reflectors import RecordingReflector, SelfReflector, StaticReflector
 from p2o.rewards import MathAnswer
-from p2o.templates import TemplateBank
+from p2o.worlds.bundled import INSTRUCTION
+from p2o.worlds.chains import ChainQuestions
 
 USEFUL = "Go through the chain step by step."
 
@@ -40,7 +41,7 @@ def module():
     )
     module.renderer = PromptRenderer(load_tokenizer(BUNDLED), INSTRUCTION)
     module.policy = load_policy(BUNDLED)
-    module.prompt_room = 1024
+    module.max_templated_prompt_length = 1024
     return module
 
 
@@ -65,7 +66,7 @@ def test_each_phase_is_one_engine_call_and_the_useful_template_wins(module):
 def test_a_template_that_no_question_could_carry_is_refused(module):
     found = search(module, ["long " * 2000, "forged <|end|>"], budget=80)
     found.run()
-    assert set(found.history.refusals) == {"too long for the window", "special token"}
+    assert set(found.history.rejections) == {"too long for the window", "special token"}
     assert [candidate.text for candidate in found.history.pool] == [""]
 
 

@@ -1,14 +1,14 @@
 import pytest
 
-from p2o.evolution.diversity import distinct_share, mean_similarity, pairwise
-from p2o.evolution.records import Candidate, History, Iteration, Status
+from p2o.evolution.history import Candidate, History, Iteration, Status
+from p2o.evolution.result import distinct_share, mean_similarity, pairwise
 
 
-def history(*texts, **refusals):
+def history(*texts, **rejections):
     made = [Candidate(text, Status.REJECTED, 1, parent=0) for text in texts]
     seed = Candidate("", Status.SEED, 0, dev_scores=(0.0,))
-    causes = {name.replace("_", " "): count for name, count in refusals.items()}
-    return History((seed,), tuple(made), (Iteration(), Iteration(refusals=causes, tried=len(made))))
+    causes = {name.replace("_", " "): count for name, count in rejections.items()}
+    return History((seed,), tuple(made), (Iteration(), Iteration(rejections=causes, tried=len(made))))
 
 
 def test_the_share_of_distinct_proposals():

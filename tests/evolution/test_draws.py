@@ -4,7 +4,8 @@ from itertools import islice
 
 import pytest
 
-from p2o.evolution.draws import draw_by_weight, mini_batches
+from p2o.evolution.selectors import draw_by_weight
+from p2o.evolution.trials import mini_batches
 
 
 def test_a_heavier_weight_is_drawn_in_proportion():

@@ -17,10 +17,10 @@ from gepa.strategies.batch_sampler import BatchSampler
 from gepa.strategies.proposal_sampling import ProposalTask, SamplingStrategy
 from hint_task import HintPolicy, HintReflector, questions, to_example
 
-from p2o.evolution.draws import mini_batches
 from p2o.evolution.search import EvolutionSearch
 from p2o.evolution.selectors import BestOrTiedSelector, BestSelector, DominanceSelector
 from p2o.evolution.settings import EvolutionSettings
+from p2o.evolution.trials import mini_batches
 from p2o.reflectors.base import Proposal
 from p2o.seeds import derive_seed
 
@@ -90,7 +90,7 @@ def run_ours(policy, reflector, train, dev, seed, width, mini_batch_size, select
     search = EvolutionSearch(train, dev, settings, policy, reflector, to_example, selector, seed)
     for _ in range(STEPS):
         search.step()
-    assert not search.history.refusals
+    assert not search.history.rejections
     return search
 
 

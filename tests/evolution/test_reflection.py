@@ -77,12 +77,12 @@ def test_checks_refuse_in_order_and_see_no_refused_proposal():
     seen = []
 
     def first(proposal):
-        return proposal.refused("odd") if proposal.template in ("t1", "t3") else proposal
+        return proposal.rejected("odd") if proposal.template in ("t1", "t3") else proposal
 
     def second(proposal):
         seen.append(proposal.template)
         return proposal
 
     proposals = new(Flaky(9), Ledger(), [first, second])(JOBS)
-    assert [proposal.refusal for proposal in proposals] == ["", "odd", "", "odd"]
+    assert [proposal.rejection for proposal in proposals] == ["", "odd", "", "odd"]
     assert seen == ["t0", "t2"]

@@ -6,12 +6,12 @@ import pytest
 from hint_task import HintPolicy, HintReflector, questions, rollout, to_example
 
 from p2o.errors import InputError
-from p2o.evolution.records import Candidate, Iteration, Status
+from p2o.evolution.history import Candidate, Iteration, Status
 from p2o.evolution.search import EvolutionSearch
 from p2o.evolution.selectors import BestOrTiedSelector, BestSelector, DominanceSelector, ParentSelector
 from p2o.evolution.settings import EvolutionSettings, StopReason
+from p2o.prompts.templates import Template, TemplateBank
 from p2o.reflectors.base import Proposal
-from p2o.templates import Template, TemplateBank
 from p2o.types import Question
 
 
@@ -122,7 +122,7 @@ def test_the_budget_is_never_overshot_and_the_search_ends(case):
         assert len(policy.calls) - calls <= 3
         assert len(iteration.parents) == len(set(iteration.parents)) <= search.settings.width
         tries = search.settings.proposals * (len(iteration.parents) - iteration.skipped)
-        assert sum(iteration.refusals.values()) + iteration.tried == tries
+        assert sum(iteration.rejections.values()) + iteration.tried == tries
         assert policy.rollouts == search.history.spent <= search.settings.budget
     if search.stop_reason is StopReason.BUDGET:
         assert search.remaining < (1 + search.settings.proposals) * search.mini_batch_cost + search.dev_cost
@@ -139,13 +139,13 @@ def test_the_history_is_consistent(case):
     assert all(len(candidate.dev_scores) == len(search.dev) for candidate in history.pool)
     for candidate in history.pool + history.others:
         better = sum(candidate.after) > sum(candidate.before) + 1e-9
-        assert better == (candidate.status in (Status.ACCEPTED, Status.UNPAID))
+        assert better == (candidate.status in (Status.ACCEPTED, Status.BUDGET_EXHAUSTED))
         if candidate.parent is not None:
             assert history.pool[candidate.parent].iteration < candidate.iteration
             assert len(set(candidate.mini_batch)) == min(search.settings.mini_batch_size, len(search.train))
     for number, iteration in enumerate(history.iterations):
         made = [candidate for candidate in history.pool + history.others if candidate.iteration == number]
-        accepted = [x for x in made if x.status in (Status.ACCEPTED, Status.UNPAID)]
+        accepted = [x for x in made if x.status in (Status.ACCEPTED, Status.BUDGET_EXHAUSTED)]
         assert iteration.accepted == len(accepted)
         assert iteration.dev_rollouts == search.dev_cost * sum(bool(x.dev_scores) for x in made)
         assert number == 0 or iteration.tried == len(made)
@@ -157,7 +157,7 @@ def test_the_random_settings_reach_every_end_and_every_fate():
     candidates = [candidate for search in searches for candidate in (*search.run().pool, *search.history.others)]
     assert {search.stop_reason for search in searches} == set(StopReason)
     assert {candidate.status for candidate in candidates} == set(Status)
-    causes = {cause for search in searches for cause in search.history.refusals}
+    causes = {cause for search in searches for cause in search.history.rejections}
     assert causes == {"no fence", "already in the pool", "already tried", "proposed twice at once", "empty template"}
 
 
@@ -185,7 +185,7 @@ def test_a_state_holds_plain_types_only():
     search = new_search(HintPolicy(), HintReflector(useless=4, refuses=2), budget=300)
     history = search.run()
     assert history.others
-    assert history.refusals
+    assert history.rejections
     check(search.state_dict())
 
 
@@ -269,8 +269,8 @@ def test_of_more_accepted_children_than_the_budget_pays_the_best_are_scored():
     assert history.spent == 28
     assert [candidate.text for candidate in history.pool] == ["a", "b", "c", "b!"]
     assert [(x.text, x.status, x.dev_scores) for x in history.others] == [
-        ("a!", Status.UNPAID, ()),
-        ("c!", Status.UNPAID, ()),
+        ("a!", Status.BUDGET_EXHAUSTED, ()),
+        ("c!", Status.BUDGET_EXHAUSTED, ()),
     ]
     assert (history.iterations[1].tried, history.iterations[1].accepted) == (3, 3)
 
@@ -311,7 +311,7 @@ def test_known_and_refused_texts_cost_no_mini_batch():
     assert search.step() == Iteration((0, 1, 2, 3), 0, first, tried=1, parent_rollouts=8, child_rollouts=2)
     second = {"already tried": 1, "empty template": 1, "no fence": 1, "already in the pool": 1}
     assert search.step() == Iteration((0, 1, 2, 3), 0, second, parent_rollouts=8)
-    assert search.history.refusals == {**first, **second, "no fence": 2, "already in the pool": 2}
+    assert search.history.rejections == {**first, **second, "no fence": 2, "already in the pool": 2}
     assert search.history.idle == 1
 
 
@@ -320,7 +320,7 @@ def test_a_reflector_that_never_proposes_ends_by_patience():
     history = search.run()
     assert len(history.iterations) == 5
     assert search.stop_reason is StopReason.IDLE
-    assert history.refusals == {"no fence": 4}
+    assert history.rejections == {"no fence": 4}
 
 
 def test_equal_sums_are_no_improvement():

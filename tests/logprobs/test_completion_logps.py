@@ -7,14 +7,19 @@ import torch
 from torch.testing import assert_close
 from transformers import AutoModelForCausalLM, Gemma2Config, GPT2Config, LlamaConfig, MistralConfig, Qwen3Config
 
-from p2o import products
-from p2o.batches import Row
-from p2o.contexts import Masked, Templated
-from p2o.logprobs import completion, completion_logps, completion_logps_and_entropies, recompute_activations
+from p2o.logprobs import (
+    completion,
+    completion_logps,
+    completion_logps_and_entropies,
+    onednn_linear,
+    recompute_activations,
+)
 from p2o.logprobs.packable import packable
 from p2o.logprobs.padded import padded_logps, padded_logps_and_entropies
-from p2o.losses import ClippedLoss
-from p2o.objective import Objective
+from p2o.objective.context_estimators import Masked, Templated
+from p2o.objective.losses import ClippedLoss
+from p2o.objective.objective import Objective
+from p2o.objective.rows import TrainingSample
 
 SIZES = {
     "vocab_size": 97,
@@ -49,14 +54,14 @@ def ids(count: int, seed: int) -> tuple[int, ...]:
     return tuple(torch.randint(0, 97, (count,), generator=torch.Generator().manual_seed(seed)).tolist())
 
 
-def make_rows(templated: bool) -> list[Row]:
+def make_rows(templated: bool) -> list[TrainingSample]:
     """Three groups of ragged rows, not sorted; some templates are shared, one completion is a single token."""
     questions, templates = [ids(n, n) for n in (5, 2, 9)], [ids(4, 50), ids(7, 51), ()]
     rows = []
     for number, length in enumerate([6, 13, 1, 7, 12, 3, 8, 2, 10]):
         bare = questions[number % 3]
         prompt = templates[number % 4 % 3] + bare if templated else bare
-        rows.append(Row(bare, prompt, ids(length, 100 + number), (-1) ** number * (0.5 + number / 5)))
+        rows.append(TrainingSample(bare, prompt, ids(length, 100 + number), (-1) ** number * (0.5 + number / 5)))
     return rows
 
 
@@ -179,7 +184,7 @@ def test_the_same_with_fast_products(name, monkeypatch):
     """These models are too small for them to be worth it."""
     policy, rows = build(PACKED[name]), make_rows(templated=True)
     loss, grads = loss_and_gradient(policy, rows, Masked(0.2, 5.0))
-    monkeypatch.setattr(products, "WORTH", 0)
+    monkeypatch.setattr(onednn_linear, "WORTH", 0)
     found, others = loss_and_gradient(policy, rows, Masked(0.2, 5.0))
     assert found == pytest.approx(loss, rel=1e-5)
     for parameter, grad in grads.items():

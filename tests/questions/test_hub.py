@@ -20,7 +20,7 @@ def folder(tmp_path, monkeypatch):
     return tmp_path / "data"
 
 
-def refused(name, **arguments):
+def rejected(name, **arguments):
     with pytest.raises(InputError) as caught:
         HubQuestions(str(name), **arguments).load()
     return str(caught.value)
@@ -38,28 +38,30 @@ def test_load(folder):
 
 def test_refusals(folder):
     where = f"{folder}[train]"
-    assert refused(folder) == (
+    assert rejected(folder) == (
         f"{where}: expected a column 'question', found 'problem', 'answer', 'level'. Name the columns of your data "
         "with `question`, `answer`, `id` and `difficulty`."
     )
-    assert 'Unknown split "dev"' in refused(folder, question="problem", split="dev")
-    assert "BuilderConfig 'nope' not found" in refused(folder, question="problem", subset="nope")
+    assert 'Unknown split "dev"' in rejected(folder, question="problem", split="dev")
+    assert "BuilderConfig 'nope' not found" in rejected(folder, question="problem", subset="nope")
 
 
 def test_a_bad_row_is_named(folder):
     (folder / "train.jsonl").write_text("\n".join(json.dumps(row | {"answer": None}) for row in ROWS))
-    assert refused(folder, question="problem").startswith(f"{folder}[train]:1: expected a text or a number in column")
+    assert rejected(folder, question="problem").startswith(f"{folder}[train]:1: expected a text or a number in column")
 
 
 def test_broken_and_missing_data(folder, tmp_path):
     (folder / "train.jsonl").write_text('{"problem": "1+1?", "ans')
-    assert refused(folder).startswith(f"{folder}[train]: expected a data set on the Hugging Face hub or a local folder")
-    assert "Couldn't find any data file" in refused(tmp_path / "none")
+    assert rejected(folder).startswith(
+        f"{folder}[train]: expected a data set on the Hugging Face hub or a local folder"
+    )
+    assert "Couldn't find any data file" in rejected(tmp_path / "none")
 
 
 def test_the_package_is_missing(monkeypatch):
     monkeypatch.setitem(sys.modules, "datasets", None)
-    assert "pip install 'p2o[hub]'" in refused("some/name")
+    assert "pip install 'p2o[hub]'" in rejected("some/name")
 
 
 @pytest.mark.parametrize("arguments", [{"name": ""}, {"name": "x", "limit": -1}])

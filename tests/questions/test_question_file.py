@@ -19,7 +19,7 @@ def row(**fields):
     return json.dumps({"question": "1+1?", "answer": "2"} | fields)
 
 
-def refused(path, **arguments):
+def rejected(path, **arguments):
     with pytest.raises(InputError) as caught:
         QuestionFile(str(path), **arguments).load()
     return str(caught.value)
@@ -101,44 +101,44 @@ def test_numbers_are_taken_as_their_text(tmp_path, answer, text):
 )
 def test_a_bad_row_is_named(tmp_path, line, message):
     path = write(tmp_path, row(), "", line, row())
-    said = refused(path)
+    said = rejected(path)
     assert said.startswith(f"{path}:3: {message}") and len(said) < 500
 
 
 def test_duplicate_ids_name_both_lines(tmp_path):
     path = write(tmp_path, row(id="a"), row(id="b"), row(id="a"))
-    said = refused(path, id="id")
+    said = rejected(path, id="id")
     assert said.startswith(f"{path}:3: ") and f"'a', which {path}:1 already has" in said
 
 
 def test_a_number_and_its_text_are_one_id(tmp_path):
-    assert "already has" in refused(write(tmp_path, row(id="1"), row(id=1)), id="id")
+    assert "already has" in rejected(write(tmp_path, row(id="1"), row(id=1)), id="id")
 
 
 def test_a_null_id_or_difficulty_is_refused(tmp_path):
     path = write(tmp_path, row(id=None, level=None))
-    assert "column 'id', got None" in refused(path, id="id")
-    assert "column 'level', got None" in refused(path, difficulty="level")
+    assert "column 'id', got None" in rejected(path, id="id")
+    assert "column 'level', got None" in rejected(path, difficulty="level")
 
 
 @pytest.mark.parametrize("content", ["", "\n\n", "\ufeff"])
 def test_no_rows(tmp_path, content):
     path = write(tmp_path, content)
-    assert refused(path) == f"{path}: expected questions, the file has no rows."
+    assert rejected(path) == f"{path}: expected questions, the file has no rows."
 
 
 @pytest.mark.parametrize("suffix", [".jsonl", ".parquet"])
 def test_missing_file_and_folder(tmp_path, suffix):
     path = tmp_path / f"none{suffix}"
-    assert refused(path) == f"{path}: expected a readable data file: No such file or directory."
+    assert rejected(path) == f"{path}: expected a readable data file: No such file or directory."
     path.mkdir()
-    assert refused(path) == f"{path}: expected a readable data file: Is a directory."
+    assert rejected(path) == f"{path}: expected a readable data file: Is a directory."
 
 
 @pytest.mark.parametrize("name", ["train.csv", "train", "train.json"])
 def test_unknown_suffix(tmp_path, name):
     path = write(tmp_path, row(), name=name)
-    assert "expected a file that ends in .jsonl or .parquet" in refused(path)
+    assert "expected a file that ends in .jsonl or .parquet" in rejected(path)
 
 
 def parquet(folder, **columns):
@@ -158,30 +158,30 @@ def test_parquet(tmp_path):
 
 def test_parquet_row_numbers_go_on_across_batches(tmp_path):
     path = parquet(tmp_path, question=["q"] * 150_000, answer=["a"] * 149_999 + [""])
-    assert refused(path).startswith(f"{path}:150000: ")
+    assert rejected(path).startswith(f"{path}:150000: ")
 
 
 def test_parquet_nulls_and_columns(tmp_path):
     path = parquet(tmp_path, question=["q", None], answer=["a", "b"])
-    assert refused(path).startswith(f"{path}:2: expected a text in column 'question', got None")
-    assert "expected a column 'gold', found 'question', 'answer'" in refused(path, answer="gold")
+    assert rejected(path).startswith(f"{path}:2: expected a text in column 'question', got None")
+    assert "expected a column 'gold', found 'question', 'answer'" in rejected(path, answer="gold")
 
 
 def test_parquet_without_rows(tmp_path):
     path = parquet(tmp_path, question=pa.array([], pa.string()), answer=pa.array([], pa.string()))
-    assert refused(path) == f"{path}: expected questions, the file has no rows."
+    assert rejected(path) == f"{path}: expected questions, the file has no rows."
 
 
 @pytest.mark.parametrize("content", [b"", b"PAR1", b'{"question": "q"}\n', b"PAR1" + b"\0" * 100 + b"PAR1"])
 def test_not_parquet(tmp_path, content):
     path = write(tmp_path, content, name="train.parquet")
-    assert refused(path).startswith(f"{path}: expected a Parquet file that pyarrow can read: ")
+    assert rejected(path).startswith(f"{path}: expected a Parquet file that pyarrow can read: ")
 
 
 def test_truncated_parquet(tmp_path):
     whole = parquet(tmp_path, question=["q"] * 1000, answer=[str(n) for n in range(1000)]).read_bytes()
     for length in range(1, len(whole), len(whole) // 20):
         path = write(tmp_path, whole[:length], name="cut.parquet")
-        assert refused(path).startswith(f"{path}: expected a Parquet file")
+        assert rejected(path).startswith(f"{path}: expected a Parquet file")
     damaged = write(tmp_path, whole[:200] + b"\xff" * 200 + whole[400:], name="damaged.parquet")
-    assert str(damaged) in refused(damaged)
+    assert str(damaged) in rejected(damaged)

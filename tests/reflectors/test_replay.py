@@ -33,7 +33,7 @@ class Fixed(Reflector):
 
 
 def known(proposal):
-    return proposal.template, proposal.refusal, proposal.reply, proposal.prompt
+    return proposal.template, proposal.rejection, proposal.reply, proposal.prompt
 
 
 def test_a_recording_serves_the_run_again_in_any_order(tmp_path):

@@ -5,7 +5,7 @@ import pytest
 from p2o.engines.base import RolloutEngine
 from p2o.engines.transformers import TransformersEngine
 from p2o.errors import InputError
-from p2o.prompts import PromptRenderer
+from p2o.prompts.renderer import PromptRenderer
 from p2o.reflectors.base import Example, ReflectionJob
 from p2o.reflectors.self_reflector import SelfReflector
 from p2o.types import Completion
@@ -59,7 +59,7 @@ def test_tokens_of_refused_replies_count_too(reflect, tokenizer):
     proposals, _ = reflect(
         SelfReflector(prompt=PROMPT, max_reply_length=100), [ReflectionJob("Go.", (SHORT,))] * 4, *replies
     )
-    assert [bool(proposal.refusal) for proposal in proposals] == [False, True, True, True]
+    assert [bool(proposal.rejection) for proposal in proposals] == [False, True, True, True]
     assert [proposal.tokens for proposal in proposals] == [len(tokenizer.encode(reply)) for reply in replies]
 
 
@@ -67,7 +67,7 @@ def test_all_jobs_are_asked_in_one_call(reflect, policy, tokenizer):
     jobs = [ReflectionJob("Go.", (SHORT,), seed=7), ReflectionJob("Stop {x}.", (SHORT, SHORT), seed=8)]
     replies = ["```\nBetter.\n```", "no idea"]
     proposals, engine = reflect(SelfReflector(max_reply_length=100, prompt=PROMPT), jobs, *replies)
-    assert [(p.template, p.refusal, p.reply) for p in proposals] == [
+    assert [(p.template, p.rejection, p.reply) for p in proposals] == [
         ("Better.", "", replies[0]),
         ("", "no fence", replies[1]),
     ]
@@ -93,7 +93,7 @@ def test_a_truncated_reply_is_refused_even_with_a_finished_fence(reflect):
     [proposal], _ = reflect(
         SelfReflector(max_reply_length=100, prompt=PROMPT), [ReflectionJob("", (SHORT,))], "```\nBetter.\n``` and…"
     )
-    assert (proposal.template, proposal.refusal) == ("", "unfinished")
+    assert (proposal.template, proposal.rejection) == ("", "unfinished")
 
 
 def test_unusable_templates_are_refused(reflect):
@@ -101,7 +101,7 @@ def test_unusable_templates_are_refused(reflect):
     jobs = [ReflectionJob("", (SHORT,))] * 3
     long, fits = "x" * 21, "x" * 20
     proposals, _ = reflect(reflector, jobs, f"```\n{long}\n```", f"```\n{fits}\n```", "```\nSay no.\n```")
-    assert [(p.template, p.refusal) for p in proposals] == [("", "too long"), (fits, ""), ("Say no.", "")]
+    assert [(p.template, p.rejection) for p in proposals] == [("", "too long"), (fits, ""), ("Say no.", "")]
 
 
 def test_long_outputs_lose_their_middle_and_short_ones_stay(reflect, tokenizer):
@@ -127,16 +127,16 @@ def test_what_it_cost(reflect, tokenizer):
 def test_a_prompt_that_never_fits_is_refused_and_the_others_are_asked(reflect):
     jobs = [ReflectionJob("", (Example("a" * 500, "o", "f"),)), ReflectionJob("", (SHORT,))]
     proposals, engine = reflect(SelfReflector(max_reply_length=100, prompt=PROMPT), jobs, "```\nGo.\n```")
-    assert [(p.template, p.refusal) for p in proposals] == [("", "prompt too long"), ("Go.", "")]
+    assert [(p.template, p.rejection) for p in proposals] == [("", "prompt too long"), ("Go.", "")]
     assert len(engine.calls[0][1]) == 1
     proposals, engine = reflect(SelfReflector(max_reply_length=100, prompt=PROMPT), jobs[:1])
-    assert proposals[0].refusal == "prompt too long" and engine.calls == []
+    assert proposals[0].rejection == "prompt too long" and engine.calls == []
 
 
 def test_a_completion_that_spells_a_special_token_does_not_end_the_run(reflect):
     jobs = [ReflectionJob("", (Example("1+1?", "<|end|><|user|>", "f"),))]
     [proposal], engine = reflect(SelfReflector(max_reply_length=100, prompt=PROMPT), jobs)
-    assert proposal.refusal == "special token in prompt" and engine.calls == []
+    assert proposal.rejection == "special token in prompt" and engine.calls == []
 
 
 def test_no_room_for_a_reply_is_an_input_error(reflect):
@@ -151,7 +151,7 @@ def test_with_a_real_engine_the_seed_decides(tokenizer, policy):
     proposals = reflector.reflect(jobs, context)
     assert [p.reply for p in proposals] == [p.reply for p in reflector.reflect(jobs, context)]
     assert proposals[0].reply != proposals[1].reply
-    assert {proposal.refusal for proposal in proposals} <= {"unfinished", "no fence", "empty", "unfinished fence"}
+    assert {proposal.rejection for proposal in proposals} <= {"unfinished", "no fence", "empty", "unfinished fence"}
 
 
 @pytest.mark.parametrize(

@@ -6,11 +6,11 @@ import time
 import pytest
 
 from endpoints.chat_server import DRIP, DROP, KEY, QUOTE_KEY, REPLY, ChatServer, completion, echo, status
-from p2o.endpoints.retries import Retries
-from p2o.endpoints.spending import Spending
+from p2o.endpoints.budget import Spending
+from p2o.endpoints.retry import Retries
 from p2o.endpoints.usage import Usage
 from p2o.errors import InputError
-from p2o.prompts import PromptRenderer
+from p2o.prompts.renderer import PromptRenderer
 from p2o.reflectors.base import Example, ReflectionContext, ReflectionFailed, ReflectionJob
 from p2o.reflectors.teacher import TeacherReflector
 
@@ -58,7 +58,7 @@ def test_a_call(reflect, teacher):
         prompt="Now: <curr_param> Seen: <side_info>",
         extra_body={"top_k": 5, "chat_template_kwargs": {"a": 1}},
     )
-    assert (proposal.template, proposal.refusal, proposal.reply) == ("Go step by step.", "", REPLY)
+    assert (proposal.template, proposal.rejection, proposal.reply) == ("Go step by step.", "", REPLY)
     [(path, headers, body, _)] = teacher.requests
     assert path == "/v1/chat/completions" and headers["Authorization"] == f"Bearer {KEY}"
     [message] = body.pop("messages")
@@ -158,7 +158,7 @@ def test_a_call_that_fails_costs_one_proposal(reflect, teacher, fault, cause, at
 
     retries = Retries(attempts=2, first_wait=0.01, longest_wait=1)
     failed, fine = reflect(one_fails, jobs=jobs, prompt="<curr_param> <side_info>", retries=retries, timeout=0.3)
-    assert (failed.template, failed.refusal) == ("", f"no reply: {cause}")
+    assert (failed.template, failed.rejection) == ("", f"no reply: {cause}")
     assert failed.usage.failures == {cause: attempts} and failed.usage.retries == attempts - 1
     assert fine.template == "Go step by step." and len(teacher.requests) == attempts + 1
 
@@ -172,7 +172,7 @@ def test_a_call_that_fails_costs_one_proposal(reflect, teacher, fault, cause, at
 )  # fmt: skip
 def test_what_is_no_chat_completion_is_not_believed_nor_asked_for_again(reflect, teacher, body):
     [proposal] = reflect(body)
-    assert (proposal.template, proposal.refusal) == ("", "no reply: no chat completion")
+    assert (proposal.template, proposal.rejection) == ("", "no reply: no chat completion")
     assert len(teacher.requests) == 1
 
 
@@ -206,7 +206,7 @@ def test_after_a_permanent_failure_nothing_more_is_asked_and_what_was_answered_i
         reflect(lambda body: next(answers, status(401)), jobs=jobs, concurrency=1)
     assert len(teacher.requests) == 3
     first, second, *others = caught.value.proposals
-    assert (first.template, second.refusal, set(others)) == ("Go step by step.", "no fence", {None})
+    assert (first.template, second.rejection, set(others)) == ("Go step by step.", "no fence", {None})
     assert (caught.value.usage.calls, caught.value.usage.tokens) == (3, 2 * 79)
 
 
@@ -241,8 +241,8 @@ def test_the_circuit_breaker_counts_across_batches_and_starts_anew_after_a_reply
     retries = Retries(attempts=0, failures_in_a_row=3)
     bad = status(500)
     reflector = new(bad, bad, completion(), bad, bad, bad, completion(), retries=retries)
-    refusals = [reflector.reflect([JOB], context())[0].refusal for _ in range(5)]
-    assert refusals == ["no reply: status 500"] * 2 + [""] + ["no reply: status 500"] * 2
+    rejections = [reflector.reflect([JOB], context())[0].rejection for _ in range(5)]
+    assert rejections == ["no reply: status 500"] * 2 + [""] + ["no reply: status 500"] * 2
     with pytest.raises(ReflectionFailed, match="failed in 3 calls in a row"):
         reflector.reflect([JOB], context())
     assert reflector.reflect([JOB], context())[0].template  # somebody asked again: the server may be back
@@ -328,7 +328,7 @@ def test_the_models_own_tokenizer(reflect, teacher, tiny_model):
 def test_a_prompt_that_never_fits_is_refused_without_a_call(reflect, teacher):
     job = ReflectionJob("Go.", (Example("q" * 3000, "a", "wrong"),))
     long, fine = reflect(jobs=[job, JOB], prompt="<curr_param>|<side_info>", window=1000, max_reply_length=100)
-    assert (long.refusal, fine.template) == ("prompt too long", "Go step by step.")
+    assert (long.rejection, fine.template) == ("prompt too long", "Go step by step.")
     assert len(teacher.requests) == 1
 
 
@@ -352,7 +352,7 @@ def test_a_prompt_that_never_fits_is_refused_without_a_call(reflect, teacher):
 )
 def test_refusals(reflect, body, cause):
     [proposal] = reflect(body)
-    assert (proposal.template, proposal.refusal) == ("", cause)
+    assert (proposal.template, proposal.rejection) == ("", cause)
 
 
 def test_half_a_surrogate_pair_is_no_crash(reflect):
@@ -363,7 +363,7 @@ def test_half_a_surrogate_pair_is_no_crash(reflect):
 def test_a_reply_of_10_mb(reflect):
     start = time.process_time()
     [proposal] = reflect(completion("```\n" + "x y\n" * 2_500_000 + "```"))
-    assert proposal.refusal == "too long" and time.process_time() - start < 5
+    assert proposal.rejection == "too long" and time.process_time() - start < 5
 
 
 # ---- the key

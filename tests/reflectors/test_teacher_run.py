@@ -12,7 +12,7 @@ import pytest
 import torch
 
 from endpoints.chat_server import KEY, QUOTE_KEY, ChatServer, completion, status
-from p2o.cli import main
+from p2o.cli.main import main
 from processes import start
 
 CONFIGS = Path(__file__).parents[2] / "configs"
@@ -251,7 +251,7 @@ def test_two_processes_fail_and_evolve_as_one(teacher, tmp_path):
 
     At this learning rate no weight moves: gradients that are summed in another order change nothing.
     """
-    still = ("--model.lr=1e-30", "--probe.questions=0", "--trainer.logger=false")
+    still = ("--model.lr=1e-30", "--fixed_questions.questions=0", "--trainer.logger=false")
     one, two = tmp_path / "one", tmp_path / "two"
     refuse_second_call(teacher)
     with pytest.raises(SystemExit):

@@ -12,13 +12,13 @@ from pathlib import Path
 import pytest
 import torch
 
-from p2o.cli import main
+from p2o.cli.main import main
 from p2o.engines import TransformersEngine
-from p2o.models import BUNDLED, load_policy, load_tokenizer, locate
-from p2o.prompts import PromptRenderer
-from p2o.quickstart import INSTRUCTION
+from p2o.policy.loading import BUNDLED, load_policy, load_tokenizer, locate
+from p2o.prompts.renderer import PromptRenderer
 from p2o.reflectors import SelfReflector, TeacherReflector
 from p2o.reflectors.base import Example, ReflectionContext, ReflectionFailed, ReflectionJob
+from p2o.worlds.bundled import INSTRUCTION
 
 pytestmark = [pytest.mark.vllm, pytest.mark.timeout(600)]
 
@@ -86,7 +86,7 @@ def test_a_teacher_with_the_policys_own_weights_writes_what_self_reflection_writ
     asked, own = new().reflect(JOBS, context), SelfReflector(**SHORT).reflect(JOBS, context)
     assert [proposal.prompt for proposal in asked] == [proposal.prompt for proposal in own]
     assert [proposal.reply for proposal in asked] == [proposal.reply for proposal in own]
-    assert [proposal.refusal for proposal in asked] == [proposal.refusal for proposal in own]
+    assert [proposal.rejection for proposal in asked] == [proposal.rejection for proposal in own]
     assert any(proposal.template for proposal in asked)
     for proposal, reference in zip(asked, own, strict=True):
         assert proposal.usage.prompt_tokens == reference.usage.prompt_tokens
@@ -100,7 +100,7 @@ def test_a_wrong_model_name_ends_reflection(new, context):
 
 def test_a_request_that_the_server_refuses_is_counted(new, context):
     [proposal] = new(window=100_000, max_reply_length=50_000).reflect(JOBS[:1], context)
-    assert proposal.refusal == "no reply: status 400" and proposal.usage.failures == {"status 400": 1}
+    assert proposal.rejection == "no reply: status 400" and proposal.usage.failures == {"status 400": 1}
 
 
 def test_a_run_with_this_teacher(url, monkeypatch, tmp_path):

@@ -4,9 +4,9 @@ import json
 
 import pytest
 
+from p2o.commands.grading import grade_file
 from p2o.errors import InputError
-from p2o.grading import grade_file
-from p2o.rewards import Answered, MathAnswer, Reward, SoftOverlong, grades_of
+from p2o.rewards import GradingInput, MathAnswer, Reward, SoftOverlong, grade_checked
 from p2o.types import Question
 
 
@@ -17,18 +17,18 @@ class First(Reward):
         return MathAnswer().grade(answered)[:1]
 
 
-ANSWERED = [Answered(Question("q", "?", "5"), r"\boxed{5}", False, 3)] * 3
+ANSWERED = [GradingInput(Question("q", "?", "5"), r"\boxed{5}", False, 3)] * 3
 MESSAGE = r"test_base\.First\.grade: expected one grade for each of 3 completions, in order, got 1"
 
 
 def test_a_grade_for_each():
-    assert len(grades_of(MathAnswer(), ANSWERED)) == 3
+    assert len(grade_checked(MathAnswer(), ANSWERED)) == 3
 
 
 @pytest.mark.parametrize("reward", [First(), SoftOverlong(First(), 100, 20)])
 def test_too_few_name_the_reward(reward):
     with pytest.raises(InputError, match=MESSAGE):
-        grades_of(reward, ANSWERED)
+        grade_checked(reward, ANSWERED)
 
 
 def test_of_a_file(tmp_path):

@@ -3,7 +3,7 @@ import time
 import pytest
 
 from p2o.errors import InputError
-from p2o.rewards.base import Answered
+from p2o.rewards.base import GradingInput
 from p2o.rewards.math_answer import Comparison, MathAnswer
 from p2o.types import Grade, Outcome, Question
 
@@ -14,7 +14,7 @@ def reward():
 
 
 def grade(reward, gold, completion, truncated=False):
-    [result] = reward.grade([Answered(Question("q", "?", gold), completion, truncated)])
+    [result] = reward.grade([GradingInput(Question("q", "?", gold), completion, truncated)])
     return result
 
 
@@ -109,7 +109,10 @@ def test_a_bomb_times_out_and_the_rest_is_graded(caplog):
     bombs = [r"9^{9^{9^9}}", r"10!!!"]
     start = time.monotonic()
     grades = reward.grade(
-        [Answered(Question("q", "?", r"\frac{1}{3}"), rf"\boxed{{{text}}}") for text in [*bombs, r"\frac{2}{6}", "7"]]
+        [
+            GradingInput(Question("q", "?", r"\frac{1}{3}"), rf"\boxed{{{text}}}")
+            for text in [*bombs, r"\frac{2}{6}", "7"]
+        ]
     )
     assert time.monotonic() - start < 2 * 0.5 + 10
     assert [grade.outcome for grade in grades] == [Outcome.TIMEOUT, Outcome.TIMEOUT, Outcome.CORRECT, Outcome.WRONG]
@@ -126,16 +129,18 @@ def test_a_grader_that_raises_is_an_error_not_a_wrong_answer(reward, monkeypatch
 def test_equal_comparisons_are_made_once(reward, monkeypatch):
     asked = []
     monkeypatch.setattr(reward._pool, "map", lambda compare, pairs: [asked.append(pair) or True for pair in pairs])
-    answered = [Answered(Question("q", "?", "a"), rf"\boxed{{{text}}}") for text in "bbcb"]
+    answered = [GradingInput(Question("q", "?", "a"), rf"\boxed{{{text}}}") for text in "bbcb"]
     assert [grade.outcome for grade in reward.grade(answered)] == [Outcome.CORRECT] * 4
     assert asked == [Comparison("a", "b"), Comparison("a", "c")]
 
 
 def test_integers_and_equal_texts_need_no_worker():
     reward = MathAnswer()
-    grades = reward.grade([Answered(Question("q", "?", "42"), rf"\boxed{{{text}}}") for text in ["42", "+042", "43"]])
+    grades = reward.grade(
+        [GradingInput(Question("q", "?", "42"), rf"\boxed{{{text}}}") for text in ["42", "+042", "43"]]
+    )
     assert [grade.outcome for grade in grades] == [Outcome.CORRECT, Outcome.CORRECT, Outcome.WRONG]
-    [boxed] = reward.grade([Answered(Question("q", "?", r"\boxed{ 42 }"), r"\boxed{42}")])
+    [boxed] = reward.grade([GradingInput(Question("q", "?", r"\boxed{ 42 }"), r"\boxed{42}")])
     assert boxed.outcome is Outcome.CORRECT
     assert reward.reject("42") == "" and not reward._pool._idle
 

@@ -1,7 +1,7 @@
 import pytest
 
 from p2o.errors import InputError
-from p2o.rewards import Answered, MathAnswer, SoftOverlong
+from p2o.rewards import GradingInput, MathAnswer, SoftOverlong
 from p2o.types import Outcome, Question
 
 
@@ -11,14 +11,16 @@ from p2o.types import Outcome, Question
 )
 def test_soft_overlong_by_hand(tokens, punishment):
     reward = SoftOverlong(MathAnswer(), max_length=100, cache=20, punishment=0.5)
-    right, wrong = reward.grade([Answered(Question("q", "?", "5"), rf"\boxed{{{n}}}", False, tokens) for n in (5, 6)])
+    right, wrong = reward.grade(
+        [GradingInput(Question("q", "?", "5"), rf"\boxed{{{n}}}", False, tokens) for n in (5, 6)]
+    )
     assert right.reward == pytest.approx(1 - punishment) and right.outcome is Outcome.CORRECT
     assert wrong.reward == pytest.approx(-punishment) and wrong.outcome is Outcome.WRONG
 
 
 def test_an_unknown_length_is_no_short_one():
     with pytest.raises(InputError, match="column 'tokens'"):
-        SoftOverlong(MathAnswer(), 100, 20).grade([Answered(Question("q", "?", "5"), r"\boxed{5}")])
+        SoftOverlong(MathAnswer(), 100, 20).grade([GradingInput(Question("q", "?", "5"), r"\boxed{5}")])
 
 
 def test_golds_are_the_other_rewards_business():

@@ -5,11 +5,11 @@ from pathlib import Path
 
 import pytest
 
+from p2o.io.tables import read_rows
 from p2o.rewards.boxed import unbox
 from p2o.rewards.math_answer import Comparison, compare, parses
 from p2o.rewards.plain import integer
 from p2o.rewards.worker import WorkerPool
-from p2o.tables import read_rows
 
 DATA = Path(__file__).parent.parent.parent.parent / "shared" / "data"
 # math-verify reads a time as a quotient by zero.

@@ -1,1 +1,1 @@
-"""The command lines of the commands that train nothing."""
+"""What the commands that train nothing do: prepare data, plan a run, compare methods, report a run, grade answers."""

@@ -1,10 +1,21 @@
 """Models behind OpenAI-compatible endpoints: asked with deadlines, limits and secrecy."""
 
-from p2o.endpoints.calls import Result
-from p2o.endpoints.chat import Answer, CallFailed
-from p2o.endpoints.endpoint import RETRIES, SPENDING, Endpoint
-from p2o.endpoints.retries import Retries
-from p2o.endpoints.spending import Spending
-from p2o.endpoints.usage import FREE, Usage
+from p2o.endpoints.budget import Spending
+from p2o.endpoints.calls import CallResult
+from p2o.endpoints.chat import CallFailed, ChatReply
+from p2o.endpoints.client import RETRIES, SPENDING, Endpoint
+from p2o.endpoints.retry import Retries
+from p2o.endpoints.usage import ZERO_USAGE, Usage
 
-__all__ = ["FREE", "RETRIES", "SPENDING", "Answer", "CallFailed", "Endpoint", "Result", "Retries", "Spending", "Usage"]
+__all__ = [
+    "RETRIES",
+    "SPENDING",
+    "ZERO_USAGE",
+    "CallFailed",
+    "CallResult",
+    "ChatReply",
+    "Endpoint",
+    "Retries",
+    "Spending",
+    "Usage",
+]

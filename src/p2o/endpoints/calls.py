@@ -5,9 +5,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from p2o.endpoints.chat import Answer, CallFailed, ask
-from p2o.endpoints.retries import Retries
-from p2o.endpoints.spending import Purse
+from p2o.endpoints.budget import BudgetGuard
+from p2o.endpoints.chat import CallFailed, ChatReply, ask
+from p2o.endpoints.retry import Retries
 from p2o.endpoints.usage import Usage
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ class Call:
     most: Usage
 
 
-Result = Answer | CallFailed | None  # None: the call was not made
+CallResult = ChatReply | CallFailed | None  # None: the call was not made
 
 
 class Calls:
@@ -40,7 +40,7 @@ class Calls:
     """
 
     def __init__(
-        self, client: "AsyncOpenAI", concurrency: int, timeout: float, retries: Retries, purse: Purse, failed: int
+        self, client: "AsyncOpenAI", concurrency: int, timeout: float, retries: Retries, purse: BudgetGuard, failed: int
     ) -> None:
         self.client = client
         self.timeout = timeout
@@ -51,11 +51,11 @@ class Calls:
         self._stop = asyncio.Event()
         self._free = asyncio.Semaphore(concurrency)
 
-    async def make(self, calls: Sequence[Call], done: Callable[[], object]) -> list[Result]:
+    async def make(self, calls: Sequence[Call], done: Callable[[], object]) -> list[CallResult]:
         """The results, in order; `done` is called after each."""
         return await asyncio.gather(*(self._make(call, done) for call in calls))
 
-    async def _make(self, call: Call, done: Callable[[], object]) -> Result:
+    async def _make(self, call: Call, done: Callable[[], object]) -> CallResult:
         async with self._free:
             if self._stop.is_set():
                 return None
@@ -74,7 +74,7 @@ class Calls:
             done()
             return answer
 
-    def _priced(self, answer: Answer, call: Call) -> Answer:
+    def _priced(self, answer: ChatReply, call: Call) -> ChatReply:
         """With money, and with the most that the call can have cost if the server does not tell its tokens."""
         usage = answer.usage
         if not usage.tokens:

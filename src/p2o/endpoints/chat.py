@@ -8,7 +8,7 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from p2o.endpoints.retries import PERMANENT, Retries, is_retried, retry_after
+from p2o.endpoints.retry import PERMANENT, Retries, is_retried, retry_after
 from p2o.endpoints.usage import Usage
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ MOST_TOKENS = 10**9  # of a call; more is no count
 
 
 @dataclass(frozen=True)
-class Answer:
+class ChatReply:
     """A reply: its text, None if there is only a thought; whether the length limit cut it; what it cost."""
 
     content: str | None
@@ -67,7 +67,7 @@ class CallFailed(Exception):
 
 async def ask(
     client: "AsyncOpenAI", request: dict[str, Any], timeout: float, retries: Retries, stop: asyncio.Event
-) -> Answer:
+) -> ChatReply:
     """A reply.
 
     Args:
@@ -88,7 +88,7 @@ async def ask(
         usage = Usage(
             calls=1, retries=attempts - 1, failures=dict(failures), seconds=round(time.monotonic() - started, 3)
         )
-        if isinstance(result, Answer):
+        if isinstance(result, ChatReply):
             return replace(result, usage=result.usage + usage)
         failures[result.cause] += 1
         usage = replace(usage, failures=dict(failures))
@@ -100,7 +100,7 @@ async def ask(
             raise CallFailed(result, usage)
 
 
-async def _attempt(client: "AsyncOpenAI", request: dict[str, Any], timeout: float) -> Answer | Failure:
+async def _attempt(client: "AsyncOpenAI", request: dict[str, Any], timeout: float) -> ChatReply | Failure:
     from openai import APIConnectionError, APIStatusError
 
     try:
@@ -126,7 +126,7 @@ async def _attempt(client: "AsyncOpenAI", request: dict[str, Any], timeout: floa
     return read_completion(response.content)
 
 
-def read_completion(body: bytes) -> Answer | Failure:
+def read_completion(body: bytes) -> ChatReply | Failure:
     """A chat completion, read from its bytes, since the client takes any JSON for one.
 
     What is none is not asked for again: an answer may have been paid for.
@@ -142,7 +142,7 @@ def read_completion(body: bytes) -> Answer | Failure:
             truncated = choice.get("finish_reason") == "length"
             # Of a thought alone the content is null; half a surrogate pair is JSON, but no text that can be encoded.
             text = None if content is None else content.encode("utf-8", "replace").decode()
-            return Answer(text, truncated, _usage(answer.get("usage")))
+            return ChatReply(text, truncated, _usage(answer.get("usage")))
     return Failure(
         "no chat completion", f"answered with something else than a chat completion ({body[:200]!r})", "Check base_url"
     )

@@ -48,4 +48,4 @@ class Usage:
         return asdict(self)
 
 
-FREE = Usage()
+ZERO_USAGE = Usage()

@@ -1,7 +1,7 @@
 """Rollout engines: token ids in, token ids out."""
 
-from p2o.engines.base import RolloutEngine, Sampling
+from p2o.engines.base import RolloutEngine, SamplingParams
 from p2o.engines.transformers import TransformersEngine
 from p2o.engines.vllm import VLLMEngine
 
-__all__ = ["RolloutEngine", "Sampling", "TransformersEngine", "VLLMEngine"]
+__all__ = ["RolloutEngine", "SamplingParams", "TransformersEngine", "VLLMEngine"]

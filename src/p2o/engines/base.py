@@ -10,7 +10,7 @@ from p2o.types import Completion, Prompt
 
 
 @dataclass(frozen=True)
-class Sampling:
+class SamplingParams:
     """How to sample.
 
     Args:
@@ -35,7 +35,7 @@ class RolloutEngine(ABC):
 
     @abstractmethod
     def generate(
-        self, policy: PreTrainedModel, prompts: Sequence[Prompt], sampling: Sampling, title: str
+        self, policy: PreTrainedModel, prompts: Sequence[Prompt], sampling: SamplingParams, title: str
     ) -> list[Completion]:
         """One completion for each prompt, in the order of the prompts, from the policy's present weights.
 

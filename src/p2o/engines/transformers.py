@@ -4,12 +4,12 @@ from collections.abc import Sequence
 
 from transformers import PreTrainedModel
 
-from p2o.engines.base import RolloutEngine, Sampling
-from p2o.engines.decoding import decode
-from p2o.engines.generation import generate
+from p2o.engines.base import RolloutEngine, SamplingParams
+from p2o.engines.continuous_batching import decode
+from p2o.engines.transformers_generate import generate
 from p2o.errors import InputError
+from p2o.logprobs.onednn_linear import packed_weights
 from p2o.logprobs.packable import packable
-from p2o.products import packed_weights
 from p2o.progress import task
 from p2o.types import Completion, Prompt
 
@@ -31,7 +31,7 @@ class TransformersEngine(RolloutEngine):
         self.batch_size = batch_size
 
     def generate(
-        self, policy: PreTrainedModel, prompts: Sequence[Prompt], sampling: Sampling, title: str
+        self, policy: PreTrainedModel, prompts: Sequence[Prompt], sampling: SamplingParams, title: str
     ) -> list[Completion]:
         """One completion for each prompt, in order; see `RolloutEngine.generate`."""
         check_window(policy, prompts, sampling)
@@ -57,7 +57,7 @@ def eos_token_ids(policy: PreTrainedModel) -> list[int]:
     return [eos] if isinstance(eos, int) else list(eos)
 
 
-def check_window(policy: PreTrainedModel, prompts: Sequence[Prompt], sampling: Sampling) -> None:
+def check_window(policy: PreTrainedModel, prompts: Sequence[Prompt], sampling: SamplingParams) -> None:
     """Refuses prompts that leave no room for a whole completion.
 
     Raises:

@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING, Any, Literal
 import torch
 from transformers import PreTrainedModel
 
-from p2o.engines.base import RolloutEngine, Sampling
+from p2o.engines.base import RolloutEngine, SamplingParams
 from p2o.engines.tensor_group import TensorGroup
 from p2o.engines.transformers import check_window, eos_token_ids
 from p2o.engines.vllm_start import start_vllm
-from p2o.engines.weights import fingerprint, full_tensors
+from p2o.engines.weight_sync import full_tensors, weights_fingerprint
 from p2o.errors import InputError
 from p2o.progress import task
 from p2o.types import Completion, Prompt
@@ -79,7 +79,7 @@ class VLLMEngine(RolloutEngine):
         self._weights: tuple[float, ...] = ()  # fingerprint of those in vLLM; it starts with none
 
     def generate(
-        self, policy: PreTrainedModel, prompts: Sequence[Prompt], sampling: Sampling, title: str
+        self, policy: PreTrainedModel, prompts: Sequence[Prompt], sampling: SamplingParams, title: str
     ) -> list[Completion]:
         """One completion for each prompt, in order; see `RolloutEngine.generate`."""
         check_window(policy, prompts, sampling)
@@ -93,7 +93,7 @@ class VLLMEngine(RolloutEngine):
             self._sleep(llm)
         return completions[own]
 
-    def _check_length(self, prompts: Sequence[Prompt], sampling: Sampling) -> None:
+    def _check_length(self, prompts: Sequence[Prompt], sampling: SamplingParams) -> None:
         longest = max((len(prompt.ids) for prompt in prompts), default=0)
         if self.max_model_len and longest + sampling.max_completion_length > self.max_model_len:
             raise InputError(
@@ -106,7 +106,7 @@ class VLLMEngine(RolloutEngine):
         if self._asleep:
             torch.cuda.empty_cache()  # what training holds in reserve is not free for vLLM
             llm.wake_up(tags=["weights"])
-        if (weights := fingerprint(policy)) != self._weights:
+        if (weights := weights_fingerprint(policy)) != self._weights:
             _transfer(llm, policy)
             self._weights = weights
         if self._asleep:
@@ -130,7 +130,9 @@ def _transfer(llm: "LLM", policy: PreTrainedModel) -> None:
     llm.reset_prefix_cache()
 
 
-def _sample(llm: "LLM", prompts: Sequence[Prompt], sampling: Sampling, eos: list[int], title: str) -> list[Completion]:
+def _sample(
+    llm: "LLM", prompts: Sequence[Prompt], sampling: SamplingParams, eos: list[int], title: str
+) -> list[Completion]:
     from vllm import SamplingParams
 
     settings = [

@@ -7,7 +7,7 @@ import torch
 from torchmetrics import Metric
 
 from p2o.evaluation.estimators import majority, pass_at_k, powers_of_two
-from p2o.evaluation.metrics import QuestionInterval, QuestionMean
+from p2o.evaluation.question_mean import QuestionInterval, QuestionMean
 from p2o.questions.benchmarks import Benchmark
 from p2o.types import Outcome, Rollout
 

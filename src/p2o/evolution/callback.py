@@ -9,29 +9,26 @@ from typing import Any, Literal
 from lightning import Callback, LightningModule, Trainer
 from lightning.pytorch.utilities import rank_zero_info
 
+from p2o.distributed.processes import gather, share
 from p2o.endpoints.usage import Usage
-from p2o.engines.base import Sampling
+from p2o.engines.base import SamplingParams
 from p2o.errors import InputError
-from p2o.evolution.budget import Level, evolution_sizes
-from p2o.evolution.evolved import Evolved
-from p2o.evolution.feedback import to_example
-from p2o.evolution.leaks import LeakGuard
+from p2o.evolution.checks import LeakGuard, WindowCheck
 from p2o.evolution.ledger import Ledger
-from p2o.evolution.lines import lines
-from p2o.evolution.metrics import metrics
 from p2o.evolution.reflection import Check, Reflection
-from p2o.evolution.screening import Screen
+from p2o.evolution.result import EvolutionResult
 from p2o.evolution.search import EvolutionSearch
 from p2o.evolution.selectors import ParentSelector
-from p2o.evolution.settings import EvolutionSettings
+from p2o.evolution.settings import EvolutionSettings, Level, evolution_sizes
 from p2o.evolution.stopping import stop_at_evolution
+from p2o.evolution.summary import console_summary, metrics
 from p2o.evolution.trials import Graded
-from p2o.mixture import mixture_of
-from p2o.policy import Ask, PolicyModule
-from p2o.processes import gather, share
+from p2o.mixture.data_module import mixture_of
+from p2o.policy.module import PolicyModule, RolloutRequest
+from p2o.prompts.templates import TemplateBank
 from p2o.reflectors.base import ReflectionContext, ReflectionFailed, Reflector
+from p2o.reflectors.feedback import to_example
 from p2o.seeds import derive_seed
-from p2o.templates import TemplateBank
 from p2o.types import Question, Rollout
 
 
@@ -109,7 +106,7 @@ class TemplateEvolution(Callback):
         self.failure = ""  # why it failed
         self.ledger = Ledger()
         self.reports: list[dict[str, Any]] = []  # one for each evolution, plain types
-        self.finished: Evolved | None = None  # the evolution of this epoch
+        self.finished: EvolutionResult | None = None  # the evolution of this epoch
 
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
         """Refuses what would wait for ever, before training.
@@ -204,9 +201,9 @@ class TemplateEvolution(Callback):
         if trainer.is_global_zero:  # counts are summed over processes, and each of them has the whole ledger
             module.tokens["reflection"] += spent["reflection"]
         seconds = max(seconds for seconds, _ in everyones)
-        self.finished = Evolved.of(search, epoch, seconds, spent, self.ledger.of(epoch), failure)
+        self.finished = EvolutionResult.of(search, epoch, seconds, spent, self.ledger.of(epoch), failure)
         report = self.finished.report() | {"bank": len(bank)}
-        rank_zero_info("\n".join(lines(report)))
+        rank_zero_info("\n".join(console_summary(report)))
         for logger in trainer.loggers:
             logger.log_metrics(metrics(report), trainer.global_step)
         if not failure or self.on_failure == "continue":
@@ -231,7 +228,7 @@ class TemplateEvolution(Callback):
         dev_size, budget = evolution_sizes(len(hard), self.dev_size, self.budget, self.completions)
         dev = shuffled[:dev_size]
         checks: list[Check] = [
-            Screen(module.renderer, hard, module.prompt_room),
+            WindowCheck(module.renderer, hard, module.max_templated_prompt_length),
             LeakGuard([] if self.leak_guard == "none" else [*guarded, *dev]),
         ]
         carried = [template.text for template in last_bank.templates] if self.carry_over else []
@@ -260,9 +257,9 @@ class TemplateEvolution(Callback):
             for question, template in pairs
             for k in range(n)
         ]
-        sampling = Sampling(self.temperature, module.sampling.max_completion_length)
+        sampling = SamplingParams(self.temperature, module.sampling.max_completion_length)
 
-        def answer(part: Sequence[Ask]) -> list[Rollout]:
+        def answer(part: Sequence[RolloutRequest]) -> list[Rollout]:
             return module.answer(part, sampling, "evolution", title)
 
         rollouts = share(asks, answer)

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from p2o.endpoints.usage import FREE, Usage
+from p2o.endpoints.usage import ZERO_USAGE, Usage
 
 
 class Ledger:
@@ -13,12 +13,12 @@ class Ledger:
 
     def add(self, epoch: int, reflector: str, usage: Usage) -> None:
         """Books a usage."""
-        self.entries[epoch, reflector] = self.entries.get((epoch, reflector), FREE) + usage
+        self.entries[epoch, reflector] = self.entries.get((epoch, reflector), ZERO_USAGE) + usage
 
     @property
     def total(self) -> Usage:
         """Of the whole run."""
-        return sum(self.entries.values(), FREE)
+        return sum(self.entries.values(), ZERO_USAGE)
 
     def of(self, epoch: int) -> dict[str, Usage]:
         """By reflector, of the evolution after an epoch."""

@@ -4,10 +4,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from typing import Any
 
-from p2o.endpoints.usage import FREE, Usage
+from p2o.distributed.processes import on_first
+from p2o.endpoints.usage import ZERO_USAGE, Usage
 from p2o.errors import InputError
 from p2o.evolution.ledger import Ledger
-from p2o.processes import on_first
 from p2o.reflectors.base import Proposal, ReflectionContext, ReflectionFailed, ReflectionJob, Reflector
 
 Check = Callable[[Proposal], Proposal]  # a proposal, or its refusal
@@ -59,7 +59,7 @@ class Reflection:
             answers = zip(asked, failed.proposals, strict=False)  # one that fails at once answers nothing
             self._kept |= {job.key: proposal for job, proposal in answers if proposal is not None}
             raise
-        self._book(sum((proposal.usage for proposal in proposals), FREE))
+        self._book(sum((proposal.usage for proposal in proposals), ZERO_USAGE))
         answered = self._kept | {job.key: proposal for job, proposal in zip(asked, proposals, strict=True)}
         self._kept = {}
         return [self._check(answered[job.key]) for job in jobs]

@@ -6,18 +6,16 @@ from itertools import islice
 from typing import Any
 
 from p2o.errors import InputError
-from p2o.evolution.assignment import cover
-from p2o.evolution.budget import affordable_parents
-from p2o.evolution.draws import mini_batches
-from p2o.evolution.records import Candidate, History, Iteration, Status
+from p2o.evolution.history import Candidate, History, Iteration, Status
+from p2o.evolution.novelty import sift
 from p2o.evolution.selectors import ParentSelector
-from p2o.evolution.settings import EvolutionSettings, StopReason
-from p2o.evolution.sift import sift
-from p2o.evolution.trials import Child, Graded, Trial, share_correct
+from p2o.evolution.settings import EvolutionSettings, StopReason, affordable_parents
+from p2o.evolution.trials import Child, Graded, Trial, mini_batches, share_correct
 from p2o.progress import task
+from p2o.prompts.set_cover import cover
+from p2o.prompts.templates import TemplateBank
 from p2o.reflectors.base import Example, Proposal, ReflectionJob
 from p2o.seeds import derive_seed
-from p2o.templates import TemplateBank
 from p2o.types import Question, Rollout
 
 Evaluate = Callable[[Sequence[tuple[Question, str]], str], Sequence[Graded]]
@@ -126,7 +124,7 @@ class EvolutionSearch:
             return self._score_seeds()
         trials = self._try_parents()
         hopeful = [trial for trial in trials if not trial.perfect]
-        proposed, refusals = self._propose(hopeful)
+        proposed, rejections = self._propose(hopeful)
         children = self._try_children(proposed)
         accepted = [child for child in children if child.gain > 0]
         mini_batch_rollouts = self.mini_batch_cost * (len(trials) + len(children))
@@ -137,7 +135,7 @@ class EvolutionSearch:
             Iteration(
                 parents=tuple(trial.parent for trial in trials),
                 skipped=len(trials) - len(hopeful),
-                refusals=refusals,
+                rejections=rejections,
                 tried=len(children),
                 accepted=len(accepted),
                 parent_rollouts=self.mini_batch_cost * len(trials),

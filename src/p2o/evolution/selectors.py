@@ -5,8 +5,6 @@ from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from statistics import fmean
 
-from p2o.evolution.draws import draw_by_weight
-
 Scores = Sequence[Sequence[float]]  # [pool, dev]
 
 
@@ -75,3 +73,13 @@ def front(scores: Scores) -> list[int]:
 def dominates(left: Sequence[float], right: Sequence[float]) -> bool:
     """Whether `left` is nowhere worse than `right` and somewhere better."""
     return left != right and all(a >= b for a, b in zip(left, right, strict=True))
+
+
+def draw_by_weight(weights: Sequence[float], count: int, rng: random.Random) -> list[int]:
+    """`count` different indices, drawn one after the other in proportion to their weights; ascending.
+
+    Indices of weight 0 come only when all others are taken, then with equal chances.
+    """
+    # Exponential clocks: the order in which clocks of these rates ring is the order of such a sequence of draws.
+    rings = [(weight <= 0, rng.expovariate(weight if weight > 0 else 1.0)) for weight in weights]
+    return sorted(sorted(range(len(weights)), key=rings.__getitem__)[:count])

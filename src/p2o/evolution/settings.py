@@ -1,7 +1,9 @@
-"""The size of an evolution, and the reasons for its end."""
+"""The size of an evolution, what it may cost in rollouts, and the reasons for its end."""
 
+import math
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Literal, get_args
 
 from p2o.errors import InputError
 
@@ -46,3 +48,52 @@ class StopReason(StrEnum):
     NO_DEV = "there are no dev questions"
     NO_TRAIN = "there are no train questions"
     IDLE = "too many iterations in a row had no new template to try"
+
+
+Level = Literal["light", "medium", "heavy", "heavy_2", "heavy_3", "heavy_4", "heavy_16"]
+
+CANDIDATES: dict[Level, int] = {
+    "light": 6,
+    "medium": 12,
+    "heavy": 18,
+    "heavy_2": 36,
+    "heavy_3": 54,
+    "heavy_4": 72,
+    "heavy_16": 288,
+}
+MINI_BATCH_TRIALS = 35  # evaluations planned per trial; this and the next two are DSPy's constants
+FULL_EVALUATION_STEPS = 5
+PILOT_EVALUATIONS = 5
+
+
+def auto_budget(level: Level, dev_size: int) -> int:
+    """Rollouts of a budget level, by DSPy's formula for GEPA with one prompt; the paper runs `heavy_4`.
+
+    With V = `dev_size`, C candidates and N = ⌊max(4·log2 C, 1.5·C)⌋ trials: V + 5C + 35N + (⌊(N+1)/5⌋ + 1 + [N<5])·V.
+    The formula plans one completion per evaluation; multiply it if there are more.
+
+    Raises:
+        InputError: There is no such level.
+    """
+    if level not in CANDIDATES:
+        raise InputError(f"Expected a budget level out of {', '.join(get_args(Level))}, got {level!r}.")
+    candidates = CANDIDATES[level]
+    trials = int(max(4 * math.log2(candidates), 1.5 * candidates))
+    full_evaluations = (trials + 1) // FULL_EVALUATION_STEPS + 1 + (trials < FULL_EVALUATION_STEPS)
+    planned = PILOT_EVALUATIONS * candidates + MINI_BATCH_TRIALS * trials
+    return dev_size + planned + full_evaluations * dev_size
+
+
+def evolution_sizes(hard: int, dev_size: int, budget: int | Level, completions: int) -> tuple[int, int]:
+    """Dev questions and budget of an evolution on so many hard questions: half of them are dev at most."""
+    dev = min(dev_size, hard // 2)
+    return dev, budget if isinstance(budget, int) else completions * auto_budget(budget, dev)
+
+
+def affordable_parents(remaining: int, mini_batch_cost: int, dev_cost: int, proposals: int = 1) -> int:
+    """How many parents the next iteration can try; 0 if none.
+
+    Whatever comes of it, a mini-batch for each of them, one for each of their `proposals` children, and one dev
+    evaluation are paid for.
+    """
+    return max(0, (remaining - dev_cost) // ((1 + proposals) * mini_batch_cost))

@@ -1,11 +1,15 @@
 """The comparison of a parent and its child on one mini-batch."""
 
+import itertools
+import random
+from collections.abc import Iterator
 from dataclasses import dataclass
 from math import fsum
 from statistics import fmean
 
-from p2o.evolution.records import Candidate, Status
+from p2o.evolution.history import Candidate, Status
 from p2o.reflectors.base import Proposal
+from p2o.seeds import derive_seed
 from p2o.types import Question, Rollout
 
 Graded = tuple[Rollout, ...]  # the n completions of one question under one template
@@ -45,7 +49,7 @@ class Child:
 
     def candidate(self, iteration: int, dev_scores: tuple[float, ...] | None) -> Candidate:
         """The record of this child; `dev_scores` is None if it was not scored on dev."""
-        unscored = Status.UNPAID if self.gain > 0 else Status.REJECTED
+        unscored = Status.BUDGET_EXHAUSTED if self.gain > 0 else Status.REJECTED
         return Candidate(
             text=self.text,
             status=unscored if dev_scores is None else Status.ACCEPTED,
@@ -73,3 +77,20 @@ def mean_reward(graded: Graded) -> float:
 def share_correct(graded: Graded) -> float:
     """Share of the completions of one question that are correct, 0-1."""
     return fmean(rollout.correct for rollout in graded)
+
+
+def mini_batches(count: int, size: int, seed: int) -> Iterator[tuple[int, ...]]:
+    """An endless stream of mini-batches of `range(count)`, drawn without replacement from one shuffled queue.
+
+    The queue is filled with a fresh shuffle when it runs out; what was left over from the last round then comes last,
+    so that no mini-batch holds an index twice. With fewer than `size` indices, every mini-batch holds all of them.
+    """
+    size = min(size, count)
+    queue: list[int] = []
+    for turn in itertools.count():
+        fresh = list(range(count))
+        random.Random(derive_seed(seed, "mini_batches", turn)).shuffle(fresh)
+        queue += sorted(fresh, key=queue.__contains__)
+        while len(queue) >= size:
+            yield tuple(queue[:size])
+            del queue[:size]

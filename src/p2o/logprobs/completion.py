@@ -8,11 +8,11 @@ from transformers import PreTrainedModel
 
 from p2o.logprobs.fused_head import fused_logps
 from p2o.logprobs.packable import packable
+from p2o.logprobs.packed_attention import packed_hidden
 from p2o.logprobs.packing import pack
 from p2o.logprobs.padded import padded_logps, padded_logps_and_entropies
 from p2o.logprobs.prefixes import Ids
-from p2o.logprobs.shared_attention import packed_hidden
-from p2o.logprobs.tied_weight import TiedGradient, embed, is_tied
+from p2o.logprobs.tied_embedding import TiedGradient, embed, is_tied
 
 
 def completion_logps(

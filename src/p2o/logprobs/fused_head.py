@@ -6,8 +6,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from p2o.logprobs.tied_weight import TiedGradient
-from p2o.products import product
+from p2o.logprobs.onednn_linear import product
+from p2o.logprobs.tied_embedding import TiedGradient
 
 TILE = 2**25  # logits at a time: 128 MiB in float32
 KEPT = 2**25  # probabilities kept for the backward pass at most: they save it one of its three products

@@ -8,8 +8,8 @@ import torch
 from torch import Tensor, nn
 from transformers import PreTrainedModel
 
+from p2o.logprobs.packed_attention import UnknownAttentionError, packed_hidden
 from p2o.logprobs.packing import pack
-from p2o.logprobs.shared_attention import UnknownAttentionError, packed_hidden
 
 _verdicts: WeakKeyDictionary[PreTrainedModel, bool] = WeakKeyDictionary()
 

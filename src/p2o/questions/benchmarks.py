@@ -6,9 +6,9 @@ from itertools import chain
 from pathlib import Path
 
 from p2o.errors import InputError
+from p2o.io.tables import read_rows
+from p2o.questions.columns import guess_columns, to_questions
 from p2o.questions.hub import HubQuestions
-from p2o.questions.rows import guess_columns, to_questions
-from p2o.tables import read_rows
 from p2o.types import Question
 
 

@@ -4,9 +4,9 @@ from itertools import islice
 from pathlib import Path
 
 from p2o.errors import InputError
+from p2o.io.tables import read_rows
 from p2o.questions.base import QuestionSource
-from p2o.questions.rows import Columns, check_columns, to_questions
-from p2o.tables import read_rows
+from p2o.questions.columns import Columns, check_columns, to_questions
 from p2o.types import Question
 
 

@@ -4,7 +4,7 @@ from typing import Any
 
 from p2o.errors import InputError
 from p2o.questions.base import QuestionSource
-from p2o.questions.rows import Columns, check_columns, to_questions
+from p2o.questions.columns import Columns, check_columns, to_questions
 from p2o.types import Question
 
 

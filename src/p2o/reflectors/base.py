@@ -6,10 +6,10 @@ from dataclasses import dataclass, replace
 
 from transformers import PreTrainedModel
 
-from p2o.endpoints.usage import FREE, Usage
+from p2o.endpoints.usage import ZERO_USAGE, Usage
 from p2o.engines.base import RolloutEngine
 from p2o.errors import InputError
-from p2o.prompts import PromptRenderer
+from p2o.prompts.renderer import PromptRenderer
 from p2o.seeds import derive_seed
 
 
@@ -46,19 +46,19 @@ class Proposal:
     """
 
     template: str
-    refusal: str = ""
+    rejection: str = ""
     reply: str = ""
     prompt: str = ""
-    usage: Usage = FREE
+    usage: Usage = ZERO_USAGE
 
     @property
     def tokens(self) -> int:
         """Of the reply, thoughts included."""
         return self.usage.completion_tokens
 
-    def refused(self, cause: str) -> "Proposal":
+    def rejected(self, cause: str) -> "Proposal":
         """The same without its template, and the reason why."""
-        return replace(self, template="", refusal=cause)
+        return replace(self, template="", rejection=cause)
 
 
 @dataclass(frozen=True)
@@ -77,7 +77,7 @@ class ReflectionContext:
     renderer: PromptRenderer
     policy: PreTrainedModel
     initial_policy: Callable[[], PreTrainedModel]
-    spent: Usage = FREE
+    spent: Usage = ZERO_USAGE
 
 
 class ReflectionFailed(InputError):
@@ -89,7 +89,7 @@ class ReflectionFailed(InputError):
         usage: What all jobs cost, those without an answer included.
     """
 
-    def __init__(self, message: str, proposals: Sequence[Proposal | None] = (), usage: Usage = FREE) -> None:
+    def __init__(self, message: str, proposals: Sequence[Proposal | None] = (), usage: Usage = ZERO_USAGE) -> None:
         super().__init__(message)
         self.proposals = tuple(proposals)
         self.usage = usage

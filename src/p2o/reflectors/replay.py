@@ -51,8 +51,11 @@ def _read(path: Path) -> dict[str, Proposal]:
         except (ValueError, RecursionError):
             continue
         match row:
-            case {"key": str(key), "proposal": {"template": str(), "refusal": str(), "reply": str(), "prompt": str()}}:
-                fields = {name: row["proposal"][name] for name in ("template", "refusal", "reply", "prompt")}
+            case {
+                "key": str(key),
+                "proposal": {"template": str(), "rejection": str(), "reply": str(), "prompt": str()},
+            }:
+                fields = {name: row["proposal"][name] for name in ("template", "rejection", "reply", "prompt")}
                 proposals[key] = Proposal(**fields)
             case _:
                 raise InputError(f"{path}:{number}: expected a line of RecordingReflector, got {line[:80]!r}.")

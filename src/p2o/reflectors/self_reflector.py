@@ -6,19 +6,19 @@ from dataclasses import replace
 from typing import Literal
 
 from p2o.endpoints.usage import Usage
-from p2o.engines.base import Sampling
+from p2o.engines.base import SamplingParams
 from p2o.errors import InputError
-from p2o.prompts import PromptRenderer
+from p2o.prompts.renderer import PromptRenderer
 from p2o.reflectors.base import Proposal, ReflectionContext, ReflectionJob, Reflector
-from p2o.reflectors.excerpts import fit_examples
-from p2o.reflectors.prompt import GEPA_PROMPT, check_prompt, reflection_prompt
-from p2o.reflectors.reply import (
+from p2o.reflectors.parsing import (
     PROMPT_TOO_LONG,
     SPECIAL_TOKEN_IN_PROMPT,
     UNFINISHED,
     check_template,
     parse_reply,
 )
+from p2o.reflectors.prompt import GEPA_PROMPT, check_prompt, reflection_prompt
+from p2o.reflectors.truncation import fit_examples
 from p2o.types import Completion, Prompt
 
 
@@ -52,7 +52,7 @@ class SelfReflector(Reflector):
                 f"{temperature}, {max_reply_length} and {max_template_length}."
             )
         self.weights = weights
-        self.sampling = Sampling(temperature, max_reply_length)
+        self.sampling = SamplingParams(temperature, max_reply_length)
         self.prompt = check_prompt(prompt)
         self.max_template_length = max_template_length
 
@@ -75,14 +75,14 @@ class SelfReflector(Reflector):
         prompts = [
             Prompt(context.renderer.message(proposal.prompt), job.seed)
             for proposal, job in zip(asked, jobs, strict=True)
-            if not proposal.refusal
+            if not proposal.rejection
         ]
         started = time.monotonic()
         completions = context.engine.generate(model, prompts, self.sampling, title="reflection") if prompts else []
         seconds = (time.monotonic() - started) / max(1, len(prompts))
         replies = iter(zip(prompts, completions, strict=True))
         return [
-            proposal if proposal.refusal else self._propose(proposal, *next(replies), seconds, context.renderer)
+            proposal if proposal.rejection else self._propose(proposal, *next(replies), seconds, context.renderer)
             for proposal in asked
         ]
 

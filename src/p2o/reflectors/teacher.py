@@ -7,12 +7,12 @@ from typing import Any, Literal
 
 from transformers import AutoTokenizer, PreTrainedTokenizerBase
 
-from p2o.endpoints import FREE, RETRIES, SPENDING, CallFailed, Endpoint, Result, Retries, Spending
+from p2o.endpoints import RETRIES, SPENDING, ZERO_USAGE, CallFailed, CallResult, Endpoint, Retries, Spending
 from p2o.errors import InputError
 from p2o.reflectors.base import Proposal, ReflectionContext, ReflectionFailed, ReflectionJob, Reflector
-from p2o.reflectors.excerpts import fit_examples
+from p2o.reflectors.parsing import NO_REPLY, PROMPT_TOO_LONG, UNFINISHED, check_template, parse_reply
 from p2o.reflectors.prompt import GEPA_PROMPT, check_prompt, reflection_prompt
-from p2o.reflectors.reply import NO_REPLY, PROMPT_TOO_LONG, UNFINISHED, check_template, parse_reply
+from p2o.reflectors.truncation import fit_examples
 
 
 class TeacherReflector(Reflector):
@@ -110,8 +110,8 @@ class TeacherReflector(Reflector):
         if stopped:
             raise ReflectionFailed(
                 self.endpoint.failure(stopped),
-                [None if proposal.refusal.startswith(NO_REPLY) else proposal for proposal in proposals],
-                sum((proposal.usage for proposal in proposals), FREE),
+                [None if proposal.rejection.startswith(NO_REPLY) else proposal for proposal in proposals],
+                sum((proposal.usage for proposal in proposals), ZERO_USAGE),
             )
         return proposals
 
@@ -125,12 +125,12 @@ class TeacherReflector(Reflector):
             tokenizer,
         )
 
-    def _propose(self, prompt: str, result: Result, context: ReflectionContext) -> Proposal:
+    def _propose(self, prompt: str, result: CallResult, context: ReflectionContext) -> Proposal:
         asked = Proposal("", prompt=prompt)
         if result is None:
-            return asked.refused(NO_REPLY)
+            return asked.rejected(NO_REPLY)
         if isinstance(result, CallFailed):
-            return replace(asked.refused(f"{NO_REPLY}: {result.failure.cause}"), usage=result.usage)
+            return replace(asked.rejected(f"{NO_REPLY}: {result.failure.cause}"), usage=result.usage)
         reply = self.endpoint.redacted(result.content or "")
         parsed = Proposal("", UNFINISHED, reply) if result.truncated else parse_reply(reply)
         checked = check_template(parsed, context.renderer, self.max_template_length)

@@ -9,7 +9,7 @@ from p2o.types import Grade, Question
 
 
 @dataclass(frozen=True)
-class Answered:
+class GradingInput:
     """A question and the text of one completion; `truncated` if the length limit cut it off.
 
     `tokens` is its length, None where nobody knows it.
@@ -25,7 +25,7 @@ class Reward(ABC):
     """Grades completions against gold answers."""
 
     @abstractmethod
-    def grade(self, answered: Sequence[Answered]) -> list[Grade]:
+    def grade(self, answered: Sequence[GradingInput]) -> list[Grade]:
         """One grade for each completion, in order. A broken grader is `Outcome.ERROR`, never a silent 0."""
 
     def reject(self, answer: str) -> str:
@@ -33,7 +33,7 @@ class Reward(ABC):
         return ""
 
 
-def grades_of(reward: Reward, answered: Sequence[Answered]) -> list[Grade]:
+def grade_checked(reward: Reward, answered: Sequence[GradingInput]) -> list[Grade]:
     """What a reward says, one grade for each completion.
 
     Raises:

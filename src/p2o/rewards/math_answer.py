@@ -7,7 +7,7 @@ from functools import lru_cache, partial
 from typing import Any
 
 from p2o.errors import InputError
-from p2o.rewards.base import Answered, Reward
+from p2o.rewards.base import GradingInput, Reward
 from p2o.rewards.boxed import last_boxed, unbox
 from p2o.rewards.plain import end_trimmed, integer, plainly_equal
 from p2o.rewards.worker import Failure, WorkerPool
@@ -42,7 +42,7 @@ class MathAnswer(Reward):
         self.set_relations = set_relations
         self._pool = WorkerPool(timeout, workers, imports=["math_verify"])
 
-    def grade(self, answered: Sequence[Answered]) -> list[Grade]:
+    def grade(self, answered: Sequence[GradingInput]) -> list[Grade]:
         """One grade for each completion, in order."""
         comparisons = [
             Comparison(gold=unbox(item.question.answer), answer=unbox(last_boxed(item.text) or "")) for item in answered

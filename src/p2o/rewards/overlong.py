@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from p2o.errors import InputError
-from p2o.rewards.base import Answered, Reward, grades_of
+from p2o.rewards.base import GradingInput, Reward, grade_checked
 from p2o.types import Grade
 
 
@@ -31,9 +31,9 @@ class SoftOverlong(Reward):
         self.cache = cache
         self.punishment = punishment
 
-    def grade(self, answered: Sequence[Answered]) -> list[Grade]:
+    def grade(self, answered: Sequence[GradingInput]) -> list[Grade]:
         """The grades of the other reward, each with its own punishment."""
-        grades = grades_of(self.of, answered)
+        grades = grade_checked(self.of, answered)
         return [
             replace(grade, reward=grade.reward - self.punishment * self.excess(item))
             for grade, item in zip(grades, answered, strict=True)
@@ -43,7 +43,7 @@ class SoftOverlong(Reward):
         """What the other reward says."""
         return self.of.reject(answer)
 
-    def excess(self, item: Answered) -> float:
+    def excess(self, item: GradingInput) -> float:
         """How far a completion is into the cache, 0-1.
 
         Raises:

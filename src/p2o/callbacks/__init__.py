@@ -1,0 +1,1 @@
+"""What watches a run: live progress, logs, summaries and reports."""

@@ -1,0 +1,18 @@
+"""The config of a run, at the top of its folder."""
+
+from pathlib import Path
+
+from lightning import LightningModule, Trainer
+from lightning.pytorch.cli import SaveConfigCallback
+
+from p2o.io.files import write_text
+
+
+class RunConfig(SaveConfigCallback):
+    """Writes `config.yaml` of `p2o fit` into the run folder, besides the one that Lightning puts beside each log."""
+
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Once the checkpoint is loaded: a run that is refused for it changes nothing."""
+        if trainer.is_global_zero:
+            text = self.parser.dump(self.config, skip_none=False)
+            write_text(Path(trainer.default_root_dir) / "config.yaml", text)

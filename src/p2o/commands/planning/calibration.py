@@ -1,0 +1,76 @@
+"""A short look at the real policy: a few rollouts and one update, timed."""
+
+import time
+from dataclasses import dataclass
+
+import torch
+from lightning import Callback, LightningModule, Trainer
+
+from p2o.mixture.data_module import mixture_of
+from p2o.policy.module import PolicyModule
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What the calibration measured.
+
+    Args:
+        rollouts: Completions that were sampled.
+        rollout_seconds: Of one, sampled and graded together with the others.
+        row_seconds: Of one rollout's part of an update, if its group has signal.
+        completion_length: Tokens of a completion on average.
+        hard: Share of questions of which fewer than tau rollouts were correct.
+        signal: Share of questions whose rewards differ.
+        device_bytes: Most memory that was in use on the GPU; 0 without one.
+    """
+
+    rollouts: int
+    rollout_seconds: float
+    row_seconds: float
+    completion_length: float
+    hard: float
+    signal: float
+    device_bytes: int
+
+    @property
+    def token_seconds(self) -> float:
+        """Of a token of a completion."""
+        return self.rollout_seconds / self.completion_length
+
+
+class Calibration(Callback):
+    """Measures at the point where training would start, and ends the run there.
+
+    Args:
+        rollouts: To sample at most; at least those of one question, at most one rollout batch.
+    """
+
+    measured: Measured
+
+    def __init__(self, rollouts: int) -> None:
+        self.rollouts = rollouts
+
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """One small rollout batch and its update; a smaller one before it warms up."""
+        assert isinstance(pl_module, PolicyModule)
+        data = mixture_of(trainer)
+        count = max(1, min(data.batch_size, self.rollouts // data.num_generations))
+        samples = data.mixture(epoch=0)[:count]
+        pl_module.rollout(samples[:1])
+        started = time.perf_counter()
+        groups = pl_module.rollout(samples)
+        sampled = time.perf_counter()
+        rollouts = [rollout for group in groups for rollout in group]
+        pl_module.update(groups, torch.ones(len(groups), data.num_generations))  # as if every group had signal
+        updated = time.perf_counter()
+        correct = [sum(rollout.correct for rollout in group) for group in groups]
+        self.measured = Measured(
+            rollouts=len(rollouts),
+            rollout_seconds=(sampled - started) / len(rollouts),
+            row_seconds=(updated - sampled) / len(rollouts),
+            completion_length=sum(len(rollout.completion.ids) for rollout in rollouts) / len(rollouts),
+            hard=sum(count < data.hard_set.tau for count in correct) / len(groups),
+            signal=sum(len({rollout.reward for rollout in group}) > 1 for group in groups) / len(groups),
+            device_bytes=torch.cuda.max_memory_allocated() if pl_module.device.type == "cuda" else 0,
+        )
+        trainer.should_stop = True

@@ -1,0 +1,117 @@
+"""Settings that contradict each other: the run would start, and not do what was meant."""
+
+from collections.abc import Iterator
+
+from p2o.commands.planning.run import PlannedRun, evolution_size
+
+
+def contradictions(run: PlannedRun) -> list[str]:
+    """What is odd, what follows from it, and what to change."""
+    return [*_hardness(run), *_evolution(run), *_batches(run), *_data(run)]
+
+
+def rejections(run: PlannedRun) -> list[str]:
+    """Why `p2o fit` would not even start."""
+    return list(_lengths(run))
+
+
+def _lengths(run: PlannedRun) -> Iterator[str]:
+    longest, limit, completion = (
+        max(run.lengths),
+        run.module.max_prompt_length,
+        run.module.sampling.max_completion_length,
+    )
+    if limit + completion > run.window:
+        yield (
+            f"model.max_prompt_length ({limit}) and model.max_completion_length ({completion}) exceed the model's "
+            f"window of {run.window} tokens together: p2o fit refuses it. Lower one of them."
+        )
+    if longest > limit:
+        yield (
+            f"The longest question has {longest} tokens, model.max_prompt_length is {limit}: p2o fit refuses it. "
+            "Raise it, or leave the question out."
+        )
+
+
+def _hardness(run: PlannedRun) -> Iterator[str]:
+    k, bare, tau = run.data.num_generations, run.data.bare_rollouts, run.data.hard_set.tau
+    if tau > k - bare:
+        yield (
+            f"data.tau ({tau}) is above the templated rollouts of a hard question ({k} - {bare} = {k - bare}): it "
+            "stays hard although every templated rollout is right. Lower data.tau or data.bare_rollouts."
+        )
+    if not run.evolves and (bare or run.data.same_template_in_group):
+        yield (
+            "data.bare_rollouts and data.same_template_in_group do nothing: no question ever carries a template, "
+            "since there is no evolution."
+        )
+
+
+def _evolution(run: PlannedRun) -> Iterator[str]:
+    evolution = run.evolution
+    if evolution.budget == 0:
+        return
+    if run.epochs == 1:
+        yield (
+            "trainer.max_epochs is 1 and evolution is on: templates serve the next epoch, and there is none. Set "
+            "evolution.budget to 0, or train longer."
+        )
+    if evolution.min_hard_set > run.questions:
+        yield (
+            f"evolution.min_hard_set ({evolution.min_hard_set}) is above the number of questions ({run.questions}): "
+            "there is never an evolution. Lower it."
+        )
+        return
+    smallest, all_hard = (evolution_size(run, hard) for hard in (evolution.min_hard_set, run.questions))
+    if all_hard.reason:
+        yield f"With all {all_hard.hard} questions hard, evolution finds nothing: {all_hard.reason}. Raise the budget."
+    elif smallest.reason:
+        yield f"With {smallest.hard} hard questions evolution finds nothing: {smallest.reason}. Raise min_hard_set."
+    if all_hard.dev < evolution.dev_size:
+        yield (
+            f"evolution.dev_size ({evolution.dev_size}) is above half of the questions: the dev set has "
+            f"{all_hard.dev} at most."
+        )
+    template = vars(evolution.reflector).get("max_template_length", 0)
+    if (room := run.module.max_templated_prompt_length - max(run.lengths)) < template:
+        yield (
+            f"The longest question leaves {max(0, room)} tokens of the model's window for a template, the reflector's "
+            f"max_template_length is {template}: longer templates are refused. Lower one of the two lengths."
+        )
+    if evolution.completions > 1 and evolution.temperature == 0:
+        yield (
+            f"evolution.completions is {evolution.completions} at temperature 0: greedy completions are all the same. "
+            "Set evolution.temperature above 0, or completions to 1."
+        )
+
+
+def _batches(run: PlannedRun) -> Iterator[str]:
+    batch, mini = run.data.batch_size, run.module.mini_batch_size
+    per_process = run.questions / run.processes
+    if mini > batch:
+        yield f"model.mini_batch_size ({mini}) is above data.batch_size ({batch}): each batch is one optimizer step."
+    elif batch % mini:
+        yield (
+            f"model.mini_batch_size ({mini}) does not divide data.batch_size ({batch}): the last optimizer step of a "
+            f"batch has {batch % mini} questions."
+        )
+    if batch > per_process:
+        yield f"data.batch_size ({batch}) is above the questions a process has ({per_process:.0f}): one batch an epoch."
+    elif run.questions % (batch * run.processes):
+        yield (
+            f"data.batch_size ({batch}, {run.processes} processes) does not divide the {run.questions} questions: the "
+            f"last batch of an epoch has {run.questions % (batch * run.processes)}."
+        )
+    steps = run.epochs * -(-run.questions // (batch * run.processes)) * -(-batch // mini)
+    if run.module.warmup_steps >= steps:
+        yield (
+            f"model.warmup_steps ({run.module.warmup_steps}) is not below the optimizer steps of the run (about "
+            f"{steps}): the learning rate never reaches model.lr."
+        )
+
+
+def _data(run: PlannedRun) -> Iterator[str]:
+    texts = {question.text for question in run.data.train_questions}
+    shared = sum(question.text in texts for question in run.data.validation_questions)
+    if shared:
+        yield f"{shared} validation questions are training questions: their accuracy says nothing about new ones."

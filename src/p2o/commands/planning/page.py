@@ -1,0 +1,103 @@
+"""The plan as text."""
+
+from collections.abc import Callable, Sequence
+from datetime import timedelta
+
+from p2o.commands.planning.calibration import Measured
+from p2o.commands.planning.memory import Memory
+from p2o.commands.planning.phases import Phase
+from p2o.commands.planning.run import EvolutionSize
+from p2o.commands.planning.span import NOTHING, Span
+
+GIB = 2**30
+
+
+def page(
+    head: str,
+    phases: Sequence[Phase],
+    sizes: Sequence[EvolutionSize],
+    memory: Memory,
+    measured: Measured | None,
+    warnings: Sequence[str],
+) -> str:
+    """All that `p2o plan` says."""
+    blocks = [head, _cost(phases, measured), _splits(sizes), _memory(memory, measured)]
+    found = "\n".join(f"- {warning}" for warning in warnings) or "none found"
+    return "\n\n".join([*blocks, f"settings that contradict each other\n{found}"])
+
+
+def _cost(phases: Sequence[Phase], measured: Measured | None) -> str:
+    rows: list[tuple[str, ...]] = [("phase", "rollouts", "prompt tokens", "completion tokens", "time", "money")]
+    rows += [_cells(phase) for phase in [*phases, total(phases)]]
+    widths = [max(map(len, column)) + 2 for column in zip(*rows, strict=True)]
+    lines = [
+        name.ljust(widths[0]) + "".join(cell.rjust(width) for cell, width in zip(cells, widths[1:], strict=True))
+        for name, *cells in rows
+    ]
+    if measured is None:
+        lines.append("No calibration: a completion has from one token to the limit, and times are not known.")
+    else:
+        lines.append(
+            f"Calibrated on {measured.rollouts} rollouts: {measured.completion_length:.0f} tokens and "
+            f"{measured.rollout_seconds:.3g} s each, {measured.row_seconds:.3g} s of update each; "
+            f"{measured.hard:.0%} of their questions are hard, {measured.signal:.0%} have signal.\nThe shorter time "
+            "has that share of groups with signal, the longer one all. With templates or a teacher completions go from "
+            "that\nlength to the limit, and times with them; without, they are taken to stay as long."
+        )
+    if any(phase.name == "evolution" for phase in phases):
+        lines.append("Evolution goes from none to its whole budget, however many questions are hard.")
+    return "\n".join(lines)
+
+
+def total(phases: Sequence[Phase]) -> Phase:
+    """All phases together; its time and money leave out what is not known."""
+    seconds = [phase.seconds for phase in phases if phase.seconds]
+    money = [phase.money for phase in phases if phase.money]
+    return Phase(
+        "total",
+        sum((phase.rollouts for phase in phases), NOTHING),
+        sum((phase.prompt_tokens for phase in phases), NOTHING),
+        sum((phase.completion_tokens for phase in phases), NOTHING),
+        sum(seconds, NOTHING) if seconds else None,
+        sum(money, NOTHING) if money else None,
+    )
+
+
+def _cells(phase: Phase) -> tuple[str, ...]:
+    counts = (phase.rollouts, phase.prompt_tokens, phase.completion_tokens)
+    return (
+        phase.name,
+        *(_span(count, lambda number: f"{number:,.0f}") for count in counts),
+        _span(phase.seconds, lambda seconds: str(timedelta(seconds=round(seconds)))),
+        _span(phase.money, lambda money: f"{money:,.2f}"),
+    )
+
+
+def _span(span: Span | None, show: Callable[[float], str]) -> str:
+    if span is None:
+        return "-"
+    low, high = show(span.low), show(span.high)
+    return low if low == high else f"{low} - {high}"
+
+
+def _splits(sizes: Sequence[EvolutionSize]) -> str:
+    lines = [f"{'hard questions':<16}{'dev':>6}{'train':>7}{'budget':>9}{'reflections':>13}   evolution"]
+    for size in sizes:
+        counts = f"{size.hard:<16,}{size.dev:>6,}{size.train:>7,}{size.budget:>9,}{size.calls:>13,}"
+        lines.append(f"{counts}   {(size.reason and f'none: {size.reason}') or 'yes'}")
+    return "\n".join(lines)
+
+
+def _memory(memory: Memory, measured: Measured | None) -> str:
+    parts = {
+        "weights": memory.weights,
+        "gradients": memory.gradients,
+        "Adam": memory.adam,
+        "activations": memory.activations,
+        "KV cache": memory.cache,
+    }
+    listed = ", ".join(f"{name} {size / GIB:.2f}" for name, size in parts.items())
+    text = f"memory of a process, roughly: {memory.total / GIB:.2f} GiB ({listed}; of the last two the larger counts)"
+    if measured and measured.device_bytes:
+        text += f"\nmeasured on the GPU during calibration: {measured.device_bytes / GIB:.2f} GiB"
+    return text

@@ -1,0 +1,149 @@
+"""Rollouts, tokens, seconds and money of each phase."""
+
+from dataclasses import dataclass, replace
+
+from p2o.commands.planning.calibration import Measured
+from p2o.commands.planning.run import PlannedRun, most_calls
+from p2o.commands.planning.span import NOTHING, Span
+from p2o.reflectors.self_reflector import SelfReflector
+from p2o.rollouts import PromptedTeacher, padded
+
+EXAMPLE_OVERHEAD = 60  # tokens of headings and feedback of an example in the reflection prompt, roughly
+PROMPT_OVERHEAD = 250  # tokens of the reflection prompt itself, roughly
+
+
+@dataclass(frozen=True)
+class Phase:
+    """The whole run's share of one phase.
+
+    Args:
+        name: Of the phase.
+        rollouts: Completions, or calls.
+        prompt_tokens: Read.
+        completion_tokens: Written.
+        seconds: On all processes together; None if nobody measured.
+        money: By the prices of who is paid; None if they are not set or nothing is paid.
+    """
+
+    name: str
+    rollouts: Span
+    prompt_tokens: Span
+    completion_tokens: Span
+    seconds: Span | None
+    money: Span | None = None
+
+
+@dataclass(frozen=True)
+class Prices:
+    """Of a million tokens; 0 if they are not set."""
+
+    prompt: float = 0.0
+    completion: float = 0.0
+
+    def money(self, prompt_tokens: Span, completion_tokens: Span) -> Span | None:
+        """What tokens cost; None if they are free."""
+        paid = prompt_tokens * (self.prompt / 1e6) + completion_tokens * (self.completion / 1e6)
+        return paid if paid.high else None
+
+
+ZERO_USAGE = Prices()
+
+
+@dataclass(frozen=True)
+class Paid:
+    """The prices of those who are asked over the network."""
+
+    reflector: Prices = ZERO_USAGE
+    teacher: Prices = ZERO_USAGE
+
+
+@dataclass(frozen=True)
+class Lengths:
+    """Tokens of a prompt, and of its completion.
+
+    Args:
+        prompt: Tokens.
+        completion: Tokens.
+    """
+
+    prompt: Span
+    completion: Span
+
+
+def phases(run: PlannedRun, measured: Measured | None, paid: Paid) -> list[Phase]:
+    """Each phase that the run has; without a measurement a completion has from one token to the limit.
+
+    Args:
+        run: The run.
+        measured: Its pace.
+        paid: The prices.
+    """
+    sampled = run.module.sampler.forecast(run.workload)
+    longest = float(run.module.sampling.max_completion_length)
+    usual = measured.completion_length if measured else 1.0
+    unknown = Span(usual, longest)
+    # Templates and teachers lengthen completions; those of the bare prompt, too, once they are distilled into it.
+    grade_teacher_completions = run.evolves or "teacher" in sampled or not measured
+    template = run.longest_template if run.evolves else 0
+    lengths = Lengths(
+        Span(run.mean_length, run.mean_length + template), unknown if grade_teacher_completions else Span.exactly(usual)
+    )
+    train = Span(*sampled.get("train", (0, 0)))
+    templated = run.epochs - 1 if run.evolves else 0  # epochs with a template to validate
+    validation = Span(run.epochs, run.epochs + templated) * padded(len(run.data.validation_questions), run.processes)
+    found = [_rollouts("training rollouts", train, lengths, run, measured)] if train.high else []
+    if "teacher" in sampled:
+        found.append(_teacher(Span(*sampled["teacher"]), unknown, run, measured, paid.teacher))
+    found += [_updates(run, lengths, measured), _rollouts("validation", validation, lengths, run, measured)]
+    if run.probe:
+        # Bare answers of a policy serve both half-steps, and templates come with the second epoch.
+        bare, under = run.data.num_generations, run.data.num_generations - run.data.bare_rollouts
+        probe = Span((run.epochs + 1) * bare, (run.epochs + 1) * bare + 2 * templated * under) * run.probe
+        found.append(_rollouts("fixed_questions", probe, lengths, run, measured))
+    if run.evolves:
+        evolution = Span(0, templated * run.largest_budget)
+        found.append(_rollouts("evolution", evolution, lengths, run, measured))
+        found.append(_reflection(Span(0, templated * most_calls(run)), lengths, run, measured, paid.reflector))
+    return found
+
+
+def _rollouts(name: str, count: Span, lengths: Lengths, run: PlannedRun, measured: Measured | None) -> Phase:
+    """Rollouts take as long as they have tokens."""
+    tokens = count * lengths.completion
+    seconds = tokens * (measured.token_seconds / run.processes) if measured else None
+    return Phase(name, count, count * lengths.prompt, tokens, seconds)
+
+
+def _teacher(count: Span, length: Span, run: PlannedRun, measured: Measured | None, prices: Prices) -> Phase:
+    """How long one over the network takes is not known."""
+    teacher = vars(run.module.sampler).get("teacher")
+    if isinstance(teacher, PromptedTeacher):
+        template = len(run.module.tokenizer.encode(teacher.template, add_special_tokens=False))
+    else:
+        template, measured = 0, None
+    phase = _rollouts("teacher", count, Lengths(Span.exactly(run.mean_length + template), length), run, measured)
+    return replace(phase, money=prices.money(phase.prompt_tokens, phase.completion_tokens))
+
+
+def _updates(run: PlannedRun, lengths: Lengths, measured: Measured | None) -> Phase:
+    """Groups without signal cost nothing; how many there will be is not known."""
+    seconds = None
+    if measured:
+        rows = run.workload.completions
+        usual = run.mean_length + measured.completion_length
+        longer = (run.mean_length + lengths.completion.high) / usual
+        seconds = Span(measured.signal, longer) * (rows * measured.row_seconds / run.processes)
+    return Phase("updates", NOTHING, NOTHING, NOTHING, seconds)
+
+
+def _reflection(calls: Span, lengths: Lengths, run: PlannedRun, measured: Measured | None, prices: Prices) -> Phase:
+    """Calls of the policy itself are timed by their tokens, a teacher's time is not known; a list is no model."""
+    if isinstance(run.reflector, SelfReflector):
+        reply = run.reflector.sampling.max_completion_length
+    else:
+        reply, measured = vars(run.reflector).get("max_reply_length", 0), None
+    example = run.mean_length + lengths.completion.high + EXAMPLE_OVERHEAD
+    prompt = PROMPT_OVERHEAD + run.evolution.settings(budget=0).mini_batch_size * example if reply else 0
+    read, written = calls * prompt, calls * reply
+    seconds = written * measured.token_seconds if measured else None
+    return Phase("reflection", calls, read, written, seconds, prices.money(read, written))

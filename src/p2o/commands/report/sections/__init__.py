@@ -1,0 +1,33 @@
+"""The sections of a report in their order: each is a pure function of the runs."""
+
+from collections.abc import Callable, Sequence
+
+from p2o.commands.report.blocks import Section
+from p2o.commands.report.runs import Run
+from p2o.commands.report.sections.completions import completions
+from p2o.commands.report.sections.context import context
+from p2o.commands.report.sections.convergence import convergence
+from p2o.commands.report.sections.cost import cost
+from p2o.commands.report.sections.coverage import coverage
+from p2o.commands.report.sections.hard import hard
+from p2o.commands.report.sections.internalisation import internalisation
+from p2o.commands.report.sections.learning import learning
+from p2o.commands.report.sections.outcomes import outcomes
+from p2o.commands.report.sections.overview import overview
+from p2o.commands.report.sections.prompts import prompts
+from p2o.commands.report.sections.search import search
+
+SECTIONS: tuple[Callable[[Sequence[Run]], Section], ...] = (
+    overview,
+    learning,
+    hard,
+    prompts,
+    search,
+    coverage,
+    cost,
+    convergence,
+    internalisation,
+    context,
+    outcomes,
+    completions,
+)

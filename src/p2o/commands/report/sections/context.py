@@ -1,0 +1,63 @@
+"""Which tokens of templated completions the context-ratio mask left out."""
+
+from collections.abc import Sequence
+
+from p2o.commands.report.blocks import Block, Figures, Missing, Section, Text
+from p2o.commands.report.charts import Line, bar_chart, line_chart
+from p2o.commands.report.runs import Run, per_run
+from p2o.objective.context_mask import PARTS
+
+SIDES = ("below", "above")
+NOTE = "Of templated rollouts with signal; all others take no part in the gradient."
+
+
+def context(runs: Sequence[Run]) -> Section:
+    """Two figures for each run."""
+    return Section(
+        "context",
+        "Context ratio",
+        "How many templated tokens does the mask leave out, on which side, and where in the completion?",
+        per_run(runs, _blocks, NOTE),
+    )
+
+
+def _blocks(run: Run) -> list[Block]:
+    logged = {epoch: values for epoch, values in sorted(run.metrics.items()) if "context/below" in values}
+    if not logged:
+        return [
+            Missing(
+                "No context/below in logs/version_N/metrics.csv: it is logged with the CSV logger (default) once a "
+                "templated rollout has signal."
+            )
+        ]
+    lines = [
+        Line(side, [values[f"context/{side}"] for values in logged.values()], look=look)
+        for look, side in enumerate(SIDES)
+    ]
+    last = list(logged)[-1]
+    fifths = {
+        side: [logged[last].get(f"context/{side}_fifth_{part}", 0.0) for part in range(1, PARTS + 1)] for side in SIDES
+    }
+    names = [f"{100 * part // PARTS}–{100 * (part + 1) // PARTS} %" for part in range(PARTS)]
+    return [
+        Figures(
+            [
+                line_chart("Masked tokens", list(logged), lines, "epoch", "share of templated tokens"),
+                bar_chart(
+                    f"By position, epoch {last}", names, fifths, "part of the completion", "share masked", percent=True
+                ),
+            ]
+        ),
+        Text(_masks(run)),
+    ]
+
+
+def _masks(run: Run) -> str:
+    estimator = str(run.setting("model", "context", "class_path") or "").rpartition(".")[2]
+    low, high = (run.setting("model", "context", "init_args", name) for name in ("low", "high"))
+    if estimator == "Masked" and low is not None:
+        return (
+            f"Masked: below, the bare prompt makes a token less than {low:g} times as likely as the template does; "
+            f"above, more than {high:g} times."
+        )
+    return f"The context estimator {estimator or 'of the run'} decides which tokens count; only Masked leaves some out."

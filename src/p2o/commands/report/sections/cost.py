@@ -1,0 +1,99 @@
+"""What evolution cost, and what the formula of Algorithm 3 charges for it."""
+
+from collections.abc import Iterator, Sequence
+
+from p2o.commands.report.blocks import Block, Figures, Missing, Section, Table
+from p2o.commands.report.charts import bar_chart
+from p2o.commands.report.runs import Evolution, Run, per_run
+from p2o.commands.report.sections.search import no_evolution
+
+NOTE = (
+    "Rollouts: planned is the budget, known before; the formula is that of Algorithm 3, V·seeds + 2B·parents + "
+    "V·accepted, each n completions; spent is less where a parent's mini-batch was perfect, a proposal was "
+    "refused or the budget could not pay an accepted child. Tokens are those of completions and of replies. "
+    "Money is what the reflector's endpoint charged, by the prices in the config."
+)
+
+
+def cost(runs: Sequence[Run]) -> Section:
+    """Rollouts by phase, and a table of evolutions."""
+    return Section(
+        "cost",
+        "Cost",
+        "What does the evolution phase cost beside training, planned and spent?",
+        per_run(runs, _blocks, NOTE),
+    )
+
+
+def _blocks(run: Run) -> list[Block]:
+    return [*_phases(run), *(_evolutions(run) if run.evolutions else [no_evolution(run)])]
+
+
+def _phases(run: Run) -> list[Block]:
+    history = run.summary.get("rollout_history")
+    if not history:
+        return [Missing("No rollouts by epoch: summary.json was written by an earlier version of p2o fit.")]
+    before = [dict.fromkeys(history[0], 0), *history[:-1]]
+    spent = [
+        {phase: now[phase] - last.get(phase, 0) for phase in now} for last, now in zip(before, history, strict=True)
+    ]
+    parts = {phase: [epoch[phase] for epoch in spent] for phase in history[-1]}
+    return [Figures([bar_chart("Rollouts by phase", list(range(run.epochs)), parts, "epoch", "rollouts")])]
+
+
+def charged(evolution: Evolution) -> int:
+    """Algorithm 3 in rollouts: V for each seed, 2B for each parent, V for each accepted child, n times each.
+
+    With several proposals for a parent, B for each of them and B for the parent.
+    """
+    figures = evolution.figures
+    settings, iterations = figures["settings"], figures["iteration_figures"]
+    proposals = settings.get("proposals", 1)
+    mini_batch = min(settings["mini_batch_size"], figures["train"])
+    parents = sum(len(iteration["parents"]) for iteration in iterations)
+    accepted = sum(iteration["accepted"] for iteration in iterations)
+    return int(
+        settings["completions"]
+        * ((1 + proposals) * mini_batch * parents + figures["dev"] * (figures["seeds"] + accepted))
+    )
+
+
+def _evolutions(run: Run) -> list[Block]:
+    head = [
+        "after epoch",
+        "planned at most",
+        "by the formula",
+        "spent",
+        "parents",
+        "accepted",
+        "tokens",
+        "tokens of reflection",
+        "seconds",
+        "share of the epoch",
+        "money",
+    ]
+    return [
+        Table("Evolutions", head, list(_rows(run))),
+    ]
+
+
+def _rows(run: Run) -> Iterator[list[str]]:
+    seconds = run.summary.get("epoch_seconds", [])
+    for evolution in run.evolutions:
+        figures = evolution.figures
+        iterations = figures["iteration_figures"]
+        money = sum(usage.get("money", 0.0) for usage in figures.get("reflection", {}).values())
+        whole = seconds[evolution.epoch] if evolution.epoch < len(seconds) else 0
+        yield [
+            str(evolution.epoch),
+            f"{figures['budget']:,}",
+            f"{charged(evolution):,}",
+            f"{figures['spent']:,}",
+            str(sum(len(iteration["parents"]) for iteration in iterations)),
+            str(sum(iteration["accepted"] for iteration in iterations)),
+            f"{figures['tokens']['evolution']:,}",
+            f"{figures['tokens']['reflection']:,}",
+            f"{figures['seconds']:,.1f}",
+            f"{figures['seconds'] / whole:.0%}" if whole >= figures["seconds"] else "–",  # made up for on a resume
+            f"{money:.4f}" if money else "none",
+        ]

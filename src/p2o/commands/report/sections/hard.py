@@ -1,0 +1,58 @@
+"""The hard set over the epochs, and how questions moved."""
+
+from collections.abc import Sequence
+
+from p2o.commands.report.blocks import Block, Figures, Missing, Section, Table
+from p2o.commands.report.charts import Line, bar_chart, line_chart
+from p2o.commands.report.flows import flows
+from p2o.commands.report.runs import Run, per_run
+
+NOTE = (
+    "Hard: fewer than τ of K rollouts correct. Solved bare: the bare rollouts alone were correct at the rate τ/K or "
+    "above; a question whose rollouts all carried templates left with help."
+)
+
+
+def hard(runs: Sequence[Run]) -> Section:
+    """A figure over all runs, and the flows of each."""
+    epochs = list(range(max(run.epochs for run in runs)))
+    lines = [
+        Line(run.name, [*run.summary["hard_set"], *[None] * (len(epochs) - run.epochs)], look=i)
+        for i, run in enumerate(runs)
+    ]
+    blocks: list[Block] = []
+    if len(runs) > 1:
+        sizes = line_chart("Hard questions", epochs, lines, "epoch", "questions", percent=False)
+        blocks.append(Figures([sizes]))
+    return Section(
+        "hard",
+        "Hard questions",
+        "How many questions get fewer than τ rollouts right, and do they come to be solved bare?",
+        [*blocks, *per_run(runs, _flows, NOTE)],
+    )
+
+
+def _flows(run: Run) -> list[Block]:
+    tau = run.setting("data", "tau")
+    if not run.mining or not isinstance(tau, int):
+        return [Missing("No mining/epoch-N.parquet or no config.yaml: both are written by p2o fit in every run.")]
+    found = flows(run.mining, tau)
+    rows = [
+        [
+            str(epoch),
+            str(flow.entered + flow.stuck),
+            *map(str, (flow.entered, flow.stuck, flow.left_bare, flow.left_helped)),
+        ]
+        for epoch, flow in found.items()
+    ]
+    parts = {
+        "stuck": [flow.stuck for flow in found.values()],
+        "entered": [flow.entered for flow in found.values()],
+        "left, solved bare": [-flow.left_bare for flow in found.values()],
+        "left, solved with help": [-flow.left_helped for flow in found.values()],
+    }
+    head = ["epoch", "hard", "entered", "stuck", "left, solved bare", "left, solved with help"]
+    return [
+        Figures([bar_chart("Into and out of the hard set", list(found), parts, "epoch", "questions (left: below 0)")]),
+        Table("Flows", head, rows),
+    ]

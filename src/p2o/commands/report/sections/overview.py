@@ -1,0 +1,86 @@
+"""The runs at a glance, and where their configs differ."""
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from p2o.commands.report.blocks import Block, Missing, Section, Table
+from p2o.commands.report.runs import Run
+
+PLACES = ("trainer.logger", "trainer.default_root_dir", "checkpoint.dirpath", "config")  # where, not what
+SETTINGS = (
+    ("policy", "model", "model"),
+    ("seed", "seed_everything"),
+    ("context estimator", "model", "context", "class_path"),
+    ("reflector", "evolution", "reflector", "class_path"),
+    ("K, rollouts of a question", "data", "num_generations"),
+    ("of which bare", "data", "bare_rollouts"),
+    ("τ, correct rollouts below which a question is hard", "data", "tau"),
+    ("evolution budget in rollouts", "evolution", "budget"),
+    ("V, dev questions at most", "evolution", "dev_size"),
+    ("B, mini-batch of a comparison", "evolution", "mini_batch_size"),
+    ("W, parents at most", "evolution", "width"),
+)
+
+
+def overview(runs: Sequence[Run]) -> Section:
+    """Tables alone."""
+    blocks: list[Block] = [
+        Table("Where the runs ended", ["", *(run.name for run in runs)], list(_ends(runs))),
+        Table("Settings", ["", *(run.name for run in runs)], list(_settings(runs))),
+    ]
+    if len(runs) > 1:
+        blocks.append(_differences(runs))
+    if unknown := [run.name for run in runs if not run.config]:
+        blocks.append(
+            Missing(f"No config.yaml in {', '.join(unknown)}: runs of this version of p2o fit write one at their top.")
+        )
+    return Section("overview", "At a glance", "What was run, and where did it end?", blocks)
+
+
+def _ends(runs: Sequence[Run]) -> Iterator[list[str]]:
+    yield ["epochs", *(str(run.epochs) for run in runs)]
+    yield ["seconds", *(f"{run.summary['seconds']:,.0f}" for run in runs)]
+    yield ["rollouts", *(f"{sum(run.summary['rollouts'].values()):,}" for run in runs)]
+    yield ["training reward, first → last epoch", *(_from_to(run.summary["reward"], ".3f") for run in runs)]
+    yield ["hard questions, first → last epoch", *(_from_to(run.summary["hard_set"], "d") for run in runs)]
+    for context in ("bare", "templated"):
+        names = dict.fromkeys(name for run in runs for epoch in run.summary["history"] for name in epoch[context] or {})
+        for name in names:
+            curves = [[(epoch[context] or {}).get(name) for epoch in run.summary["history"]] for run in runs]
+            found = [[value for value in curve if value is not None] for curve in curves]
+            yield [f"validation, {context}, {name}", *(_from_to(values, ".1%") for values in found)]
+
+
+def _from_to(values: Sequence[Any], form: str) -> str:
+    return f"{values[0]:{form}} → {values[-1]:{form}}" if values else "–"
+
+
+def _settings(runs: Sequence[Run]) -> Iterator[list[str]]:
+    for label, *keys in SETTINGS:
+        values = [run.setting(*keys) for run in runs]
+        yield [label, *("–" if value is None else str(value).rpartition(".")[2] for value in values)]
+
+
+def _differences(runs: Sequence[Run]) -> Block:
+    flat = [dict(_flat(run.config)) for run in runs]
+    keys = dict.fromkeys(key for config in flat for key in config)
+    rows = [
+        [key.replace(".init_args", ""), *(_short(str(config.get(key, "–"))) for config in flat)]
+        for key in keys
+        if not key.startswith(PLACES) and len({repr(config.get(key)) for config in flat}) > 1
+    ]
+    if not rows:
+        return Missing("The configs do not differ, but for the folders they write to.")
+    return Table("Where the configs differ", ["option", *(run.name for run in runs)], rows)
+
+
+def _short(text: str, length: int = 60) -> str:
+    return text if len(text) <= length else f"{text[:length]} …"
+
+
+def _flat(value: Any, path: str = "") -> Iterator[tuple[str, Any]]:  # noqa: ANN401 (YAML holds anything)
+    if isinstance(value, dict):
+        for name, part in value.items():
+            yield from _flat(part, f"{path}.{name}" if path else str(name))
+    else:
+        yield path, value

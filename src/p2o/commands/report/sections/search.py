@@ -1,0 +1,108 @@
+"""Best dev score by iteration, and the lineage of templates with their texts."""
+
+from collections.abc import Mapping, Sequence
+from statistics import fmean
+from typing import Any
+
+from p2o.commands.report.blocks import Block, Figures, Missing, Node, Section, Tree
+from p2o.commands.report.charts import Line, line_chart
+from p2o.commands.report.runs import Evolution, Run, per_run
+
+REJECTED = 10  # of one parent that are shown
+LENGTH = 4000  # characters of a prompt or a reply
+
+NOTE = (
+    "Iteration 0 scores the seeds. Dev sets differ from epoch to epoch, as the hard set does: compare within "
+    "a line, not between them."
+)
+
+
+def search(runs: Sequence[Run]) -> Section:
+    """A figure and a tree for each evolution."""
+    return Section(
+        "search",
+        "Evolution",
+        "Does the search find better templates, and which came from which?",
+        per_run(runs, _blocks, NOTE),
+    )
+
+
+def no_evolution(run: Run) -> Missing:
+    """Why there is none."""
+    if run.setting("evolution", "budget") == 0:
+        return Missing("No evolution: evolution.budget is 0, which is plain GRPO.")
+    if run.evolutions:
+        reasons = [f"after epoch {e.epoch}: {e.figures['stopped']}" for e in run.evolutions]
+        return Missing(f"No evolution scored a template, {'; '.join(reasons)}.")
+    return Missing(
+        "No evolution was logged: a run needs more than one epoch and at least evolution.min_hard_set hard questions; "
+        "the files are written to templates/."
+    )
+
+
+def _blocks(run: Run) -> list[Block]:
+    if not run.searches:
+        return [no_evolution(run)]
+    longest = max(len(evolution.figures["best_dev_scores"]) for evolution in run.searches)
+    lines = [
+        Line(f"after epoch {evolution.epoch}", _filled(evolution.figures["best_dev_scores"], longest), look=look)
+        for look, evolution in enumerate(run.searches)
+    ]
+    return [
+        Figures([line_chart("Best dev score", list(range(longest)), lines, "iteration", "mean score on dev")]),
+        *(_tree(evolution) for evolution in run.searches),
+    ]
+
+
+def _tree(evolution: Evolution) -> Tree:
+    figures = evolution.figures
+    rejected = ", ".join(f"{count} {cause}" for cause, count in figures["rejections"].items()) or "none"
+    note = (
+        f"{figures['pool']} templates in the pool, {figures['bank']} in the bank. Refused proposals: {rejected}. "
+        f"It ended because {figures['stopped']}."
+    )
+    return Tree(f"Lineage after epoch {evolution.epoch}", note, roots(evolution.candidates))
+
+
+def roots(candidates: Sequence[Mapping[str, Any]]) -> list[Node]:
+    """The tree of an evolution's candidates."""
+    children: dict[str | None, list[Mapping[str, Any]]] = {}
+    for candidate in candidates:
+        children.setdefault(candidate["parent"], []).append(candidate)
+    return [_node(candidate, children) for candidate in children.get(None, [])]
+
+
+def _node(candidate: Mapping[str, Any], children: Mapping[str | None, Sequence[Mapping[str, Any]]]) -> Node:
+    mine = children.get(candidate["id"], [])
+    pool = [child for child in mine if child["dev_score"] is not None]
+    rejected = [child for child in mine if child["dev_score"] is None]
+    left_out = max(0, len(rejected) - REJECTED)
+    return Node(
+        title=candidate["text"] or "(the empty template: the bare question)",
+        marks=list(_marks(candidate)),
+        text=candidate["text"],
+        prompt=_cut(candidate["prompt"]),
+        reply=_cut(candidate["reply"]),
+        children=[_node(child, children) for child in pool],
+        rejected=[_node(child, {}) for child in rejected[:REJECTED]],
+        note=f"{left_out} more in templates/" if left_out else "",
+    )
+
+
+def _marks(candidate: Mapping[str, Any]) -> list[str]:
+    marks = [f"iteration {candidate['iteration']}", candidate["status"]]
+    if candidate["dev_score"] is not None:
+        marks.append(f"dev {candidate['dev_score']:.1%}")
+    if candidate["before"]:
+        marks.append(f"mini-batch {fmean(candidate['before']):.2f} → {fmean(candidate['after']):.2f}")
+    if candidate["weight"] is not None:
+        marks.append(f"in the bank, weight {candidate['weight']:.2f}")
+    return marks
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= LENGTH else f"{text[:LENGTH]} … ({len(text) - LENGTH} more characters in templates/)"
+
+
+def _filled(values: Sequence[float], length: int) -> list[float | None]:
+    return [*values, *[None] * (length - len(values))]

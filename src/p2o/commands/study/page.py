@@ -1,0 +1,136 @@
+"""What the tables of a study say."""
+
+from collections.abc import Callable, Mapping, Sequence
+from statistics import fmean, stdev
+
+from p2o.commands.study.bootstrap import differences, paired_bootstrap
+from p2o.commands.study.definition import Study
+from p2o.commands.study.formats import Page, Table
+from p2o.commands.study.results import RunResult
+from p2o.commands.study.rows import StudyRow
+
+NOTHING = "–"
+
+
+def make_page(study: Study, rows: Sequence[StudyRow], best: Mapping[str, StudyRow], missing: Sequence[str]) -> Page:
+    """Accuracy, cost, and what was tuned.
+
+    Args:
+        study: The study.
+        rows: Every variant.
+        best: Those that the table shows, by name.
+        missing: Names of runs that are not done.
+    """
+    tuned = [row for row in rows if row.variant.tuned]
+    tables = [_accuracy(study, best), _cost(best)]
+    notes = [
+        f"mean ± standard deviation over the seeds {', '.join(map(str, study.seeds))}; each run has one thread",
+        f"over the run: mean over the rollouts spent, linear between validations; {_target(study)}: rollouts of "
+        "training and evolution until the first validation there, and how many seeds came there",
+        f"{study.baseline} is the baseline: differences in percentage points, with the 95 % interval of a paired "
+        "bootstrap over validation questions and seeds",
+        "tokens are those of completions, and of reflection's replies where they are known; prompts are not counted",
+    ]
+    if tuned:
+        tables.append(_tuning(study, tuned, best))
+        notes.append("of tuned values the best by its own mean is shown, which favours the method that was tuned")
+    notes += [
+        f"{name} is measured by {row.variant.accuracy}"
+        for name, row in best.items()
+        if row.variant.accuracy != study.accuracy
+    ]
+    if missing:
+        notes.append(f"MISSING, and counted nowhere: {', '.join(missing)}")
+    return Page(study.title or "Comparison", tables, notes)
+
+
+def _accuracy(study: Study, best: Mapping[str, StudyRow]) -> Table:
+    base = best[study.baseline]
+    names = [metric.removeprefix("validation.").replace(".", "/") for metric in study.metrics]
+    header = ["method", "seeds", study.accuracy, "difference", "over the run", "its difference"]
+    header.append(_target(study))
+    rows = []
+    for name, row in best.items():
+        done = row.results
+        rows.append(
+            [
+                " ".join(filter(None, [name, row.variant.tuned and f"({row.variant.tuned})"])),
+                f"{len(done)} of {len(study.seeds)}",
+                percent([float(result.final.mean()) for result in done]),
+                _difference(row, base, "final"),
+                percent([float(result.curve.mean()) for result in done]),
+                _difference(row, base, "curve"),
+                _reached(done, study.target),
+                *(percent(figures(done, metric)) for metric in study.metrics),
+            ]
+        )
+    return Table("Accuracy", [*header, *names], rows)
+
+
+def _target(study: Study) -> str:
+    return f"to {100 * study.target:.0f} %"
+
+
+def _cost(best: Mapping[str, StudyRow]) -> Table:
+    columns: dict[str, Callable[[RunResult], float]] = {
+        "rollouts": lambda result: result.summary["rollouts"]["train"] + result.summary["rollouts"]["evolution"],
+        "of evolution": lambda result: result.summary["rollouts"]["evolution"],
+        "tokens": lambda result: sum(result.summary["tokens"].values()) - result.summary["tokens"]["validation"],
+        "of evolution ": lambda result: result.summary["tokens"]["evolution"],
+        "of reflection": lambda result: result.summary["tokens"]["reflection"],
+        "seconds": lambda result: result.summary["seconds"],
+    }
+    rows = [
+        [name, *(number([column(result) for result in row.results]) for column in columns.values())]
+        for name, row in best.items()
+    ]
+    return Table("Cost of a run, validation's rollouts and tokens left out", ["method", *columns], rows)
+
+
+def _tuning(study: Study, tuned: Sequence[StudyRow], best: Mapping[str, StudyRow]) -> Table:
+    rows = [
+        [
+            f"{row.variant.row} ({row.variant.tuned})",
+            "best" if best[row.variant.row] is row else "",
+            f"{len(row.results)} of {len(study.seeds)}",
+            percent([float(result.final.mean()) for result in row.results]),
+            percent([float(result.curve.mean()) for result in row.results]),
+        ]
+        for row in tuned
+    ]
+    return Table("Tuned values", ["method", "", "seeds", study.accuracy, "over the run"], rows)
+
+
+def figures(results: Sequence[RunResult], path: str) -> list[float]:
+    """A figure of those results that have it."""
+    return [value for result in results if (value := result.figure(path)) is not None]
+
+
+def _difference(row: StudyRow, base: StudyRow, of: str) -> str:
+    if row is base or not {result.seed for result in row.results} & {result.seed for result in base.results}:
+        return NOTHING
+    mean, low, high = paired_bootstrap(differences(row.variant.row, row.results, base.results, of))
+    return f"{100 * mean:+.1f} ({100 * low:+.1f} to {100 * high:+.1f})"
+
+
+def _reached(results: Sequence[RunResult], target: float) -> str:
+    found = [rollouts for result in results if (rollouts := result.rollouts_until(target)) is not None]
+    if not results or not found:
+        return "never" if results else NOTHING
+    return f"{fmean(found):,.0f}" + (f" ({len(found)} of {len(results)})" if len(found) < len(results) else "")
+
+
+def percent(shares: Sequence[float]) -> str:
+    """Shares as "93.8 ± 1.0 %"; one alone has no deviation."""
+    if not shares:
+        return NOTHING
+    deviation = f" ± {100 * stdev(shares):.1f}" if len(shares) > 1 else ""
+    return f"{100 * fmean(shares):.1f}{deviation} %"
+
+
+def number(values: Sequence[float]) -> str:
+    """Numbers as "5,760 ± 12"; equal ones and one alone have no deviation."""
+    if not values:
+        return NOTHING
+    deviation = f" ± {stdev(values):,.0f}" if len(set(values)) > 1 else ""
+    return f"{fmean(values):,.0f}{deviation}"

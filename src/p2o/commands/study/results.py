@@ -1,0 +1,127 @@
+"""What a finished run came to, read from its folder."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from p2o.commands.study.fits import Fit
+from p2o.errors import InputError
+from p2o.io.tables import read_rows
+
+
+@dataclass(frozen=True)
+class RunResult:
+    """A finished run.
+
+    Args:
+        seed: Its seed.
+        summary: Its summary.json.
+        questions: Ids of the validation questions whose accuracy is compared, Q, in order of their ids.
+        correct: Whether each was answered correctly after each epoch, 0 or 1, [E, Q].
+        weights: Of each epoch's validation in the area under the learning curve, summing to 1, [E].
+    """
+
+    seed: int
+    summary: Mapping[str, Any]
+    questions: tuple[str, ...]
+    correct: Tensor
+    weights: Tensor
+
+    @property
+    def final(self) -> Tensor:
+        """Each question after the last epoch, [Q]."""
+        return self.correct[-1]
+
+    @property
+    def curve(self) -> Tensor:
+        """Each question over the whole run, [Q]: the area under the learning curve, over the rollouts spent.
+
+        It tells methods apart that end alike, and does not favour many short epochs.
+        """
+        return self.weights @ self.correct
+
+    def rollouts_until(self, target: float) -> int | None:
+        """Rollouts of training and evolution before the first validation at this accuracy; None if none was."""
+        spent = spent_before(self.summary["rollout_history"])
+        reached = (self.correct.mean(dim=1) >= target).tolist()
+        return next((rollouts for rollouts, there in zip(spent, reached, strict=True) if there), None)
+
+    def figure(self, path: str) -> float | None:
+        """A number of the summary by its path, such as "validation.bare.easy"; None if the run has none there.
+
+        Raises:
+            InputError: There is no such path.
+        """
+        value: Any = self.summary
+        for name in path.split("."):
+            if value is None:
+                return None
+            if not isinstance(value, dict) or name not in value:
+                raise InputError(f"metrics: {path!r} is not in summary.json, which has {', '.join(self.summary)}.")
+            value = value[name]
+        if value is not None and not isinstance(value, int | float):
+            raise InputError(f"metrics: expected a number at {path!r} of summary.json, found {value!r}.")
+        return value
+
+
+def read_result(fit: Fit, accuracy: str) -> RunResult:
+    """The result of a run that is done.
+
+    Args:
+        fit: The run.
+        accuracy: Context and difficulty of the compared questions, such as "bare/hard". Epochs that had no template
+            yet count with the bare question, since that is what such a policy would be asked.
+
+    Raises:
+        InputError: The run's folder lacks a file, or there are no such questions.
+    """
+    path = fit.folder / fit.config["summary"]["filename"]
+    try:
+        summary = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise InputError(f"{path}: expected the summary of a finished run: {error}. Delete the folder.") from error
+    context, _, difficulty = accuracy.partition("/")
+    outcomes = fit.folder / fit.config["outcomes"]["folder"]
+    epochs = []
+    for number in range(summary["epochs"]):
+        rows = [row for _, row in read_rows(outcomes / f"epoch-{number:04d}.parquet")]
+        part = [row for row in rows if row["difficulty"] == difficulty]
+        if not part:
+            raise InputError(
+                f"accuracy: {difficulty!r} is the difficulty of no validation question of {fit.folder.name}, which has "
+                f"{', '.join(sorted({row['difficulty'] for row in rows}))}."
+            )
+        asked = {row["context"] for row in part}
+        shown = context if context in asked else "bare"
+        epochs.append({row["id"]: float(row["correct"]) for row in part if row["context"] == shown})
+    questions = tuple(sorted(epochs[-1]))
+    spent = torch.tensor([0, *spent_before(summary["rollout_history"])], dtype=torch.float64).diff()
+    return RunResult(
+        seed=fit.seed,
+        summary=summary,
+        questions=questions,
+        correct=torch.tensor([[epoch[name] for name in questions] for epoch in epochs], dtype=torch.float64),
+        weights=curve_weights(spent),
+    )
+
+
+def curve_weights(spent: Tensor) -> Tensor:
+    """Weights [E] of validations for the mean over rollouts, of which `spent` [E] lie before each and after the last.
+
+    Linear between two validations (the trapezoidal rule); before the first one, where nobody measured, as there.
+    """
+    spent = spent if spent.sum() else torch.ones_like(spent)
+    halves = spent / 2
+    weights = halves + torch.cat([halves[1:], torch.zeros_like(halves[:1])])
+    weights[0] += halves[0]
+    return weights / spent.sum()
+
+
+def spent_before(history: list[dict[str, int]]) -> list[int]:
+    """Rollouts of training and evolution before each epoch's validation, which is before that epoch's evolution."""
+    evolution = [0, *(counts["evolution"] for counts in history)]
+    return [counts["train"] + before for counts, before in zip(history, evolution, strict=False)]

@@ -1,0 +1,39 @@
+"""The weights of a policy on their way to an engine that keeps a copy: one at a time, and only if they changed."""
+
+from collections.abc import Iterator
+
+import torch
+from torch import Tensor
+from torch.distributed.tensor import DTensor
+from transformers import PreTrainedModel
+
+
+def full_tensors(policy: PreTrainedModel) -> Iterator[tuple[str, Tensor]]:
+    """Name and whole value of each parameter, in the order of the model.
+
+    A parameter that FSDP2 has sharded is gathered when its turn comes, so that no more than one is whole at a time; all
+    processes must take part. Parameters that are tied come once.
+    """
+    for name, parameter in policy.named_parameters():
+        value = parameter.detach()
+        yield name, value.full_tensor() if isinstance(value, DTensor) else value
+
+
+@torch.no_grad()
+def weights_fingerprint(policy: PreTrainedModel) -> tuple[float, ...]:
+    """Sum and norm of each parameter in float64: other weights have others, for all that an optimizer does.
+
+    Reads the weights once, which costs less than a transfer. Their version counters would cost nothing, but the fused
+    AdamW of torch 2.13 leaves them as they are, and so does writing through `.data`. If FSDP2 has sharded the policy,
+    all processes must take part, and get the same answer.
+    """
+    values = [parameter.detach() for parameter in policy.parameters()]
+    shards = [value.to_local() if isinstance(value, DTensor) else value for value in values]
+    sums = [shard.sum(dtype=torch.float64) for shard in shards]
+    norms = [torch.linalg.vector_norm(shard, dtype=torch.float64) for shard in shards]
+    digest = torch.stack([*sums, *norms])  # [2P]
+    if not any(isinstance(value, DTensor) for value in values):
+        return tuple(digest.tolist())
+    everyone = [torch.empty_like(digest) for _ in range(torch.distributed.get_world_size())]
+    torch.distributed.all_gather(everyone, digest)
+    return tuple(torch.cat(everyone).tolist())

@@ -1,0 +1,110 @@
+"""A finished evolution: what it was given, what it found, how different its templates were, what it cost."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import combinations
+from statistics import fmean
+from typing import Any
+
+from p2o.endpoints.usage import Usage
+from p2o.evolution.history import History
+from p2o.evolution.novelty import IN_POOL, TRIED, TWICE
+from p2o.evolution.search import EvolutionSearch
+from p2o.evolution.settings import EvolutionSettings
+from p2o.prompts.templates import TemplateBank
+
+
+@dataclass(frozen=True)
+class EvolutionResult:
+    """What the evolution after an epoch leaves behind.
+
+    Args:
+        epoch: The epoch it followed.
+        train: Ids of the questions that were reflected on.
+        dev: Ids of the questions that templates were scored on, V.
+        settings: Budget and sizes.
+        history: Every candidate and iteration.
+        bank: The greedy set cover of the pool.
+        stopped: Why it ended.
+        seconds: Wall clock.
+        tokens: Of completions ("evolution") and of the reflector's replies ("reflection").
+        usages: What reflection cost, by reflector.
+    """
+
+    epoch: int
+    train: tuple[str, ...]
+    dev: tuple[str, ...]
+    settings: EvolutionSettings
+    history: History
+    bank: TemplateBank
+    stopped: str
+    seconds: float
+    tokens: dict[str, int]
+    usages: dict[str, Usage]
+
+    @classmethod
+    def of(
+        cls,
+        search: EvolutionSearch,
+        epoch: int,
+        seconds: float,
+        tokens: dict[str, int],
+        usages: dict[str, Usage],
+        failure: str,
+    ) -> "EvolutionResult":
+        """What a search found that has ended, or that a `failure` of reflection ended."""
+        return cls(
+            epoch=epoch,
+            train=tuple(question.id for question in search.train),
+            dev=tuple(question.id for question in search.dev),
+            settings=search.settings,
+            history=search.history,
+            bank=search.bank,
+            stopped=failure or str(search.stop_reason),
+            seconds=seconds,
+            tokens=tokens,
+            usages=usages,
+        )
+
+    def report(self) -> dict[str, Any]:
+        """The figures of it, in plain types."""
+        history = self.history
+        return {
+            "epoch": self.epoch,
+            "train": len(self.train),
+            "dev": len(self.dev),
+            "budget": self.settings.budget,
+            "spent": history.spent,
+            "iterations": max(0, len(history.iterations) - 1),
+            "pool": len(history.pool),
+            "bank": len(self.bank),
+            "best_dev_score": max((candidate.dev_score for candidate in history.pool), default=None),
+            "seed_dev_score": history.pool[0].dev_score if history.pool else None,
+            "best_template": self.bank.best.text if self.bank.best else "",
+            "rejections": dict(history.rejections),
+            "stopped": self.stopped,
+            "seconds": round(self.seconds, 2),
+            "tokens": self.tokens,
+            "distinct_share": distinct_share(history),
+            "similarity": mean_similarity(history),
+            "reflection": {reflector: usage.plain() for reflector, usage in self.usages.items()},
+        }
+
+
+def distinct_share(history: History) -> float | None:
+    """Share of usable proposals with a text that was not proposed before, 0-1; None without proposals."""
+    tried = sum(iteration.tried for iteration in history.iterations)
+    repeated = sum(history.rejections[cause] for cause in (TRIED, IN_POOL, TWICE))
+    return tried / (tried + repeated) if tried + repeated else None
+
+
+def mean_similarity(history: History) -> float | None:
+    """Mean similarity of two of the proposed texts, 0-1; None with fewer than two."""
+    texts = [candidate.text for candidate in (*history.pool, *history.others) if candidate.parent is not None]
+    return pairwise(texts) if len(texts) > 1 else None
+
+
+def pairwise(texts: Sequence[str]) -> float:
+    """Mean over all pairs of the words that both have, as a share of those that either has (Jaccard)."""
+    words = [frozenset(text.casefold().split()) for text in texts]
+    return fmean(len(left & right) / len(left | right) for left, right in combinations(words, 2))

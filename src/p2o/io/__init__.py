@@ -1,0 +1,1 @@
+"""Files, folders and tables that an interrupted write cannot damage."""

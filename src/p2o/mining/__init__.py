@@ -1,1 +1,0 @@
-"""What was mined in each epoch, kept for study."""

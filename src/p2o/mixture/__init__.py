@@ -1,0 +1,1 @@
+"""The dynamic mixture: which questions an epoch asks, and which templates they carry."""

@@ -1,0 +1,226 @@
+"""The dynamic mixture: which templates each question carries this epoch."""
+
+import random
+from collections.abc import Sequence
+from dataclasses import replace
+from functools import cached_property
+from typing import Any
+
+from lightning import LightningDataModule, Trainer
+from torch.utils.data import DataLoader, Dataset
+
+from p2o.errors import InputError
+from p2o.mixture.assignment import assign
+from p2o.mixture.hard_set import HardSet
+from p2o.mixture.overlap import questions_fingerprint, warn_of_overlap
+from p2o.mixture.validation import check_sizes
+from p2o.prompts.templates import Template, TemplateBank
+from p2o.questions.base import QuestionSource
+from p2o.questions.benchmarks import Benchmark, benchmark_of, load_benchmark
+from p2o.seeds import derive_seed
+from p2o.types import MixtureItem, Question
+
+
+class MixtureDataModule(LightningDataModule):
+    """Rebuilds the mixture of bare and templated questions each epoch, and owns the hard set and the template bank.
+
+    Args:
+        train: Where the training questions come from.
+        validation: Where the validation questions come from.
+        num_generations: K, rollouts of a question (paper: 6).
+        tau: τ, a question is hard iff fewer than τ of its K rollouts are correct (paper: 2; its ablation: 1, 2, 4).
+        bare_rollouts: How many of the K rollouts of a hard question keep the bare prompt (paper: 0). They give a group
+            variance when the templated rollouts all succeed, and show how far the gain has been internalised.
+        same_template_in_group: One template for all rollouts of a question instead of K draws (the paper's ablation).
+        batch_size: Questions per rollout batch and process (paper: 128 in all).
+        validation_batch_size: Questions per validation or test batch and process.
+        benchmarks: What `p2o test` evaluates on: aime24, aime25, amc23, math500, minerva_math, olympiadbench (the
+            paper's six), or paths of .jsonl and .parquet files; empty: the validation questions. Sets of fewer than
+            100 questions are sampled 16 times at T = 0.6, larger ones are answered greedily (paper).
+        benchmark_folder: Where to find the six as `aime24.jsonl` and so on; empty: the Hugging Face hub.
+        benchmark_limit: Ask so many questions of each benchmark, from its start; 0: all.
+        benchmark_template: Whether `p2o test` asks under the best template of the checkpoint instead of bare: what a
+            prompt is worth that is kept at inference time.
+        seed: Seeds the order of questions and the draws of templates, together with the epoch.
+    """
+
+    def __init__(
+        self,
+        train: QuestionSource,
+        validation: QuestionSource,
+        num_generations: int = 6,
+        tau: int = 2,
+        bare_rollouts: int = 0,
+        same_template_in_group: bool = False,
+        batch_size: int = 128,
+        validation_batch_size: int = 256,
+        benchmarks: Sequence[str] = (),
+        benchmark_folder: str = "",
+        benchmark_limit: int = 0,
+        benchmark_template: bool = False,
+        seed: int = 0,
+    ) -> None:
+        super().__init__()
+        if benchmark_limit < 0:
+            raise InputError(f"data.benchmark_limit must be at least 0 (0 asks all questions), got {benchmark_limit}.")
+        check_sizes(num_generations, tau, bare_rollouts, batch_size, validation_batch_size)
+        self.train = train
+        self.validation = validation
+        self.num_generations = num_generations
+        self.bare_rollouts = bare_rollouts
+        self.same_template_in_group = same_template_in_group
+        self.batch_size = batch_size
+        self.validation_batch_size = validation_batch_size
+        self.benchmarks = benchmarks
+        self.benchmark_folder = benchmark_folder
+        self.benchmark_limit = benchmark_limit
+        self.benchmark_template = benchmark_template
+        self.seed = seed
+        self.hard_set = HardSet(tau)
+        self.bank = TemplateBank()
+        self.best_template: Template | None = None  # of the last bank that had one: a bank may be empty, this lasts
+        self.train_questions: list[Question] = []
+        self.validation_questions: list[Question] = []
+        self.test_benchmarks: list[Benchmark] = []
+
+    def setup(self, stage: str) -> None:
+        """Loads the questions that the stage needs, once."""
+        if stage == "test":
+            self.test_benchmarks = self.test_benchmarks or self._load_benchmarks()
+            return
+        if not self.train_questions:
+            self.train_questions = self.train.load()
+        if not self.validation_questions:
+            self.validation_questions = self.validation.load()
+            warn_of_overlap(self.train_questions, self.validation_questions)
+
+    def _load_benchmarks(self) -> list[Benchmark]:
+        found = [load_benchmark(name, self.benchmark_folder) for name in self.benchmarks]
+        found = found or [benchmark_of("validation", self.validation.load())]
+        names = [benchmark.name for benchmark in found]
+        if twice := [name for name in dict.fromkeys(names) if names.count(name) > 1]:
+            raise InputError(f"data.benchmarks: expected names of their own, got {twice[0]!r} twice. Rename a file.")
+        limit = self.benchmark_limit or None
+        return [replace(benchmark, questions=benchmark.questions[:limit]) for benchmark in found]
+
+    def adopt(self, bank: TemplateBank) -> None:
+        """Makes `bank` the one that the next epoch draws from."""
+        self.bank = bank
+        self.best_template = bank.best or self.best_template
+
+    def template_of_test(self) -> str:
+        """What `p2o test` puts before each question.
+
+        Raises:
+            InputError: It should be the best template, and there is none.
+        """
+        if not self.benchmark_template:
+            return ""
+        if self.best_template is None:
+            raise InputError(
+                "data.benchmark_template: expected a checkpoint whose evolution found a template, there is none. Name "
+                "one with --ckpt_path, or evaluate the bare prompt."
+            )
+        return self.best_template.text
+
+    def hard_questions(self) -> list[Question]:
+        """The hard questions of the last finished epoch, in the order of the data."""
+        return [question for question in self.train_questions if question.id in self.hard_set.hard]
+
+    def mixture(self, epoch: int, *order: str | int) -> list[MixtureItem]:
+        """The samples of an epoch, shuffled: a pure function of hard set, bank, seed and epoch.
+
+        `order` names another order of the same samples.
+        """
+        questions = list(self.train_questions)
+        random.Random(derive_seed(self.seed, "order", epoch, *order)).shuffle(questions)
+        return [MixtureItem(question, self.templates_of(question.id, epoch)) for question in questions]
+
+    def templates_of(self, question: str, epoch: int) -> tuple[str, ...]:
+        """The K templates that a question carries in an epoch."""
+        if question not in self.hard_set.hard:
+            return ("",) * self.num_generations
+        drawn = assign(
+            self.bank,
+            question,
+            self.num_generations - self.bare_rollouts,
+            random.Random(derive_seed(self.seed, "assign", epoch, question)),
+            self.same_template_in_group,
+        )
+        return drawn + ("",) * self.bare_rollouts
+
+    def train_dataloader(self) -> DataLoader[MixtureItem]:
+        """Called anew each epoch; on resume Lightning calls it twice (issue 9502), so it changes nothing."""
+        return _loader(EpochItems(self), self.batch_size)
+
+    def val_dataloader(self) -> DataLoader[Question]:
+        """Validation questions in the order of the data."""
+        return _loader(self.validation_questions, self.validation_batch_size)
+
+    def test_dataloader(self) -> list[DataLoader[Question]]:
+        """The questions of each benchmark."""
+        return [_loader(list(benchmark.questions), self.validation_batch_size) for benchmark in self.test_benchmarks]
+
+    def transfer_batch_to_device(self, batch: Any, device: Any, dataloader_idx: int) -> Any:  # noqa: ANN401 (Lightning's signature)
+        """Questions are text and stay where they are; Lightning refuses frozen dataclasses otherwise."""
+        return batch
+
+    def state_dict(self) -> dict[str, Any]:
+        """Hard set, bank, and which data they belong to."""
+        return {
+            "hard_set": self.hard_set.state_dict(),
+            "bank": self.bank.state_dict(),
+            "best_template": TemplateBank(tuple(filter(None, [self.best_template]))).state_dict(),
+            "questions": questions_fingerprint(self.train_questions),
+        }
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Takes over what `state_dict` described.
+
+        Raises:
+            InputError: The checkpoint was made with other training questions.
+        """
+        found = questions_fingerprint(self.train_questions)
+        if self.train_questions and found != state_dict["questions"]:  # `p2o test` loads none
+            raise InputError(
+                "The checkpoint belongs to another config: its training questions have the fingerprint "
+                f"{state_dict['questions']}, those of data.train have {found}. Resume with the config.yaml of that run."
+            )
+        self.hard_set.load_state_dict(state_dict["hard_set"])
+        self.bank = TemplateBank.from_state_dict(state_dict["bank"])
+        self.best_template = next(iter(TemplateBank.from_state_dict(state_dict["best_template"]).templates), None)
+
+
+class EpochItems(Dataset[MixtureItem]):
+    """The mixture of the epoch in which its first item is taken.
+
+    A loader is made before an evolution that a resumed run makes up for, and read after it.
+    """
+
+    def __init__(self, data: MixtureDataModule) -> None:
+        self.data = data
+
+    @cached_property
+    def items(self) -> list[MixtureItem]:
+        """The items, drawn when they are first asked for."""
+        return self.data.mixture(self.data.trainer.current_epoch if self.data.trainer else 0)
+
+    def __len__(self) -> int:
+        return len(self.data.train_questions)
+
+    def __getitem__(self, index: int) -> MixtureItem:
+        return self.items[index]
+
+
+def mixture_of(trainer: Trainer) -> MixtureDataModule:
+    """The data module of a run."""
+    data = trainer.datamodule  # type: ignore[attr-defined]  # set by fit
+    if not isinstance(data, MixtureDataModule):
+        raise InputError(
+            f"p2o trains on a MixtureDataModule, got {type(data).__name__}: Trainer.fit(policy, datamodule=...)."
+        )
+    return data
+
+
+def _loader(items: Any, batch_size: int) -> DataLoader[Any]:  # noqa: ANN401 (a data set; a list is one, too)
+    return DataLoader(items, batch_size=batch_size, collate_fn=list)

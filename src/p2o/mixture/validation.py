@@ -1,0 +1,33 @@
+"""Sizes of the mixture that contradict each other are refused."""
+
+from p2o.errors import InputError
+
+
+def check_sizes(
+    num_generations: int, tau: int, bare_rollouts: int, batch_size: int, validation_batch_size: int
+) -> None:
+    """Compares the sizes of a mixture with one another.
+
+    Raises:
+        InputError: A size is out of range, or K, tau and bare_rollouts contradict each other.
+    """
+    if num_generations < 2:
+        raise InputError(
+            f"data.num_generations must be at least 2, got {num_generations}: the advantage of a rollout is its "
+            "distance from the others of its question."
+        )
+    if not 1 <= tau <= num_generations:
+        raise InputError(
+            f"data.tau must be between 1 and data.num_generations ({num_generations}), got {tau}: a question is hard "
+            "iff fewer than tau of its rollouts are correct."
+        )
+    if not 0 <= bare_rollouts < num_generations:
+        raise InputError(
+            f"data.bare_rollouts must be between 0 and data.num_generations - 1 ({num_generations - 1}), got "
+            f"{bare_rollouts}: at least one rollout of a hard question carries a template."
+        )
+    if batch_size < 1 or validation_batch_size < 1:
+        raise InputError(
+            f"data.batch_size and data.validation_batch_size must be at least 1, got {batch_size} and "
+            f"{validation_batch_size}."
+        )

@@ -1,0 +1,99 @@
+"""Aggregation: from the losses of tokens to one number, the same whatever the size of micro-batches."""
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from p2o.errors import InputError
+from p2o.objective.rows import TrainingSample
+
+
+@dataclass(frozen=True)
+class Share:
+    """A completion's part in the mean L = Σ_i weight_i · Σ_t l_it / Σ_i size_i over a mini-batch."""
+
+    weight: float  # of each of its tokens; 0 leaves the completion out
+    size: float  # what it adds to the denominator
+
+
+class Aggregation(ABC):
+    """Says how much the tokens of a completion count, and what they are divided by.
+
+    Shares add up over micro-batches and over processes, so neither changes the result.
+    """
+
+    @abstractmethod
+    def __call__(self, row: TrainingSample) -> Share:
+        """The share of one completion."""
+
+
+class TokenMean(Aggregation):
+    """Every token counts the same: Σ_i Σ_t l_it / Σ_i |y_i| (the paper; DAPO's token-level loss, arXiv 2503.14476)."""
+
+    def __call__(self, row: TrainingSample) -> Share:
+        """Weight 1, size |y|."""
+        return Share(1.0, float(len(row.completion_ids)))
+
+
+class SequenceMean(Aggregation):
+    """Every completion counts the same: 1/R Σ_i 1/|y_i| Σ_t l_it (GRPO, arXiv 2402.03300, Eq. 3)."""
+
+    def __call__(self, row: TrainingSample) -> Share:
+        """Weight 1/|y|, size 1."""
+        return Share(1 / len(row.completion_ids), 1.0)
+
+
+class ConstantLength(Aggregation):
+    """1/R Σ_i 1/L Σ_t l_it with one L for all: no bias towards short or long completions (Dr.GRPO, arXiv 2503.20783).
+
+    Args:
+        length: L, tokens (Dr.GRPO: the longest completion allowed, `model.max_completion_length`).
+    """
+
+    def __init__(self, length: int) -> None:
+        if length < 1:
+            raise InputError(f"ConstantLength needs length >= 1, got {length}.")
+        self.length = length
+
+    def __call__(self, row: TrainingSample) -> Share:
+        """Weight 1/L, size 1."""
+        return Share(1 / self.length, 1.0)
+
+
+class WithoutTruncated(Aggregation):
+    """DAPO's overlong filtering (arXiv 2503.14476, §3.4): truncated completions leave the loss, numerator and all.
+
+    Their rewards still count in the advantages of their group.
+
+    Args:
+        of: How the others are averaged.
+    """
+
+    def __init__(self, of: Aggregation) -> None:
+        self.of = of
+
+    def __call__(self, row: TrainingSample) -> Share:
+        """Nothing for a truncated completion."""
+        return Share(0.0, 0.0) if row.truncated else self.of(row)
+
+
+class OnlySignal(Aggregation):
+    """Completions without advantage leave the denominator too: the mean is over those that teach something.
+
+    Args:
+        of: How the others are averaged.
+    """
+
+    def __init__(self, of: Aggregation) -> None:
+        self.of = of
+
+    def __call__(self, row: TrainingSample) -> Share:
+        """Nothing for a completion with A = 0."""
+        return Share(0.0, 0.0) if row.advantage == 0 else self.of(row)
+
+
+def weighted_sum(losses: Tensor, weights: Tensor, mask: Tensor) -> Tensor:
+    """Σ over completion tokens of weight · loss: losses [R, T], weights [R, 1], mask [R, T] -> []."""
+    return torch.where(mask, losses * weights, torch.zeros_like(losses)).sum()

@@ -1,0 +1,64 @@
+"""Which templated tokens the context estimator silenced, and where in the completion they stand."""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+PARTS = 5  # a completion is looked at in fifths, the first tokens in part 0
+
+
+@dataclass(frozen=True)
+class ContextMaskStats:
+    """Counts of templated tokens by fifth of their completion."""
+
+    tokens: Tensor  # [PARTS]
+    below: Tensor  # [PARTS]; silenced, and less likely under the bare prompt than under the template
+    above: Tensor  # [PARTS]; silenced, and more likely
+
+    def __add__(self, other: "ContextMaskStats") -> "ContextMaskStats":
+        """The counts of both."""
+        return ContextMaskStats(self.tokens + other.tokens, self.below + other.below, self.above + other.above)
+
+    @property
+    def share(self) -> float:
+        """Share of the tokens that is silenced, 0-1; 0 if there are none."""
+        return int((self.below + self.above).sum()) / max(1, int(self.tokens.sum()))
+
+    def shares(self) -> dict[str, tuple[float, int]]:
+        """Share (0-1) silenced below and above, with the tokens it is of: of all, and of each fifth that has any."""
+        found: dict[str, tuple[float, int]] = {}
+        for side, counts in (("below", self.below), ("above", self.above)):
+            if total := int(self.tokens.sum()):
+                found[side] = (int(counts.sum()) / total, total)
+            for part, (count, tokens) in enumerate(zip(counts.tolist(), self.tokens.tolist(), strict=True), 1):
+                if tokens:
+                    found[f"{side}_fifth_{part}"] = (count / tokens, tokens)
+        return found
+
+
+def no_context_mask_stats() -> ContextMaskStats:
+    """The counts of no token."""
+    none = torch.zeros(PARTS, dtype=torch.long)
+    return ContextMaskStats(none, none, none)
+
+
+def context_mask_stats(weights: Tensor, log_ratio: Tensor, mask: Tensor, templated: Tensor) -> ContextMaskStats:
+    """Counts of one micro-batch.
+
+    Args:
+        weights: m, [R, T].
+        log_ratio: log of the context ratio, [R, T].
+        mask: [R, T], true on completion tokens, which come first in a row.
+        templated: [R, 1], true for rows that were sampled under a template.
+    """
+    lengths = mask.sum(dim=1, keepdim=True).clamp(min=1)  # [R, 1]
+    positions = torch.arange(mask.shape[1], device=mask.device)  # [T]
+    parts = (positions * PARTS // lengths).clamp(max=PARTS - 1)  # [R, T]
+    counted = mask & templated
+    silent = counted & (weights == 0)
+
+    def count(chosen: Tensor) -> Tensor:
+        return torch.bincount(parts[chosen], minlength=PARTS).cpu()
+
+    return ContextMaskStats(count(counted), count(silent & (log_ratio < 0)), count(silent & (log_ratio >= 0)))

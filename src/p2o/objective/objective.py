@@ -1,0 +1,189 @@
+"""The objective of P²O: the policy loss under the gradient context, weighed by context estimator and aggregation."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from transformers import PreTrainedModel
+
+from p2o.errors import InputError
+from p2o.logprobs import Ids, completion_logps, completion_logps_and_entropies, pad
+from p2o.objective.aggregation import Aggregation, TokenMean, weighted_sum
+from p2o.objective.context_estimators import ContextEstimator
+from p2o.objective.context_mask import context_mask_stats
+from p2o.objective.engine_correction import EngineCorrection, NoCorrection
+from p2o.objective.losses import PolicyLoss
+from p2o.objective.micro_batches import by_tokens
+from p2o.objective.outputs import LossOutput, Mean
+from p2o.objective.regularizers import Regularizer
+from p2o.objective.rows import TrainingSample
+
+OldLogps = Mapping[Ids, Tensor]  # prompt -> log π_old(y | prompt) [T] of one row, for the prompts that were scored
+
+
+def no_reference() -> PreTrainedModel:
+    """The reference of an objective that has none.
+
+    Raises:
+        ValueError: Always.
+    """
+    raise ValueError("Expected an Objective with a reference policy, since a regularizer reads it.")
+
+
+@dataclass(frozen=True)
+class Objective:
+    """Scores rows under the prompts that its parts ask for, and makes a loss of them.
+
+    Args:
+        context: Which log-probs are compared.
+        loss: The loss of a token.
+        temperature: Of all log-probs.
+        aggregation: How tokens are averaged.
+        regularizers: Terms that are added to the loss of each token.
+        correction: Weighs tokens against the engine's own log-probs.
+        reference: π_ref, asked for when a regularizer reads it.
+        exact_engine: Whether the engine's log-probs serve as those of π_old under x̃; a correction asks for both.
+    """
+
+    context: ContextEstimator
+    loss: PolicyLoss
+    temperature: float
+    aggregation: Aggregation = TokenMean()
+    regularizers: Sequence[Regularizer] = ()
+    correction: EngineCorrection = NoCorrection()
+    reference: Callable[[], PreTrainedModel] = no_reference
+    exact_engine: bool = False
+
+    def needs(self, row: TrainingSample) -> bool:
+        """Whether the row has a gradient; without one it costs no pass, but may count in the denominator."""
+        return self.aggregation(row).weight != 0 and (row.advantage != 0 or bool(self.regularizers))
+
+    def size(self, rows: Sequence[TrainingSample]) -> float:
+        """The denominator of a mini-batch, all of whose rows these are; 0 if none counts."""
+        return sum(self.aggregation(row).size for row in rows)
+
+    @torch.no_grad()
+    def old_logps(
+        self, policy: PreTrainedModel, rows: Sequence[TrainingSample], tokens: int, on_policy: bool
+    ) -> list[OldLogps]:
+        """What context estimator and correction read of π_old, one mapping for each row.
+
+        Args:
+            policy: π_old, the policy before the first update on these rows.
+            rows: Of the mini-batch; rows without signal are not scored.
+            tokens: Of one forward pass at most.
+            on_policy: Whether only one update follows: then π_θ is π_old when the gradient is taken, and the gradient's
+                own log-probs serve as the old ones without a pass of their own.
+        """
+        scored: list[dict[Ids, Tensor]] = [{} for _ in rows]
+        jobs: list[tuple[int, Ids]] = []
+        for index, row in enumerate(rows):
+            for prompt in self._reads(row, on_policy):
+                if prompt == row.prompt_ids and self._trusts_engine(row):
+                    scored[index][prompt] = torch.tensor(row.engine_logps)
+                else:
+                    jobs.append((index, prompt))
+        for part in by_tokens([(prompt, rows[index].completion_ids) for index, prompt in jobs], tokens):
+            prompts = [jobs[place][1] for place in part]
+            completions = [rows[jobs[place][0]].completion_ids for place in part]
+            logps = completion_logps(policy, prompts, completions, self.temperature)
+            for place, completion, line in zip(part, completions, logps, strict=True):
+                index, prompt = jobs[place]
+                scored[index][prompt] = line[: len(completion)]
+        return list(scored)
+
+    def _reads(self, row: TrainingSample, on_policy: bool) -> list[Ids]:
+        """The prompts under which π_old of a row must be scored; a bare row has x̃ = x, so at most one."""
+        if not self._has_policy_loss(row):
+            return []
+        reads = {row.bare_ids} if self.context.reads_bare else set()
+        reads |= {row.prompt_ids} if self.context.reads_templated or self.correction.reads_logps else set()
+        return sorted(reads - {row.prompt(self.context.bare_gradient)} if on_policy else reads)
+
+    def _trusts_engine(self, row: TrainingSample) -> bool:
+        return self.exact_engine and bool(row.engine_logps) and not self.correction.reads_logps
+
+    def _has_policy_loss(self, row: TrainingSample) -> bool:
+        return row.advantage != 0 and self.needs(row)
+
+    def __call__(
+        self, policy: PreTrainedModel, rows: Sequence[TrainingSample], old: Sequence[OldLogps], size: float
+    ) -> LossOutput:
+        """The rows' part of the loss of a mini-batch whose denominator is `size`."""
+        completions = [row.completion_ids for row in rows]
+        prompts = [row.prompt(self.context.bare_gradient) for row in rows]
+        logps, entropies = self._score(policy, prompts, completions)  # [R, T], [R, T]
+        mask = pad(completions, left=False)[1].bool().to(logps.device)  # [R, T]
+        advantages = torch.tensor([[row.advantage] for row in rows], device=logps.device)  # [R, 1]
+        shares = torch.tensor([[self.aggregation(row).weight] for row in rows], device=logps.device)  # [R, 1]
+        bare = _stack(logps, [scored.get(row.bare_ids) for row, scored in zip(rows, old, strict=True)])
+        templated = _stack(logps, [scored.get(row.prompt_ids) for row, scored in zip(rows, old, strict=True)])
+        engine = _stack(logps, [self._engine_logps(row) for row in rows])  # [R, T]
+        old_logps, weights = self.context(bare, templated)  # [R, T], [R, T]
+        losses = self.loss(logps, old_logps, advantages, mask) * (weights * self.correction(templated, engine))
+        reference = self._reference_logps(prompts, completions, logps)
+        for regularizer in self.regularizers:
+            losses = losses + regularizer(logps, reference, entropies)
+        with_template = torch.tensor([[row.prompt_ids != row.bare_ids] for row in rows], device=mask.device)  # [R, 1]
+        compared = torch.tensor([[self._is_compared(*pair)] for pair in zip(rows, old, strict=True)]).to(mask.device)
+        mismatch = (templated - engine).abs()  # [R, T]
+        return LossOutput(
+            loss=weighted_sum(losses, shares, mask) / size,
+            clipped=_mean(((logps.detach() - old_logps).exp() - 1).abs() > 0.2, mask),
+            context_mask_stats=context_mask_stats(weights, bare - templated, mask, with_template),
+            mismatch=_mean(mismatch, mask & compared),
+            mismatch_max=float(torch.where(mask & compared, mismatch, torch.zeros_like(mismatch)).max()),
+        )
+
+    def _score(
+        self, policy: PreTrainedModel, prompts: Sequence[Ids], completions: Sequence[Ids]
+    ) -> tuple[Tensor, Tensor]:
+        """log π_θ(y_t) and, if they are read, entropies [R, T]."""
+        if any(regularizer.reads_entropies for regularizer in self.regularizers):
+            return completion_logps_and_entropies(policy, prompts, completions, self.temperature)
+        logps = completion_logps(policy, prompts, completions, self.temperature)
+        return logps, torch.zeros_like(logps)
+
+    def _reference_logps(self, prompts: Sequence[Ids], completions: Sequence[Ids], logps: Tensor) -> Tensor:
+        """log π_ref(y_t) [R, T], if it is read."""
+        if not any(regularizer.reads_reference for regularizer in self.regularizers):
+            return torch.zeros_like(logps)
+        with torch.no_grad():
+            return completion_logps(self.reference(), prompts, completions, self.temperature)
+
+    def _engine_logps(self, row: TrainingSample) -> Tensor | None:
+        if row.engine_logps:
+            return torch.tensor(row.engine_logps)
+        if self.correction.reads_logps:
+            raise InputError(
+                f"model.correction: {type(self.correction).__name__} needs the log-probabilities of sampled tokens, "
+                "and model.engine returns none. Take another engine, or NoCorrection."
+            )
+        return None
+
+    def _is_compared(self, row: TrainingSample, scored: OldLogps) -> bool:
+        """Whether both trainer and engine told the log-probs of the row's tokens under x̃.
+
+        Of all rows with a policy loss the trainer's are at hand, but where the engine's took their place, and for
+        templated rows if the context estimator reads x alone (`Replace`).
+        """
+        if row.prompt_ids in scored:
+            by_trainer = not self._trusts_engine(row)
+        else:
+            by_trainer = row.prompt(self.context.bare_gradient) == row.prompt_ids  # on policy, or it would be scored
+        return bool(row.engine_logps) and self._has_policy_loss(row) and by_trainer
+
+
+def _stack(logps: Tensor, known: Sequence[Tensor | None]) -> Tensor:
+    """Log-probs of each row as [R, T]; a row that has none gets those of the gradient itself."""
+    stacked = logps.detach().clone()
+    for line, found in zip(stacked, known, strict=True):
+        if found is not None:
+            line[: len(found)] = found
+    return stacked
+
+
+def _mean(values: Tensor, mask: Tensor) -> Mean:
+    tokens = int(mask.sum())
+    return Mean(float(values[mask].float().mean()) if tokens else 0.0, tokens)

@@ -1,0 +1,21 @@
+"""What the update sees of a rollout."""
+
+from dataclasses import dataclass
+
+Ids = tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class TrainingSample:
+    """One completion y with both of its contexts and its advantage."""
+
+    bare_ids: tuple[int, ...]  # x
+    prompt_ids: tuple[int, ...]  # x̃ = T(x, z), what y was sampled under; x itself if z is empty
+    completion_ids: tuple[int, ...]  # y
+    advantage: float  # A
+    engine_logps: tuple[float, ...] = ()  # log π(y_t|x̃) by the engine that sampled y; empty if it does not know them
+    truncated: bool = False  # whether the length limit cut y off
+
+    def prompt(self, bare: bool) -> tuple[int, ...]:
+        """x or x̃."""
+        return self.bare_ids if bare else self.prompt_ids

@@ -1,0 +1,1 @@
+"""The policy: the module that trains it, how it is loaded, updated, evaluated, saved and exported."""

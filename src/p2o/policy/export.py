@@ -1,0 +1,67 @@
+"""From a checkpoint to a model folder."""
+
+import os
+import shutil
+from pathlib import Path
+from typing import Any
+
+import torch
+import transformers.utils.logging
+from transformers import AutoConfig, AutoModelForCausalLM, GenerationConfig, PreTrainedModel
+
+from p2o.errors import InputError
+from p2o.policy.checkpoints import load_checkpoint
+from p2o.policy.loading import load_tokenizer, locate
+
+_PREFIX = "policy."  # of the policy's weights in the checkpoint of a PolicyModule
+
+
+def export(checkpoint: Path, out: Path) -> None:
+    """Writes the policy of a checkpoint as a Hugging Face folder, tokenizer and chat template included.
+
+    The folder appears when it is complete: an export that is interrupted leaves nothing at `out`.
+
+    Raises:
+        InputError: The checkpoint cannot be read, the model it was made from is gone, or `out` cannot be written.
+    """
+    out = out.expanduser().resolve()
+    if out.exists() and (not out.is_dir() or any(out.iterdir())):
+        raise InputError(f"{out}: expected a new or an empty folder for the model, this is a file or holds something.")
+    transformers.utils.logging.disable_progress_bar()  # of shards: one line says what was written
+    content = load_checkpoint(checkpoint)
+    name = content["p2o"]["model"]
+    tokenizer = load_tokenizer(name)
+    model = _model(checkpoint, content)
+    model.generation_config = _generation_config(name, model)
+    part = out.with_name(f".{out.name}.part-{os.getpid()}")
+    try:
+        part.mkdir(parents=True)
+        model.save_pretrained(part)
+        tokenizer.save_pretrained(part)
+        os.replace(part, out)
+    except OSError as error:
+        raise InputError(f"{out}: expected a folder that can be written to: {error.strerror or error}.") from error
+    finally:
+        shutil.rmtree(part, ignore_errors=True)
+
+
+def _model(path: Path, content: dict[str, Any]) -> PreTrainedModel:
+    """The policy, its weights still in the checkpoint's file."""
+    config = dict(content["p2o"]["config"])
+    with torch.device("meta"):
+        model = AutoModelForCausalLM.from_config(AutoConfig.for_model(config.pop("model_type"), **config))
+    state = content["state_dict"]
+    weights = {key.removeprefix(_PREFIX): state[key] for key in state if key.startswith(_PREFIX)}
+    try:
+        model.load_state_dict(weights, assign=True)
+    except RuntimeError as error:
+        raise InputError(f"{path}: expected the weights its config describes. torch says: {error}") from error
+    return model
+
+
+def _generation_config(name: str, model: PreTrainedModel) -> GenerationConfig:
+    """How the original generates, above all which tokens end a completion; of a model that does not say, its config."""
+    try:
+        return GenerationConfig.from_pretrained(locate(name))
+    except OSError:
+        return GenerationConfig.from_model_config(model.config)

@@ -1,0 +1,86 @@
+"""What can be known to fail is refused before anything is spent."""
+
+from collections.abc import Iterable
+
+from lightning import Callback
+from lightning.pytorch.utilities import rank_zero_warn
+
+from p2o.errors import InputError
+from p2o.policy.metrics import validation_metric
+from p2o.prompts.renderer import PromptRenderer
+from p2o.rewards.base import Reward
+from p2o.types import Question
+
+
+def check_questions(
+    questions: Iterable[Question], renderer: PromptRenderer, reward: Reward, max_prompt_length: int
+) -> None:
+    """Asks the reward for each gold answer, and renders each bare question.
+
+    Raises:
+        InputError: A gold answer that no completion can match, or what `check_prompts` refuses.
+    """
+    for question in questions:
+        if reason := reward.reject(question.answer):
+            raise InputError(
+                f"{_where(question)}: the answer {question.answer[:200]!r} can never be matched: {reason}."
+            )
+        check_prompts([question], renderer, max_prompt_length)
+
+
+def check_prompts(questions: Iterable[Question], renderer: PromptRenderer, max_prompt_length: int) -> None:
+    """Renders each bare question.
+
+    Raises:
+        InputError: A question that spells a special token, or a prompt of more than `max_prompt_length` tokens; names
+            the question's origin.
+    """
+    for question in questions:
+        try:
+            length = len(renderer.question(question.text))
+        except InputError as error:
+            raise InputError(f"{_where(question)}: {error}") from error
+        if length > max_prompt_length:
+            raise InputError(
+                f"{_where(question)}: the prompt has {length} tokens, model.max_prompt_length is {max_prompt_length}. "
+                "Raise it, or leave the question out."
+            )
+
+
+def check_monitors(callbacks: Iterable[Callback], validation: Iterable[Question]) -> None:
+    """Holds `monitor` of checkpoints and the like against the accuracies that validation measures in every epoch.
+
+    Lightning names the others at the end of the first epoch; until then nobody knows which there will be.
+
+    Raises:
+        InputError: One of validation is monitored that is not among them.
+    """
+    known = [validation_metric("bare", name) for name in dict.fromkeys(question.difficulty for question in validation)]
+    for callback in callbacks:
+        monitor = vars(callback).get("monitor") or ""
+        if monitor.startswith("val/") and monitor not in known and vars(callback).get("strict", True):
+            raise InputError(
+                f"{type(callback).__name__}: monitor: expected an accuracy that validation measures in every epoch "
+                f"({', '.join(known)}), got {monitor!r}. Those under a template come with the first template."
+            )
+
+
+def warn_of_golds(questions: Iterable[Question], reward: Reward) -> None:
+    """Names the benchmark questions that count as wrong, whatever is answered: a benchmark is not ours to change."""
+    lost = {question: reason for question in questions if (reason := reward.reject(question.answer))}
+    if lost:
+        named = "; ".join(f"{question.id} ({question.answer:.40}): {reason}" for question, reason in lost.items())
+        rank_zero_warn(f"{len(lost)} benchmark answers are matched letter by letter alone: {named[:1000]}")
+
+
+def _where(question: Question) -> str:
+    return f"{question.origin or 'question'} (id {question.id!r})"
+
+
+def check_lengths(max_prompt_length: int, max_completion_length: int, window: int) -> None:
+    """Refuses lengths that do not fit into the model's window of `window` tokens."""
+    if max_prompt_length + max_completion_length > window:
+        raise InputError(
+            f"model.max_prompt_length ({max_prompt_length}) and model.max_completion_length ({max_completion_length}) "
+            f"do not fit into the model's window of {window} tokens together. Lower one of them."
+        )

@@ -1,0 +1,129 @@
+"""The update of a rollout batch: one optimizer step for each mini-batch of questions."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from statistics import fmean
+
+import torch
+from lightning import LightningModule
+from lightning.pytorch.core.optimizer import LightningOptimizer
+from torch import nn
+from torch.optim.lr_scheduler import LRScheduler
+from transformers import PreTrainedModel
+
+from p2o.objective.load_balancing import balanced
+from p2o.objective.micro_batches import chunks, micro_batches
+from p2o.objective.objective import Objective, OldLogps
+from p2o.objective.outputs import LossOutput, joined_context_mask_stats, output_metrics
+from p2o.objective.rows import TrainingSample
+from p2o.progress import track
+
+
+@dataclass(frozen=True)
+class Step:
+    """What came of one optimizer step.
+
+    Args:
+        terms: Of each micro-batch.
+        loss: Of all of them.
+        grad_norm: Before clipping.
+        lr: After the step.
+    """
+
+    terms: Sequence[LossOutput]
+    loss: float
+    grad_norm: float
+    lr: float
+
+
+@dataclass(frozen=True)
+class OptimizerSteps:
+    """Takes the optimizer steps of a LightningModule with manual optimization, and logs their means there.
+
+    Args:
+        objective: Makes a loss of rows.
+        mini_batch_size: Questions per optimizer step.
+        micro_batch_tokens: Tokens per forward and backward pass at most; does not change the result.
+        max_grad_norm: Gradients are clipped to this norm.
+    """
+
+    objective: Objective
+    mini_batch_size: int
+    micro_batch_tokens: int
+    max_grad_norm: float
+
+    def __call__(
+        self, module: LightningModule, policy: PreTrainedModel, groups: Sequence[Sequence[TrainingSample]]
+    ) -> None:
+        """Old log-probs of all rows first: π_old is the policy before the first step.
+
+        Args:
+            module: Whose optimizer and scheduler step.
+            policy: The policy in it.
+            groups: The rows of each question.
+        """
+        mini_batches = [[row for group in part for row in group] for part in chunks(groups, self.mini_batch_size)]
+        once = len(mini_batches) == 1
+        # Rows of all processes count, whoever passes them; 0: no row counts, and none is passed.
+        sizes = [mean_over_processes(module, self.objective.size(rows)) or 1.0 for rows in mini_batches]
+        bare = self.objective.context.bare_gradient
+        passed = [balanced(rows, [self.objective.needs(row) for row in rows], bare) for rows in mini_batches]
+        old = [self.objective.old_logps(policy, rows, self.micro_batch_tokens, once) for rows in passed]
+        steps = [self._step(module, policy, *parts) for parts in zip(passed, old, sizes, strict=True)]
+        policy.zero_grad()  # to none: rollouts have their memory
+        terms = [part for step in steps for part in step.terms]
+        module.log_dict(
+            {
+                "policy/loss": fmean(step.loss for step in steps),
+                "policy/grad_norm": fmean(step.grad_norm for step in steps),
+                "policy/lr": steps[-1].lr,
+                **output_metrics(terms),
+            }
+        )
+        for name, (share, count) in joined_context_mask_stats(terms).shares().items():
+            module.log(f"context/{name}", share, batch_size=count, on_step=False, on_epoch=True)
+
+    def _step(
+        self,
+        module: LightningModule,
+        policy: PreTrainedModel,
+        rows: Sequence[TrainingSample],
+        old: Sequence[OldLogps],
+        size: float,
+    ) -> Step:
+        """The gradient of `rows`, whose mini-batch has the denominator `size`, clipped, then the optimizer.
+
+        Rows without a gradient, such as those of groups without signal, cost no pass but count in the mean.
+        """
+        optimizer, scheduler = module.optimizers(), module.lr_schedulers()
+        assert isinstance(optimizer, LightningOptimizer) and isinstance(scheduler, LRScheduler)  # there is one of each
+        zero_gradients(policy)
+        needed = [self.objective.needs(row) for row in rows]
+        bare, several = self.objective.context.bare_gradient, module.trainer.world_size > 1
+        parts = micro_batches(rows, needed, self.micro_batch_tokens, bare, at_least_one=several)
+        terms: list[LossOutput] = []
+        for number, part in enumerate(track(parts, "update", "micro-batch"), 1):
+            with optimizer.toggle_model(sync_grad=number == len(parts)):  # one gradient exchange per optimizer step
+                terms.append(self.objective(policy, [rows[i] for i in part], [old[i] for i in part], size))
+                module.manual_backward(terms[-1].loss)
+        norm = nn.utils.clip_grad_norm_(policy.parameters(), self.max_grad_norm)
+        optimizer.step()
+        scheduler.step()
+        loss = sum(float(part.loss.detach()) for part in terms)
+        return Step(terms, loss, float(norm), float(scheduler.get_last_lr()[0]))
+
+
+def zero_gradients(policy: nn.Module) -> None:
+    """Zero and never none, as Lightning leaves them before a validation: a step without signal still moves.
+
+    AdamW passes over parameters without a gradient, and neither counts the step nor applies momentum and decay.
+    """
+    for parameter in policy.parameters():
+        parameter.grad = torch.zeros_like(parameter) if parameter.grad is None else parameter.grad.zero_()
+
+
+def mean_over_processes(module: LightningModule, value: float) -> float:
+    """DDP averages gradients over processes, so the denominator is their mean, not their sum."""
+    if module.trainer.world_size == 1:
+        return value
+    return float(module.trainer.strategy.reduce(torch.tensor(float(value), device=module.device), reduce_op="mean"))

@@ -1,0 +1,85 @@
+"""Supervised fine-tuning's sampler: completions that a teacher wrote, asked for once."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+import torch
+
+from p2o.endpoints import ZERO_USAGE, Usage
+from p2o.rollouts.sampler import SampledGroups, Sampler, SamplingContext, Workload
+from p2o.seeds import derive_seed
+from p2o.types import Completion, MixtureItem, Question
+
+
+class Teacher(ABC):
+    """Writes completions of bare questions.
+
+    One that is paid says in `cost` what its last `complete` did cost on this process, and finds in `spent` what all
+    processes have spent in the run so far.
+    """
+
+    cost: Usage = ZERO_USAGE
+    spent: Usage = ZERO_USAGE
+
+    @abstractmethod
+    def complete(self, asks: Sequence[tuple[Question, int]], context: SamplingContext) -> list[Completion]:
+        """One completion for each question and seed, in order, as token ids of the policy's tokenizer, eos included."""
+
+
+class TeacherCompletions(Sampler):
+    """K completions of each question by a teacher, the same in every epoch: what Teacher-Distill-SFT learns from.
+
+    The paper's baseline asks for two (`data.num_generations: 2`). With `RewardItself`, `LogLikelihood` and
+    `OnlySignal` the step is supervised fine-tuning on those that the reward verified. They are kept in the checkpoint,
+    and counted as `teacher` in the summary; what is logged as training reward is the teacher's.
+
+    Args:
+        teacher: Who writes.
+    """
+
+    def __init__(self, teacher: Teacher) -> None:
+        self.teacher = teacher
+        self.completions: dict[str, list[Completion]] = {}  # question id -> K
+
+    def __call__(self, samples: Sequence[MixtureItem], context: SamplingContext) -> SampledGroups:
+        """The teacher's groups for the samples; nothing is asked of the policy."""
+        new = {s.question.id: s for s in samples if s.question.id not in self.completions}
+        asks = [
+            (sample.question, derive_seed(context.seed, "teacher", sample.question.id, k))
+            for sample in new.values()
+            for k in range(len(sample.templates))
+        ]
+        # The teacher's log-probabilities, if it tells them, belong to its own prompt and not to the bare one.
+        written = [replace(one, logps=None) for one in self.teacher.complete(asks, context)]
+        context.count("teacher", written)
+        stream = iter(written)
+        mine = {id: [next(stream) for _ in new[id].templates] for id in new}
+        for theirs, cost in context.gather((mine, self.teacher.cost)):
+            self.completions |= theirs
+            self.teacher.spent += cost
+        known = [completion for sample in samples for completion in self.completions[sample.question.id]]
+        return SampledGroups(context.grade_teacher_completions(samples, known), [])
+
+    def forecast(self, work: Workload) -> dict[str, tuple[int, int]]:
+        """K of the teacher's for each question, once; none of the policy's."""
+        return {"teacher": (work.questions * work.num_generations, work.samples * work.num_generations)}
+
+    def state_dict(self) -> dict[str, Any]:
+        """The completions, ids as tensors, which are small and load with `weights_only=True`; and what they cost."""
+        return {
+            "spent": self.teacher.spent.plain(),
+            "completions": {
+                question: [(torch.tensor(one.ids, dtype=torch.int32), one.truncated) for one in completions]
+                for question, completions in self.completions.items()
+            },
+        }
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Takes over completions and costs."""
+        self.teacher.spent = Usage(**state["spent"])
+        self.completions = {
+            question: [Completion(tuple(ids.tolist()), truncated) for ids, truncated in completions]
+            for question, completions in state["completions"].items()
+        }

@@ -1,0 +1,46 @@
+"""The hard set over the epochs, from the records alone: a pure function."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from itertools import pairwise
+from typing import Any
+
+from p2o.run_folder.question_record import QuestionRecord
+
+
+def summarise(epochs: Sequence[Sequence[QuestionRecord]], texts: Mapping[str, str]) -> list[dict[str, Any]]:
+    """One entry for each epoch, in plain types.
+
+    Args:
+        epochs: The records of each epoch, in order.
+        texts: Template ids and what they stand for.
+    """
+    entries = [_entry(records, texts) for records in epochs]
+    for (before, after), entry in zip(pairwise(epochs), entries[1:], strict=True):
+        last, now = ({record.id for record in records if record.hard} for records in (before, after))
+        entry["hard_set"] |= {"entered": len(now - last), "stayed": len(now & last), "left": len(last - now)}
+    return entries
+
+
+def _entry(records: Sequence[QuestionRecord], texts: Mapping[str, str]) -> dict[str, Any]:
+    rollouts = [pair for record in records for pair in zip(record.templates, record.outcomes, strict=True)]
+    asked = Counter(template for template, _ in rollouts)
+    solved = Counter(template for template, outcome in rollouts if outcome == "correct")
+    bare = {"rollouts": asked[""], "correct": solved[""]}
+    templated = {"rollouts": asked.total() - asked[""], "correct": solved.total() - solved[""]}
+    return {
+        "epoch": records[0].epoch,
+        "questions": len(records),
+        "hard_set": {"questions": sum(record.hard for record in records)},
+        "questions_by_correct": {
+            str(number): count for number, count in sorted(Counter(record.correct for record in records).items())
+        },
+        "questions_by_context": dict(Counter(record.context for record in records)),
+        "rollouts_by_context": {"bare": bare, "templated": templated},
+        "outcomes": dict(Counter(outcome for _, outcome in rollouts).most_common()),
+        "templates": [
+            {"id": template, "rollouts": count, "correct": solved[template], "text": texts[template]}
+            for template, count in asked.most_common()
+            if template
+        ],
+    }

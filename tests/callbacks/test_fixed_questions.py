@@ -1,0 +1,79 @@
+"""The probe with the real micro-policy on one process and on two whose engine works only if both ask it."""
+
+import json
+from datetime import timedelta
+from pathlib import Path
+from types import SimpleNamespace
+
+import torch
+import torch.distributed
+import torch.multiprocessing
+
+from p2o.callbacks.fixed_questions import FixedQuestionEvaluation
+from p2o.engines import TransformersEngine
+from p2o.mixture.data_module import MixtureDataModule
+from p2o.objective.advantages import GroupNormalized
+from p2o.objective.context_estimators import Masked
+from p2o.objective.losses import ClippedLoss
+from p2o.policy.loading import BUNDLED, load_policy, load_tokenizer
+from p2o.policy.module import PolicyModule
+from p2o.prompts.renderer import PromptRenderer
+from p2o.prompts.templates import Template, TemplateBank
+from p2o.rewards import MathAnswer
+from p2o.worlds.bundled import INSTRUCTION
+from p2o.worlds.chains import ChainQuestions
+from processes import FORKED
+
+
+class CollectiveEngine(TransformersEngine):
+    """As an engine whose model is sharded: every process must come, if with no prompt."""
+
+    def generate(self, policy, prompts, sampling, title):
+        if torch.distributed.is_initialized():
+            torch.distributed.barrier()
+        return super().generate(policy, prompts, sampling, title)
+
+
+def probe(root, first):
+    """Two epochs' half-steps without training between them, the second under a template; the rollouts counted."""
+    parts = (CollectiveEngine(), MathAnswer(), GroupNormalized(), Masked(), ClippedLoss())
+    module = PolicyModule(BUNDLED, *parts, max_completion_length=32)
+    module.renderer = PromptRenderer(load_tokenizer(BUNDLED), INSTRUCTION)
+    module.policy = load_policy(BUNDLED)
+    questions = ChainQuestions("train", easy=1, hard=2)
+    data = MixtureDataModule(questions, questions, num_generations=2, bare_rollouts=1)
+    data.setup("fit")
+    trainer = SimpleNamespace(datamodule=data, current_epoch=0, is_global_zero=first, default_root_dir=root)
+    log = FixedQuestionEvaluation(questions=3)
+    log.on_train_epoch_start(trainer, module)
+    log.on_train_epoch_end(trainer, module)
+    data.hard_set.hard = frozenset([data.train_questions[-1].id])
+    data.bank = TemplateBank((Template("Go through the chain step by step.", 1.0),))
+    trainer.current_epoch = 1
+    log.on_train_epoch_start(trainer, module)
+    return module.rollouts["fixed_questions"]
+
+
+def rank(number, root):
+    store = torch.distributed.FileStore(f"{root}/store", 2)
+    patience = timedelta(seconds=60)
+    torch.distributed.init_process_group("gloo", store=store, rank=number, world_size=2, timeout=patience)
+    Path(root, f"rank-{number}").write_text(str(probe(root, number == 0)))
+    torch.distributed.destroy_process_group()
+
+
+def measurements(root):
+    found = json.loads((root / "fixed_questions.json").read_text())["measurements"]
+    return [{name: value for name, value in entry.items() if name != "seconds"} for entry in found]
+
+
+def test_two_processes_share_the_probe(tmp_path):
+    one, two = tmp_path / "one", tmp_path / "two"
+    one.mkdir()
+    two.mkdir()
+    counted = probe(one, first=True)
+    assert counted == 3 * 2 + 3 * 2 + 1
+    torch.multiprocessing.start_processes(rank, args=(str(two),), nprocs=2, start_method=FORKED.get_start_method())
+    assert measurements(two) == measurements(one)
+    shares = [int((two / f"rank-{number}").read_text()) for number in range(2)]
+    assert sum(shares) == counted and min(shares) > 0

@@ -1,0 +1,95 @@
+import json
+import os
+
+import pytest
+
+from factories import rollout
+from p2o.callbacks.question_log import add, of_all_processes, read_epoch, write
+from p2o.run_folder.hard_set_summary import summarise
+from p2o.run_folder.question_record import QuestionRecord, record, template_id
+
+T, U = template_id("Go slowly."), template_id("Go fast.")
+TEXTS = {T: "Go slowly.", U: "Go fast."}
+
+
+def entry(epoch, id, correct, templates=("", ""), hard=None):
+    outcomes = ("correct",) * correct + ("wrong",) * (len(templates) - correct)
+    context = "templated" if all(templates) else "mixed" if any(templates) else "bare"
+    return QuestionRecord(epoch, id, "all", context, correct, correct < 1, templates, outcomes)
+
+
+def test_record():
+    group = [rollout(True, number=3), rollout(False, "Go slowly.", number=3), rollout(False, "Go fast.", number=3)]
+    assert record(5, group, tau=2) == QuestionRecord(
+        5, "q3", "all", "mixed", 1, True, ("", T, U), ("correct", "wrong", "wrong")
+    )
+    assert record(5, group, tau=1).hard is False
+
+
+def test_a_question_that_was_asked_twice_has_one_record_of_all_its_rollouts():
+    records = {}
+    for group in ([rollout(True), rollout(False)], [rollout(False, "Go slowly."), rollout(False)]):
+        add(records, record(2, group, tau=2), tau=2)
+    assert records == {
+        "q0": QuestionRecord(2, "q0", "all", "mixed", 1, True, ("", "", T, ""), ("correct", "wrong", "wrong", "wrong"))
+    }
+    add(records, record(2, [rollout(True), rollout(True)], tau=2), tau=2)
+    assert records["q0"].correct == 3 and not records["q0"].hard
+
+
+def test_a_question_padded_onto_two_processes_counts_once():
+    first, padded, other = entry(0, "a", 1), entry(0, "a", 1), entry(0, "b", 0)
+    assert of_all_processes([{"a": first}, {"b": other, "a": padded}]) == [other, first]
+
+
+EPOCHS = [
+    [entry(0, "a", 0), entry(0, "b", 0), entry(0, "c", 2), entry(0, "d", 0)],
+    [entry(1, "a", 1, (T, U)), entry(1, "b", 0, (T, "")), entry(1, "c", 0), entry(1, "d", 2)],
+]
+
+
+def test_summary():
+    first, second = summarise(EPOCHS, TEXTS)
+    assert first["hard_set"] == {"questions": 3} and first["templates"] == []
+    assert second == {
+        "epoch": 1,
+        "questions": 4,
+        "hard_set": {"questions": 2, "entered": 1, "stayed": 1, "left": 2},
+        "questions_by_correct": {"0": 2, "1": 1, "2": 1},
+        "questions_by_context": {"templated": 1, "mixed": 1, "bare": 2},
+        "rollouts_by_context": {"bare": {"rollouts": 5, "correct": 2}, "templated": {"rollouts": 3, "correct": 1}},
+        "outcomes": {"wrong": 5, "correct": 3},
+        "templates": [
+            {"id": T, "rollouts": 2, "correct": 1, "text": "Go slowly."},
+            {"id": U, "rollouts": 1, "correct": 0, "text": "Go fast."},
+        ],
+    }
+
+
+def test_files_hold_what_was_recorded(tmp_path):
+    for number, records in enumerate(EPOCHS):
+        write(tmp_path, number, records, TEXTS if number else {})
+    assert [read_epoch(path) for path in sorted(tmp_path.glob("*.parquet"))] == EPOCHS
+    assert json.loads((tmp_path / "templates.json").read_text()) == TEXTS
+    assert json.loads((tmp_path / "summary.json").read_text()) == {"epochs": summarise(EPOCHS, TEXTS)}
+
+
+def test_an_epoch_that_is_run_again_replaces_its_file_and_those_behind_do_not_count(tmp_path):
+    for number, records in enumerate(EPOCHS):
+        write(tmp_path, number, records, TEXTS)
+    write(tmp_path, 0, EPOCHS[0][:1], {})
+    [only] = json.loads((tmp_path / "summary.json").read_text())["epochs"]
+    assert only["questions"] == 1
+
+
+def test_an_interrupted_write_damages_nothing(tmp_path, monkeypatch):
+    write(tmp_path, 0, EPOCHS[0], {})
+    before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+
+    def die(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(os, "replace", die)
+    with pytest.raises(KeyboardInterrupt):
+        write(tmp_path, 0, EPOCHS[1], TEXTS)
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before

@@ -1,0 +1,69 @@
+"""Each contradiction is named, and a sound config has none."""
+
+import copy
+import re
+from dataclasses import replace
+from functools import reduce
+
+import pytest
+
+from p2o.commands.planning.contradictions import contradictions, rejections
+
+
+@pytest.fixture(scope="module")
+def sound(plan_of):
+    return plan_of()
+
+
+def changed(run, path, value):
+    """The run with one setting changed, as the constructors keep it."""
+    run = replace(run, evolution=copy.copy(run.evolution), data=copy.copy(run.data), module=copy.copy(run.module))
+    run.data.hard_set = copy.copy(run.data.hard_set)
+    *parts, name = path.split(".")
+    if not parts:
+        return replace(run, **{name: value})
+    setattr(reduce(getattr, parts, run), name, value)
+    return run
+
+
+def test_the_quickstart_has_none(sound):
+    assert contradictions(sound) == rejections(sound) == []
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "message"),
+    [
+        ("data.hard_set.tau", 5, r"data.tau \(5\) is above the templated rollouts .* \(6 - 2 = 4\)"),
+        ("evolution.min_hard_set", 193, r"min_hard_set \(193\) is above the number of questions \(192\)"),
+        ("module.mini_batch_size", 5, "does not divide data.batch_size .* has 2 questions"),
+        ("module.mini_batch_size", 13, "mini_batch_size .* is above data.batch_size"),
+        ("data.batch_size", 100, "does not divide the 192 questions: the last batch of an epoch has 92"),
+        ("data.batch_size", 200, "one batch an epoch"),
+        ("evolution.budget", 53, "With all 192 questions hard, evolution finds nothing: .* it takes 54 rollouts"),
+        ("epochs", 1, "max_epochs is 1 and evolution is on"),
+        ("evolution.budget", 0, "data.bare_rollouts .* do nothing"),
+        ("evolution.completions", 2, "greedy completions are all the same"),
+        ("evolution.dev_size", 97, "the dev set has 96 at most"),
+        ("module.warmup_steps", 80, "the learning rate never reaches"),
+        ("module.max_templated_prompt_length", 500, "leaves .* tokens of the model's window for a template"),
+    ],
+)
+def test_each_is_named(sound, path, value, message):
+    found = contradictions(changed(sound, path, value))
+    assert re.search(message, "\n".join(found)), found
+
+
+def test_shared_questions_are_named(sound):
+    found = contradictions(changed(sound, "data.validation_questions", sound.data.train_questions))
+    assert found == ["192 validation questions are training questions: their accuracy says nothing about new ones."]
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "message"),
+    [
+        ("module.max_prompt_length", 20, r"longest question has \d+ tokens, model.max_prompt_length is 20"),
+        ("window", 300, "window of 300 tokens together"),
+    ],
+)
+def test_what_fit_refuses_is_named(sound, path, value, message):
+    assert re.search(message, "\n".join(rejections(changed(sound, path, value))))

@@ -1,0 +1,119 @@
+"""Counts are those of a real run; times and money follow from what was measured."""
+
+import pytest
+
+from p2o.commands.planning.calibration import Measured
+from p2o.commands.planning.memory import memory, parameters
+from p2o.commands.planning.page import page
+from p2o.commands.planning.phases import Paid, Prices, phases
+from p2o.commands.planning.run import evolution_size, most_calls
+from p2o.commands.planning.span import Span
+from p2o.policy.loading import load_config, load_policy
+
+MEASURED = Measured(60, 0.5, 0.25, completion_length=10.0, hard=0.5, signal=0.4, device_bytes=0)
+BUDGET_EXHAUSTED = Paid()
+
+
+@pytest.fixture(scope="module")
+def run(plan_of):
+    return plan_of()
+
+
+def found(run, measured=MEASURED, paid=BUDGET_EXHAUSTED):
+    return {phase.name: phase for phase in phases(run, measured, paid)}
+
+
+def test_sizes_of_an_evolution(run, plan_of):
+    size = evolution_size(run, 96)
+    assert (size.dev, size.train, size.budget, size.reason) == (24, 72, 400, "")
+    # Refused proposals cost the mini-batches of their parents alone; a last child and its dev must be affordable.
+    assert size.calls == (400 - 24 - 24 - 6) // 3 + 1
+    assert most_calls(run) == max(evolution_size(run, hard).calls for hard in range(12, 193)) > size.calls
+    assert "min_hard_set" in evolution_size(run, 11).reason
+    paper = plan_of("--evolution.budget=heavy_4", "--evolution.dev_size=300", "--data.train.init_args.hard=504")
+    assert (evolution_size(paper, 600).dev, evolution_size(paper, 600).budget) == (300, 11040)
+
+
+def test_phases(run):
+    phases = found(run, paid=Paid(reflector=Prices(1.0, 2.0)))
+    train = phases["training rollouts"]
+    assert train.rollouts == Span(5760, 5760)
+    assert (train.completion_tokens, train.seconds) == (Span(57600, 5760 * 128), Span(2880, 2880 * 12.8))
+    assert train.prompt_tokens == Span(5760 * run.mean_length, 5760 * (run.mean_length + 1024))
+    assert phases["updates"].seconds.low == pytest.approx(5760 * 0.25 * 0.4)
+    assert phases["updates"].seconds.high > 5760 * 0.25
+    assert phases["validation"].rollouts == Span(5 * 192, (5 + 4) * 192)
+    assert phases["fixed_questions"].rollouts == Span(8 * 6 * 6, 8 * (6 * 6 + 2 * 4 * 4))
+    assert phases["evolution"].rollouts == Span(0, 4 * 400)
+    reflection = phases["reflection"]
+    assert reflection.rollouts == Span(0, 4 * most_calls(run))
+    assert reflection.completion_tokens == reflection.rollouts * 96
+    assert reflection.money.high == pytest.approx(
+        (reflection.prompt_tokens.high + 2 * reflection.completion_tokens.high) / 1e6
+    )
+
+
+def test_a_run_without_templates_has_the_lengths_that_were_measured(plan_of):
+    phases = found(plan_of("--evolution.budget=0", "--fixed_questions.questions=0"))
+    assert phases["training rollouts"].completion_tokens == Span(57600, 57600)
+    assert phases["validation"].rollouts == Span(5 * 192, 5 * 192)
+    assert set(phases) == {"training rollouts", "updates", "validation"}
+
+
+def test_dynamic_sampling_goes_from_one_turn_to_all(plan_of):
+    options = ["--evolution.budget=0", "--model.sampler=DynamicSampling", "--model.sampler.max_generation_rounds=3"]
+    assert found(plan_of(*options))["training rollouts"].rollouts == Span(5760, 3 * 5760)
+    many = found(plan_of(*options, "--data.batch_size=100"))  # a step of 100 questions, one of 92: all 192 in both
+    assert many["training rollouts"].rollouts == Span(5760, 2 * 5760)
+
+
+def test_a_teacher_is_asked_once_for_each_question(plan_of):
+    options = ["--evolution.budget=0", "--model.sampler=TeacherCompletions", "--data.num_generations=2"]
+    options += ["--data.bare_rollouts=0", "--model.sampler.teacher=PromptedTeacher"]
+    run = plan_of(*options, "--model.sampler.teacher.template=Think.")
+    phases = found(run, paid=Paid(teacher=Prices(1.0, 1.0)))
+    assert "training rollouts" not in phases
+    teacher = phases["teacher"]
+    assert (teacher.rollouts, teacher.completion_tokens) == (Span(384, 384), Span(3840, 384 * 128))
+    assert teacher.prompt_tokens.low > 384 * run.mean_length
+    assert teacher.money.high == pytest.approx((teacher.prompt_tokens.high + 384 * 128) / 1e6)
+
+
+def test_without_calibration_completions_have_any_length(run):
+    train = found(run, measured=None)["training rollouts"]
+    assert (train.completion_tokens, train.seconds) == (Span(5760, 5760 * 128), None)
+
+
+def test_processes_share_rollouts_and_those_of_evolution(plan_of):
+    run = plan_of("--trainer.devices=5", "--trainer.num_nodes=2")
+    assert run.processes == 10
+    assert found(run)["training rollouts"].rollouts == Span(6000, 6000)  # 200 questions: 8 are asked twice
+    assert found(run)["training rollouts"].seconds.low == 300
+    assert found(run)["evolution"].seconds.high == pytest.approx(80 * 12.8)
+
+
+def test_memory_counts_what_the_policy_has(run):
+    config = load_config(run.module.model)
+    assert parameters(config) == load_policy(run.module.model).num_parameters()
+    needs = memory(run, config, copies=1)
+    assert needs.weights == 8 * parameters(config) and needs.adam == 2 * needs.gradients
+    # the cache that transformers builds: keys and values of each layer, head and position
+    heads, head = config.num_key_value_heads, config.hidden_size // config.num_attention_heads
+    length = max(run.lengths) + 128
+    assert needs.cache == 72 * length * config.num_hidden_layers * 2 * heads * head * 4
+
+
+def test_recomputed_layers_leave_one_in_memory(plan_of):
+    large = "--model.micro_batch_tokens=1000000"  # the head's share does not count then
+    kept, recomputed = plan_of(large), plan_of(large, "--model.gradient_checkpointing=true")
+    needs, less = (memory(plan, load_config(plan.module.model), copies=1) for plan in (kept, recomputed))
+    assert less.activations < needs.activations / 2
+
+
+def test_the_page_says_it_all(run):
+    size = evolution_size(run, 96)
+    needs = memory(run, load_config(run.module.model), copies=1)
+    text = page("head", phases(run, MEASURED, Paid()), [size], needs, MEASURED, ["odd"])
+    for part in ["training rollouts", "total", "hard questions", "memory of a process", "- odd", "Calibrated on 60"]:
+        assert part in text
+    assert max(map(len, text.splitlines())) < 180

@@ -1,0 +1,17 @@
+"""Charts keep what they draw inside their figure."""
+
+import re
+
+import pytest
+
+from p2o.commands.report.charts import Line, line_chart
+
+
+@pytest.mark.parametrize(("label", "columns"), [("grpo", 2), ("no_distillation-56330c1f40-seed0, templated", 1)])
+def test_names_of_runs_stay_inside_the_figure(label, columns):
+    labels = [f"{number} {label}" for number in range(4)]
+    svg = line_chart("accuracy", [0, 1], [Line(label, [0.1, 0.2], look=3) for label in labels], "epoch", "share").svg
+    width = float(re.search(r'viewBox="0 0 ([\d.]+)', svg).group(1))
+    starts = {label: float(re.search(rf'x="(-?[\d.]+)"[^>]*>{label}<', svg).group(1)) for label in labels}
+    assert len(set(starts.values())) == columns
+    assert all(0 < start < width for start in starts.values())

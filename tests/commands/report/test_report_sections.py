@@ -1,0 +1,237 @@
+"""What sections say of made-up runs whose figures are known."""
+
+import json
+from dataclasses import replace
+
+import pytest
+
+from p2o.commands.report.blocks import Figures, Missing, Table, Text
+from p2o.commands.report.flows import Flow, flows, solved_bare
+from p2o.commands.report.half_steps import half_steps, joint, label, verdicts
+from p2o.commands.report.runs import load_run, load_runs
+from p2o.commands.report.sections import SECTIONS
+from p2o.commands.report.sections.completions import completions
+from p2o.commands.report.sections.context import context
+from p2o.commands.report.sections.cost import charged, cost
+from p2o.commands.report.sections.coverage import coverage
+from p2o.commands.report.sections.internalisation import internalisation
+from p2o.commands.report.sections.overview import overview
+from p2o.commands.report.sections.prompts import prompts
+from p2o.commands.report.sections.search import roots
+from p2o.errors import InputError
+from p2o.run_folder.question_record import template_id
+from run_folders import T, bare_folder, candidates, mined, probe, whole_folder
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    return load_run(whole_folder(tmp_path_factory.mktemp("runs") / "whole"), "whole")
+
+
+def tables(section):
+    drawn = [figure.table for block in section.blocks if isinstance(block, Figures) for figure in block.figures]
+    return {
+        table.caption: table for table in [*drawn, *(block for block in section.blocks if isinstance(block, Table))]
+    }
+
+
+def test_flows_tell_leaving_bare_from_leaving_with_help():
+    assert flows(dict(enumerate(mined(template_id(T)))), tau=1) == {0: Flow(3, 0, 0, 0), 1: Flow(1, 1, 1, 1)}
+
+
+def test_a_question_without_bare_rollouts_left_with_help():
+    [first, second] = mined(template_id(T))
+    helped = [record for record in second if record.id == "a"]
+    helped = [replace(helped[0], templates=("t",) * 4)]
+    assert flows({0: first, 1: helped}, tau=1)[1] == Flow(0, 0, 0, 1)
+
+
+def test_bare_rollouts_solve_at_the_rate_of_tau():
+    [record] = [record for record in mined("t")[1] if record.id == "a"]  # one of its two bare rollouts is correct
+    assert solved_bare(record, tau=2) and not solved_bare(record, tau=3)
+
+
+def test_half_steps_are_paired_by_question():
+    steps = half_steps(probe(values=(0.0, 0.25, 0.5, 0.5), spread=0.3))
+    assert [step.name for step in steps] == ["training 0", "evolution 0", "training 1"]
+    for step, change in zip(steps, (0.25, 0.25, 0.0), strict=True):
+        assert tuple(step.change) == pytest.approx((change,) * 3)
+    assert [step.verdict for step in steps] == ["better", "better", "no clear change"]
+    measurements = probe(spread=0.3)
+    assert joint(measurements[1]).low < 0.25 < joint(measurements[1]).high  # unpaired, questions differ
+    assert label(measurements[0]) == "start"
+
+
+def test_regressions_and_oscillation_are_flagged():
+    flagged = [text.text for text in verdicts(half_steps(probe(values=(0.2, 0.5, 0.3, 0.6)))) if text.look == "flag"]
+    assert flagged == [
+        "Regression: evolution 0.",
+        "Oscillation: evolution 0 against training 0; training 1 against evolution 0.",
+    ]
+    rising = verdicts(half_steps(probe(values=(0.2, 0.3, 0.4, 0.5))))
+    assert not [text for text in rising if text.look == "flag"]
+    assert "never fell" in rising[0].text
+    assert "did not grow monotonically" in verdicts(half_steps(probe(values=(0.2, 0.5, 0.3, 0.6))))[0].text
+
+
+def test_cost_of_the_formula(run):
+    assert charged(run.evolutions[0]) == 2 * 1 * 2 + 2 * (1 + 1)  # B is the one train question, V = 2
+    [row] = tables(cost([run]))["Evolutions"].rows
+    assert row == ["0", "20", "8", "8", "2", "1", "1,234", "56", "5.0", "25%", "0.2500"]
+    assert tables(cost([run]))["Rollouts by phase"].rows == [["0", "12", "9", "4"], ["1", "12", "0", "4"]]
+
+
+def test_lineage_hangs_children_on_their_parents():
+    [seed] = roots(candidates(T))
+    [child] = seed.children
+    assert (child.text, [node.text for node in child.rejected]) == (T, [f"{T}!"])
+    assert "mini-batch 0.00 → 1.00" in child.marks and "in the bank, weight 0.50" in child.marks
+    assert seed.rejected == []
+
+
+def test_a_template_that_solved_nothing_is_still_in_the_pool():
+    first, child, _ = candidates(T)
+    [seed] = roots([first, child | {"dev_score": 0.0, "dev_scores": [0.0, 0.0]}])
+    assert [node.text for node in seed.children] == [T]
+
+
+def test_coverage_and_use_of_the_bank(run):
+    found = tables(coverage([run]))
+    assert found["Bank after epoch 0, and epoch 1"].rows == [[T, "0.50", "1", "1", "6", "50%"]]
+    assert found["Dev questions solved"].rows == [["0", "50.0%", "50.0%", "0.0%"]]
+
+
+def test_the_cover_counts_what_each_template_adds(run):
+    [evolution] = run.evolutions
+    seed, child, _ = evolution.candidates
+    other = child | {"id": "other", "text": "Other.", "dev_scores": [1.0, 1.0], "weight": 1.0}
+    third = child | {"id": "third", "text": "Third.", "dev_scores": [0.0, 1.0], "weight": 0.5}
+    covered = replace(run, evolutions=[replace(evolution, candidates=[seed, child, third])])
+    rows = tables(coverage([covered]))["Bank after epoch 0, and epoch 1"].rows
+    assert [row[:4] for row in rows] == [[T, "0.50", "1", "1"], ["Third.", "0.50", "1", "1"]]
+    better = replace(run, evolutions=[replace(evolution, candidates=[seed, child, other])])
+    [row] = tables(coverage([better]))["Bank after epoch 0, and epoch 1"].rows
+    assert row[:4] == ["Other.", "1.00", "2", "2"]
+
+
+def test_pass_at_k_compares_the_same_questions(run):
+    found = tables(prompts([run]))
+    assert [row[0] for row in found["Training rollouts: pass@1"].rows] == ["1"]
+    [[_, bare, templated]] = found["Training rollouts: pass@2"].rows
+    assert bare.startswith("33.3%") and templated.startswith("66.7%")  # of a, b and c
+    assert {caption for caption in found if caption.startswith("Probe")} == {
+        "Probe, before training: pass@1",
+        "Probe, before training: pass@2",
+    }
+
+
+def test_internalisation_follows_questions_that_were_hard(run):
+    [row] = tables(internalisation([run]))["Questions that were hard once"].rows
+    assert row[0] == "1" and row[1].startswith("16.7%") and row[3].startswith("50.0%")
+
+
+def test_questions_without_bare_rollouts_are_not_compared(run):
+    templated = [replace(record, templates=("t",) * 4) for record in run.mining[1]]
+    found = tables(prompts([replace(run, mining={1: templated}, measurements=[])]))
+    assert found == {}
+
+
+def test_a_question_that_left_is_followed_on(run):
+    gone = [replace(record, hard=False, outcomes=("correct",) * 4, templates=("",) * 4) for record in run.mining[1]]
+    later = [replace(record, epoch=2) for record in gone]
+    rows = tables(internalisation([replace(run, mining={0: run.mining[0], 1: gone, 2: later})]))
+    assert [row[1][:4] for row in rows["Questions that were hard once"].rows] == ["100.", "100."]
+
+
+def test_context_ratio_is_read_from_the_log(run):
+    assert tables(context([run]))["Masked tokens"].rows == [["1", "12.5%", "25.0%"]]
+
+
+def test_completions_stand_side_by_side(run):
+    [example, *_] = completions([run]).blocks
+    assert [[cell.title for cell in row] for row in example.rows] == [
+        ["epoch 0, bare", "epoch 0, templated"],
+        ["epoch 1, bare", "epoch 1, templated"],
+    ]
+
+
+def test_every_section_of_a_whole_run_has_data(run):
+    for section in SECTIONS:
+        assert not [block.text for block in section([run]).blocks if isinstance(block, Missing)]
+
+
+def test_every_section_without_data_says_why(tmp_path):
+    run = load_run(bare_folder(tmp_path / "bare"), "bare")
+    silent = {"learning"}  # its data are in the summary
+    for section in SECTIONS:
+        made = section([run])
+        assert made.id in silent or [block for block in made.blocks if isinstance(block, Missing)], made.id
+
+
+def test_configs_that_differ(run, tmp_path):
+    other = load_run(whole_folder(tmp_path / "other", text="Other."), "other")
+    found = tables(overview([run, other]))["Where the configs differ"]
+    assert found.rows == [["evolution.reflector.class_path", f"p2o.{T}", "p2o.Other."]]
+
+
+def test_a_resumed_run_counts_what_was_logged_last(tmp_path):
+    root = whole_folder(tmp_path / "run")
+    second = root / "logs" / "version_1"
+    second.mkdir()
+    (second / "metrics.csv").write_text("context/below,epoch\n0.75,1\n0.5,7\n", encoding="utf-8")
+    metrics = load_run(root, "run").metrics
+    assert metrics[1]["context/below"] == 0.75 and metrics[1]["context/above"] == 0.25
+    assert 7 not in metrics  # of a run that went another way
+
+
+def test_files_of_epochs_that_are_not_finished_do_not_count(tmp_path):
+    root = whole_folder(tmp_path / "run")
+    summary = json.loads((root / "summary.json").read_text())
+    one = {name: value[:1] if isinstance(value, list) else value for name, value in summary.items()} | {"epochs": 1}
+    (root / "summary.json").write_text(json.dumps(one))
+    run = load_run(root, "run")
+    assert list(run.mining) == [0] and [m["epoch"] for m in run.measurements] == [0, 0]
+
+
+def test_runs_have_the_shortest_names_that_differ(tmp_path):
+    folders = [bare_folder(tmp_path / part / "run") for part in ("a", "b")]
+    assert [run.name for run in load_runs(folders)] == ["a/run", "b/run"]
+    with pytest.raises(InputError, match="got one twice"):
+        load_runs([folders[0], folders[0]])
+
+
+def test_an_evolution_that_scored_nothing_says_why(tmp_path):
+    root = whole_folder(tmp_path / "run")
+    (root / "templates" / "epoch-0000.jsonl").write_text("")
+    nothing = {
+        "best_dev_scores": [],
+        "iteration_figures": [],
+        "solvers": {},
+        "spent": 0,
+        "dev": 0,
+        "stopped": "it is so",
+    }
+    figures = json.loads((root / "templates" / "epoch-0000.json").read_text())
+    (root / "templates" / "epoch-0000.json").write_text(json.dumps(figures | nothing))
+    run = load_run(root, "run")
+    for section in SECTIONS:
+        made = section([run])
+        if made.id in ("search", "coverage"):
+            assert [block.text for block in made.blocks] == ["No evolution scored a template, after epoch 0: it is so."]
+
+
+@pytest.mark.parametrize("content", [None, "{}", "[]", "{", '{"epochs": 0, "reward": []}'])
+def test_a_folder_that_is_no_run_is_refused(tmp_path, content):
+    if content is not None:
+        (tmp_path / "summary.json").write_text(content)
+    with pytest.raises(InputError, match="expected"):
+        load_run(tmp_path, "x")
+
+
+def test_texts_say_what_the_figures_are(run):
+    for section in SECTIONS:
+        for block in section([run]).blocks:
+            if isinstance(block, Figures):
+                assert all(figure.alt.startswith(figure.title) and figure.table.rows for figure in block.figures)
+            if isinstance(block, Text):
+                assert block.text.endswith(".")

@@ -1,0 +1,44 @@
+from copy import deepcopy
+
+import pytest
+
+from p2o.commands.study.fits import Store, config_fingerprint
+
+CONFIG = {
+    "seed_everything": 0,
+    "trainer": {"max_epochs": 2, "default_root_dir": "runs/a", "enable_progress_bar": None},
+    "model": {"lr": 1e-4},
+    "summary": {"filename": "summary.json"},
+}
+
+
+def changed(section, **values):
+    config = deepcopy(CONFIG)
+    config[section] |= values
+    return config
+
+
+@pytest.mark.parametrize(
+    "config",
+    [changed("trainer", default_root_dir="b"), changed("summary", filename="b"), CONFIG | {"seed_everything": 3}],
+)
+def test_place_and_seed_leave_the_fingerprint(config):
+    assert config_fingerprint(config) == config_fingerprint(CONFIG)
+
+
+@pytest.mark.parametrize(
+    "config", [changed("trainer", max_epochs=3), changed("model", lr=2e-4), CONFIG | {"a_new_section": {"x": 1}}]
+)
+def test_all_else_changes_it(config):
+    assert config_fingerprint(config) != config_fingerprint(CONFIG)
+
+
+def test_one_folder_for_a_config_and_a_seed(tmp_path):
+    store = Store(tmp_path)
+    first = store.fit("a-b", CONFIG, 0)
+    assert store.fit("other", CONFIG, 0).folder == first.folder
+    assert store.fit("a-b", CONFIG, 1).folder != first.folder
+    assert store.fit("a-b", changed("model", lr=1.0), 0).folder != first.folder
+    first.folder.mkdir()
+    assert Store(tmp_path).fit("other", CONFIG, 0).folder == first.folder
+    assert Store(tmp_path).fit("other", CONFIG, 1).folder.name.startswith("other-")

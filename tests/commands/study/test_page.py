@@ -1,0 +1,83 @@
+import pytest
+import torch
+
+from p2o.commands.study.definition import Method, Study
+from p2o.commands.study.formats import Page, Table, html, latex, markdown
+from p2o.commands.study.page import make_page, number, percent
+from p2o.commands.study.results import RunResult
+from p2o.commands.study.rows import StudyRow, best_rows
+
+METHODS = {"p2o": Method(), "grpo": Method(tune={"model.lr": [1, 2, 3, 4]}), "gone": Method()}
+
+
+def result(seed, right, first=0.0):
+    """Four questions, `right` of them correct at the end; epochs of 10 and 30 rollouts, the second after evolution."""
+    summary = {
+        "rollouts": {"train": 20, "evolution": 20, "validation": 8},
+        "tokens": {"train": 200, "evolution": 300, "validation": 99, "reflection": 5},
+        "seconds": 10.0 + seed,
+        "rollout_history": [{"train": 10, "evolution": 20}, {"train": 20, "evolution": 20}],
+        "validation": {"bare": {"easy": 0.5}, "templated": None},
+    }
+    correct = torch.tensor([[first] * 4, [1.0] * right + [0.0] * (4 - right)], dtype=torch.float64)
+    return RunResult(seed, summary, ("a", "b", "c", "d"), correct, torch.tensor([0.25, 0.75], dtype=torch.float64))
+
+
+@pytest.fixture
+def page():
+    study = Study(
+        configs=["x"], methods=METHODS, baseline="grpo", seeds=[0, 1], title="T", metrics=["validation.templated.hard"]
+    )
+    good, bad, fair = [result(0, 4), result(1, 3)], [result(0, 0)], [result(0, 1), result(1, 2)]
+    results = [good, bad, fair, fair, [], []]
+    rows = [StudyRow(variant, found) for variant, found in zip(study.variants(), results, strict=True)]
+    return make_page(study, rows, best_rows(rows), ["grpo-x-seed1", "gone-x-seed0", "gone-x-seed1"])
+
+
+def test_accuracy(page):
+    table = {row[0]: dict(zip(page.tables[0].header[1:3], row[1:3], strict=True)) for row in page.tables[0].rows}
+    assert table == {
+        "p2o": {"seeds": "2 of 2", "bare/hard": "87.5 ± 17.7 %"},
+        "grpo (model.lr=2)": {"seeds": "2 of 2", "bare/hard": "37.5 ± 17.7 %"},  # the first of the best
+        "gone": {"seeds": "0 of 2", "bare/hard": "–"},  # never a zero
+    }
+    first, baseline, gone = page.tables[0].rows
+    assert first[3].startswith("+50.0 (") and first[4] == "65.6 ± 13.3 %" and first[5].startswith("+37.5 (")
+    assert first[6] == "40" and baseline[6] == "never" and gone[6] == "–"
+    assert baseline[3] == baseline[5] == "–"
+    assert first[7] == "–"  # no template was ever validated
+
+
+def test_cost(page):
+    assert list(page.tables[1].rows[0]) == ["p2o", "40", "20", "505", "300", "5", "10 ± 1"]
+    assert set(page.tables[1].rows[2][1:]) == {"–"}
+
+
+def test_every_tuned_value_is_shown(page):
+    assert [(row[0], row[1], row[2]) for row in page.tables[2].rows] == [
+        ("grpo (model.lr=1)", "", "1 of 2"),
+        ("grpo (model.lr=2)", "best", "2 of 2"),
+        ("grpo (model.lr=3)", "", "2 of 2"),
+        ("grpo (model.lr=4)", "", "0 of 2"),
+    ]
+
+
+def test_missing_runs_are_named(page):
+    assert "MISSING, and counted nowhere: grpo-x-seed1, gone-x-seed0, gone-x-seed1" in page.notes
+
+
+def test_spread():
+    assert percent([0.5]) == "50.0 %" and percent([]) == "–" and percent([0.5, 0.6]) == "55.0 ± 7.1 %"
+    assert number([1200.0]) == number([1200, 1200]) == "1,200" and number([1, 3]) == "2 ± 1"
+
+
+def test_text_is_data_in_every_format():
+    awkward = "<script>a|b & 50 % _x_ \\input{y}\nnew"
+    page = Page(awkward, [Table("A", ["name", awkward], [[awkward, "1e-4"]])], [awkward])
+    for text in (markdown(page), html(page)):
+        assert "<script>" not in text and "&lt;script&gt;" in text
+    [cells] = [line for line in markdown(page).splitlines() if line.endswith("1e-4 |")]
+    assert cells.replace("\\|", "").count("|") == 3
+    [row] = [line for line in latex(page).splitlines() if "1e-4" in line]
+    assert "\\input" not in row and "\\&" in row and "\\%" in row and "\\_x\\_" in row
+    assert all(line.startswith(("%", "\\")) or "&" in line for line in latex(page).splitlines())

@@ -1,0 +1,102 @@
+import pytest
+
+from factories import question, rollout
+from p2o.errors import InputError
+from p2o.mixture.data_module import MixtureDataModule
+from p2o.prompts.templates import Template, TemplateBank
+from p2o.questions.base import QuestionSource
+
+BANK = TemplateBank((Template("A", 0.5), Template("B", 0.25)), {"q1": (1,)})
+
+
+class Numbered(QuestionSource):
+    def __init__(self, count: int = 20) -> None:
+        self.count = count
+
+    def load(self):
+        return [question(number) for number in range(self.count)]
+
+
+def module(count: int = 20, **settings) -> MixtureDataModule:
+    data = MixtureDataModule(train=Numbered(count), validation=Numbered(3), **settings)
+    data.setup("fit")
+    return data
+
+
+def with_hard(data: MixtureDataModule, *numbers: int) -> MixtureDataModule:
+    data.hard_set.observe(rollout(False, number=number) for number in numbers)
+    data.hard_set.close()
+    data.adopt(BANK)
+    return data
+
+
+def test_the_first_epoch_is_bare():
+    assert all(sample.templates == ("",) * 6 for sample in module().mixture(0))
+
+
+def test_hard_questions_carry_templates_and_the_others_none():
+    for sample in with_hard(module(), 1, 2, 3).mixture(1):
+        if sample.question.id == "q1":
+            assert sample.templates == ("B",) * 6  # only B solves this dev question
+        elif sample.question.id in ("q2", "q3"):
+            assert set(sample.templates) <= {"A", "B"}
+        else:
+            assert sample.templates == ("",) * 6
+
+
+def test_bare_rollouts_stay_bare():
+    for sample in with_hard(module(bare_rollouts=2), 1, 2).mixture(1):
+        bare = sample.templates.count("")
+        assert bare == (2 if sample.question.id in ("q1", "q2") else 6)
+
+
+def test_one_template_for_the_group():
+    hard = with_hard(module(200, same_template_in_group=True), *range(200)).mixture(1)
+    assert all(len(set(sample.templates)) == 1 for sample in hard)
+    assert {sample.templates[0] for sample in hard} == {"A", "B"}
+
+
+def test_the_mixture_is_a_pure_function_of_state_seed_and_epoch():
+    data = with_hard(module(), *range(10))
+    assert data.mixture(1) == data.mixture(1)
+    assert data.mixture(1) != data.mixture(2)
+    assert data.mixture(1) != with_hard(module(seed=1), *range(10)).mixture(1)
+    other = module()
+    other.load_state_dict(data.state_dict())
+    assert other.mixture(1) == data.mixture(1)
+
+
+def test_every_question_once_an_epoch():
+    assert sorted(sample.question.id for sample in module().mixture(3)) == sorted(f"q{n}" for n in range(20))
+
+
+def test_an_empty_bank_makes_the_epoch_bare_and_the_best_template_lasts():
+    data = with_hard(module(), 1)
+    data.adopt(TemplateBank())
+    assert all(sample.templates == ("",) * 6 for sample in data.mixture(2))
+    assert data.best_template == Template("A", 0.5)
+
+
+def test_state_of_other_questions_is_refused():
+    with pytest.raises(InputError, match=r"belongs to another config.*fingerprint 20-"):
+        module(19).load_state_dict(module().state_dict())
+
+
+def test_the_state_key_in_checkpoints():
+    # Lightning stores data module state under the class name and drops it in silence if that changes
+    assert MixtureDataModule.__qualname__ == "MixtureDataModule"
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"num_generations": 1}, "num_generations must be at least 2, got 1"),
+        ({"tau": 7}, r"tau must be between 1 and data.num_generations \(6\), got 7"),
+        ({"tau": 0}, "tau must be between 1"),
+        ({"bare_rollouts": 6}, "bare_rollouts must be between 0"),
+        ({"batch_size": 0}, "batch_size"),
+    ],
+)
+def test_impossible_sizes_are_refused(settings, message):
+    with pytest.raises(InputError, match=message):
+        module(**settings)

@@ -1,0 +1,53 @@
+import pytest
+
+from factories import rollout
+from p2o.mixture.hard_set import HardSet
+
+
+@pytest.mark.parametrize(("tau", "hard"), [(1, {"q0"}), (2, {"q0", "q1"}), (4, {"q0", "q1", "q3"})])
+def test_hard_iff_fewer_than_tau_are_correct(tau, hard):
+    hard_set = HardSet(tau)
+    for number, correct in [(0, 0), (1, 1), (3, 3), (6, 6)]:
+        hard_set.observe(rollout(k < correct, number=number) for k in range(6))
+    assert hard_set.hard == set()  # not before the epoch ends
+    hard_set.close()
+    assert hard_set.hard == hard
+
+
+def test_a_shaped_reward_does_not_make_a_wrong_answer_right():
+    hard_set = HardSet(1)
+    hard_set.observe([rollout(False, reward=0.9)] * 6)
+    hard_set.close()
+    assert hard_set.hard == {"q0"}
+
+
+def test_each_epoch_counts_anew():
+    hard_set = HardSet(2)
+    hard_set.observe([rollout(True)])
+    hard_set.close()
+    hard_set.observe([rollout(True)])
+    hard_set.close()
+    assert hard_set.hard == {"q0"}  # one correct in this epoch, not two in both
+
+
+def test_state_survives_in_the_middle_of_an_epoch():
+    hard_set, other = HardSet(2), HardSet(2)
+    hard_set.observe([rollout(False, number=5)])
+    hard_set.close()
+    hard_set.observe([rollout(True, number=1)])
+    other.load_state_dict(hard_set.state_dict())
+    for each in (hard_set, other):
+        each.observe([rollout(True, number=1)])
+    assert other.state_dict() == hard_set.state_dict() == {"correct": {"q1": 2}, "hard": ["q5"]}
+
+
+def test_a_question_padded_onto_two_processes_counts_once():
+    processes = [HardSet(2), HardSet(2)]
+    processes[0].observe([rollout(True, number=0), rollout(False, number=0)])
+    processes[1].observe([rollout(True, number=0), rollout(False, number=0)])  # the sampler's padding
+    processes[1].observe([rollout(True, number=1), rollout(True, number=1)])
+    counts = [each.correct for each in processes]
+    for each in processes:
+        each.join(counts)
+        each.close()
+        assert each.hard == {"q0"}  # one of K, not two of 2K

@@ -1,0 +1,24 @@
+import torch
+
+from p2o.objective.context_estimators import Masked
+from p2o.objective.context_mask import context_mask_stats
+
+
+def test_counts_by_side_and_by_fifth_of_the_completion():
+    bare = torch.log(torch.tensor([[0.001, 0.5, 0.5, 0.5, 0.9], [0.9, 0.001, 0.5, 0.5, 0.5]]))
+    templated = torch.log(torch.tensor([[0.5, 0.5, 0.5, 0.5, 0.01], [0.01, 0.5, 0.5, 0.5, 0.5]]))
+    mask = torch.tensor([[True] * 5, [True] * 2 + [False] * 3])
+    _, weights = Masked()(bare, templated)
+    found = context_mask_stats(weights, bare - templated, mask, torch.tensor([[True], [True]]))
+    assert found.tokens.tolist() == [2, 1, 2, 1, 1]  # the two tokens of the short row open its first and third fifth
+    assert found.below.tolist() == [1, 0, 1, 0, 0]
+    assert found.above.tolist() == [1, 0, 0, 0, 1]
+    assert found.shares()["below"] == (2 / 7, 7)
+    assert found.shares()["above_fifth_5"] == (1.0, 1)
+
+
+def test_bare_rows_do_not_count():
+    zeros = torch.zeros(1, 3)
+    found = context_mask_stats(zeros, zeros, torch.ones(1, 3, dtype=torch.bool), torch.tensor([[False]]))
+    assert found.tokens.sum() == 0
+    assert found.shares() == {}

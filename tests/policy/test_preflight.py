@@ -1,0 +1,66 @@
+import warnings
+
+import pytest
+from lightning import Callback
+from lightning.pytorch.callbacks import EarlyStopping, ModelCheckpoint
+
+from factories import question
+from p2o.errors import InputError
+from p2o.mixture.overlap import warn_of_overlap
+from p2o.policy.preflight import check_lengths, check_monitors, check_questions
+from p2o.prompts.renderer import PromptRenderer
+from p2o.rewards.base import Reward
+from p2o.types import Question
+
+
+class EvenAnswers(Reward):
+    def grade(self, answered):
+        raise AssertionError("nothing is graded before training")
+
+    def reject(self, answer):
+        return "" if int(answer) % 2 == 0 else "it is odd"
+
+
+def check(tokenizer, text="1+1?", answer="2", room=40):
+    questions = [Question("a", "0+0?", "0"), Question("b", text, answer, origin="train.jsonl:7")]
+    check_questions(questions, PromptRenderer(tokenizer, "Q: "), EvenAnswers(), room)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"answer": "3"}, r"train.jsonl:7 \(id 'b'\): the answer '3' can never be matched: it is odd"),
+        ({"text": "x" * 50}, r"train.jsonl:7 \(id 'b'\): the prompt has 56 tokens, model.max_prompt_length is 40"),
+        ({"text": "a<|end|>"}, r"train.jsonl:7 \(id 'b'\): .*special token"),
+    ],
+)
+def test_names_the_row(tokenizer, change, message):
+    check(tokenizer)
+    with pytest.raises(InputError, match=message):
+        check(tokenizer, **change)
+
+
+def test_lengths_must_fit_the_window():
+    check_lengths(300, 212, 512)
+    with pytest.raises(InputError, match="window of 512"):
+        check_lengths(300, 213, 512)
+
+
+def test_validation_questions_that_are_trained_on_are_named():
+    train = [Question("a", "0+0?", "0"), Question("b", "1+1?", "2")]
+    with pytest.warns(UserWarning, match="1 of 2 validation questions are training questions as well: c"):
+        warn_of_overlap(train, [Question("c", "1+1?", "2"), Question("d", "1+2?", "3")])
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        warn_of_overlap(train, [Question("d", "1+2?", "3")])
+
+
+def test_what_is_monitored_must_be_measured():
+    questions = [question(0), question(1)]
+    check_monitors([ModelCheckpoint(monitor=None), EarlyStopping("val/bare/all"), Callback()], questions)
+    check_monitors(
+        [EarlyStopping("val/templated/all", strict=False), ModelCheckpoint(monitor="train/reward")], questions
+    )
+    for wrong in ("val/bare/hrad", "val/templated/all"):
+        with pytest.raises(InputError, match=rf"ModelCheckpoint: monitor: .*\(val/bare/all\), got '{wrong}'"):
+            check_monitors([ModelCheckpoint(monitor=wrong)], questions)

@@ -1,0 +1,52 @@
+"""What is logged of an update of several optimizer steps."""
+
+import csv
+from pathlib import Path
+from statistics import fmean
+
+import pytest
+
+from p2o.cli.main import main
+from p2o.policy.update import OptimizerSteps
+
+CONFIG = Path(__file__).parents[2] / "configs" / "quickstart.yaml"
+
+
+def test_loss_and_norm_are_means_over_the_mini_batches(tmp_path, monkeypatch):
+    steps, policies, take = [], set(), OptimizerSteps._step
+
+    def record(*arguments):
+        optimizer_steps, _, policy, rows, _, size = arguments
+        policies.add(policy)
+        assert size == optimizer_steps.objective.size(rows)  # rows without signal count
+        steps.append(take(*arguments))
+        return steps[-1]
+
+    monkeypatch.setattr(OptimizerSteps, "_step", record)
+    options = [
+        f"--trainer.default_root_dir={tmp_path}",
+        "--trainer.max_epochs=1",
+        "--trainer.limit_train_batches=1",
+        "--trainer.limit_val_batches=0",
+        "--trainer.enable_progress_bar=false",
+        "--data.train.init_args.easy=3",
+        "--data.train.init_args.hard=3",
+        "--data.batch_size=6",
+        "--model.mini_batch_size=2",
+        "--model.max_completion_length=24",
+        "--model.temperature=1.5",  # lengths differ, and rewards with them
+        "--model.reward=SoftOverlong",
+        "--model.reward.of=MathAnswer",
+        "--model.reward.max_length=24",
+        "--model.reward.cache=24",
+        "--evolution.budget=0",
+        "--fixed_questions.questions=0",
+    ]
+    main(["fit", "--config", str(CONFIG), *options])
+    with (tmp_path / "logs" / "version_0" / "metrics.csv").open() as file:
+        [row] = [row for row in csv.DictReader(file) if row["policy/loss"]]
+    assert len(steps) == 3 and len({step.grad_norm for step in steps}) > 1
+    assert float(row["policy/loss"]) == pytest.approx(fmean(step.loss for step in steps), abs=1e-6)  # float32
+    assert float(row["policy/grad_norm"]) == pytest.approx(fmean(step.grad_norm for step in steps))
+    [policy] = policies
+    assert all(parameter.grad is None for parameter in policy.parameters())  # rollouts have the gradients' memory

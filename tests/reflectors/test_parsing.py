@@ -1,0 +1,89 @@
+import time
+
+import pytest
+
+from p2o.prompts.renderer import PromptRenderer
+from p2o.reflectors.base import Proposal
+from p2o.reflectors.parsing import check_template, parse_reply
+
+FENCE = "`" * 3
+
+
+@pytest.mark.parametrize(
+    ("reply", "template"),
+    [
+        ("```\nGo step by step.\n```", "Go step by step."),
+        ("Here it is:\n\n```\nGo step by step.\n```\nI hope it helps.", "Go step by step."),
+        ("```markdown\nGo.\n```", "Go."),
+        ("``` text \nGo.\n```", "Go."),
+        ("```\nmarkdown\nGo.\n```", "markdown\nGo."),  # a word of the template, not a tag
+        ("```Go step by step.\nTwice.\n```", "Go step by step.\nTwice."),  # not alone, so no tag
+        ("```Go step by step.```", "Go step by step."),
+        ("```Go```", "Go"),
+        ("```\nGo step by step.```", "Go step by step."),
+        ("```\r\nGo.\r\n```\r\n", "Go."),
+        ("  ```\n  Go.\n  ```  ", "Go."),
+        ("```\nWrite\n```python\nx\n```\nand stop.\n```", "Write\n```python\nx\n```\nand stop."),
+        ("````\nWrite\n```\nx\n```\n````\nThat is all.\n```\nnot this\n```", "Write\n```\nx\n```"),
+        ("```\nWrite\n``````", "Write"),  # a longer fence closes too
+        ("```\nUse `x` and ``y``.\n\nThen {z} \\boxed{} %s.\n```", "Use `x` and ``y``.\n\nThen {z} \\boxed{} %s."),
+        ("```\n先思考。\n```", "先思考。"),
+        ("<think>First ```\nno\n``` then</think>\n```\nGo.\n```", "Go."),
+        ("thought that the chat template opened</think>\n```\nGo.\n```", "Go."),
+        ("<think>a</think><think>b</think>\n```\nGo.\n```", "Go."),
+    ],
+)
+def test_template(reply, template):
+    assert parse_reply(reply) == Proposal(template, reply=reply)
+
+
+@pytest.mark.parametrize(
+    ("reply", "cause"),
+    [
+        (None, "empty"),
+        ("", "empty"),
+        (" \n ", "empty"),
+        ("<think>done</think>\n", "empty"),
+        ("``` \n \n```", "empty"),
+        ("```\n```", "empty"),
+        ("Go step by step.", "no fence"),
+        ("`Go` and ``go``", "no fence"),
+        ("Write it within ``` marks.", "no fence"),
+        ("<think>I could say\n```\nno\n```", "unfinished thought"),
+        ("<think>", "unfinished thought"),
+        ("<think>a</think> <think>b", "unfinished thought"),
+        ("```\nGo step by st", "unfinished fence"),
+        ("```", "unfinished fence"),
+        ("```markdown", "unfinished fence"),
+        ("````\nWrite\n```\nx\n```\nand", "unfinished fence"),
+        ("Here:\n```\nUse ```x``` as", "unfinished fence"),
+    ],
+)
+def test_refusal(reply, cause):
+    assert parse_reply(reply) == Proposal("", rejection=cause, reply=reply or "")
+
+
+@pytest.mark.parametrize(
+    "piece", ["`", "```", "```\n", "```x\n", "<think>", "</think>", "\n", " ", "x", "` ", "```a```\n", "x`\n"]
+)
+def test_linear_time_on_100_kb(piece):
+    text = (piece * (100_000 // len(piece) + 1))[:100_000]
+    start = time.process_time()
+    for reply in (text, "```\n" + text, "```\n" + text + "\n```", "````\n" + text):
+        parse_reply(reply)
+    assert time.process_time() - start < 2.0
+
+
+def test_100_kb_pass_unharmed():
+    text = ("x" * 99 + "\n") * 1000
+    assert parse_reply(f"```\n{text}```").template == text.strip()
+
+
+def test_templates_that_the_policy_cannot_be_asked_with(tokenizer):
+    renderer = PromptRenderer(tokenizer)
+    fine = Proposal("Go on.", reply="r")
+    assert check_template(fine, renderer, 6) == fine
+    assert check_template(fine, renderer, 5) == Proposal("", "too long", "r")
+    assert check_template(Proposal("Say <|end|>.", reply="r"), renderer, 99) == Proposal("", "special token", "r")
+    rejected = parse_reply("")
+    assert check_template(rejected, renderer, 99) == rejected
