@@ -71,4 +71,4 @@ def test_its_sizes_are_the_papers(path):
     assert processes * config["data"]["batch_size"] == 128 and config["data"]["num_generations"] == 6
     assert processes * config["model"]["mini_batch_size"] == 64
     steps = config["trainer"]["max_epochs"] * 5000 // 64
-    assert config["model"]["warmup_steps"] == pytest.approx(0.05 * steps, rel=0.05)
+    assert config["model"]["lr_scheduler"]["init_args"]["steps"] == pytest.approx(0.05 * steps, rel=0.05)

@@ -20,6 +20,7 @@ from p2o.policy.module import PolicyModule
 from p2o.prompts.renderer import PromptRenderer
 from p2o.prompts.templates import Template, TemplateBank
 from p2o.rewards import MathAnswer
+from p2o.rollouts import RolloutWorker
 from p2o.worlds.bundled import INSTRUCTION
 from p2o.worlds.chains import ChainQuestions
 from processes import FORKED
@@ -34,11 +35,12 @@ class CollectiveEngine(TransformersEngine):
         return super().generate(policy, prompts, sampling, title)
 
 
-def probe(root, first):
+def measured(root, first):
     """Two epochs' half-steps without training between them, the second under a template; the rollouts counted."""
     parts = (CollectiveEngine(), MathAnswer(), GroupNormalized(), Masked(), ClippedLoss())
     module = PolicyModule(BUNDLED, *parts, max_completion_length=32)
     module.renderer = PromptRenderer(load_tokenizer(BUNDLED), INSTRUCTION)
+    module.worker = RolloutWorker(module.engine, module.renderer, module.reward, module.counts)
     module.policy = load_policy(BUNDLED)
     questions = ChainQuestions("train", easy=1, hard=2)
     data = MixtureDataModule(questions, questions, num_generations=2, bare_rollouts=1)
@@ -51,14 +53,14 @@ def probe(root, first):
     data.bank = TemplateBank((Template("Go through the chain step by step.", 1.0),))
     trainer.current_epoch = 1
     log.on_train_epoch_start(trainer, module)
-    return module.rollouts["fixed_questions"]
+    return module.counts.rollouts["fixed_questions"]
 
 
 def rank(number, root):
     store = torch.distributed.FileStore(f"{root}/store", 2)
     patience = timedelta(seconds=60)
     torch.distributed.init_process_group("gloo", store=store, rank=number, world_size=2, timeout=patience)
-    Path(root, f"rank-{number}").write_text(str(probe(root, number == 0)))
+    Path(root, f"rank-{number}").write_text(str(measured(root, number == 0)))
     torch.distributed.destroy_process_group()
 
 
@@ -67,11 +69,11 @@ def measurements(root):
     return [{name: value for name, value in entry.items() if name != "seconds"} for entry in found]
 
 
-def test_two_processes_share_the_probe(tmp_path):
+def test_two_processes_share_the_questions(tmp_path):
     one, two = tmp_path / "one", tmp_path / "two"
     one.mkdir()
     two.mkdir()
-    counted = probe(one, first=True)
+    counted = measured(one, first=True)
     assert counted == 3 * 2 + 3 * 2 + 1
     torch.multiprocessing.start_processes(rank, args=(str(two),), nprocs=2, start_method=FORKED.get_start_method())
     assert measurements(two) == measurements(one)

@@ -16,6 +16,7 @@ from p2o.prompts.renderer import PromptRenderer
 from p2o.prompts.templates import TemplateBank
 from p2o.reflectors import RecordingReflector, SelfReflector, StaticReflector
 from p2o.rewards import MathAnswer
+from p2o.rollouts import RolloutWorker
 from p2o.worlds.bundled import INSTRUCTION
 from p2o.worlds.chains import ChainQuestions
 
@@ -40,6 +41,7 @@ def module():
         BUNDLED, CountingEngine(), MathAnswer(), GroupNormalized(), Masked(), ClippedLoss(), max_completion_length=96
     )
     module.renderer = PromptRenderer(load_tokenizer(BUNDLED), INSTRUCTION)
+    module.worker = RolloutWorker(module.engine, module.renderer, module.reward, module.counts)
     module.policy = load_policy(BUNDLED)
     module.max_templated_prompt_length = 1024
     return module
@@ -59,7 +61,7 @@ def test_each_phase_is_one_engine_call_and_the_useful_template_wins(module):
         bool(i.parent_rollouts) + bool(i.child_rollouts) + bool(i.dev_rollouts) for i in found.history.iterations
     )
     assert len(module.engine.calls) == phases
-    assert sum(module.engine.calls) == found.history.spent == module.rollouts["evolution"] <= 80
+    assert sum(module.engine.calls) == found.history.spent == module.counts.rollouts["evolution"] <= 80
     assert found.bank.best is not None and found.bank.best.text == USEFUL
 
 

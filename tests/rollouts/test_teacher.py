@@ -3,7 +3,7 @@
 from types import SimpleNamespace
 
 import pytest
-from stub_context import sample
+from stub_step import mixture_item
 
 from endpoints.chat_server import DRIP, DROP, KEY, QUOTE_KEY, ChatServer, completion, status
 from factories import question
@@ -11,7 +11,7 @@ from p2o.endpoints import Retries, Spending
 from p2o.engines import SamplingParams
 from p2o.errors import InputError
 from p2o.prompts.renderer import PromptRenderer
-from p2o.rollouts import EndpointTeacher, Teacher, TeacherCompletions
+from p2o.rollouts import EndpointTeacher, RolloutCounts, Teacher, TeacherCompletions
 from p2o.rollouts.endpoint_teacher import tokenized
 from p2o.types import Completion
 
@@ -24,31 +24,31 @@ class CountingTeacher(Teacher):
     def __init__(self):
         self.asked = []
 
-    def complete(self, asks, context):
+    def complete(self, asks, step):
         self.asked.append([question.id for question, _ in asks])
         return [Completion((seed % 1000, 7), False, logps=(-1.0, -2.0)) for _, seed in asks]
 
 
-class Context(SimpleNamespace):
-    """A stub of the run on one process."""
+class Worker(SimpleNamespace):
+    """A stub of the worker: keeps what is handed to it."""
 
-    def gather(self, value):
-        return [value]
-
-    def count(self, phase, completions):
-        self.counted = [*self.counted, (phase, len(completions))]
-
-    def grade_teacher_completions(self, samples, completions):
+    def grade_teacher_completions(self, items, completions):
         return list(completions)
 
 
+def new_step(**parts):
+    """A stub of a training step."""
+    worker = Worker(counts=RolloutCounts(), renderer=parts.pop("renderer", None))
+    return SimpleNamespace(worker=worker, **parts)
+
+
 def test_each_question_is_asked_once_and_the_state_lasts():
-    teacher, context = CountingTeacher(), Context(seed=3, counted=[])
+    teacher, step = CountingTeacher(), new_step(seed=3)
     sampler = TeacherCompletions(teacher)
-    first = sampler([sample(0), sample(1)], context).groups
-    assert sampler([sample(1), sample(2)], context).groups[:2] == first[2:]
+    first = sampler([mixture_item(0), mixture_item(1)], step).train
+    assert sampler([mixture_item(1), mixture_item(2)], step).train[:2] == first[2:]
     assert teacher.asked == [["q0", "q0", "q1", "q1"], ["q2", "q2"]]
-    assert context.counted == [("teacher", 4), ("teacher", 2)]
+    assert step.worker.counts.rollouts["teacher"] == 6
     assert len({one.ids for one in first}) == 4  # all seeds differ
     assert {one.logps for one in first} == {None}  # they were those of another prompt
     other = TeacherCompletions(teacher)
@@ -74,13 +74,9 @@ def new(server):
 
 
 @pytest.fixture
-def context(tokenizer, policy):
-    return Context(
-        renderer=PromptRenderer(tokenizer, "Solve: "),
-        policy=policy,
-        sampling=SamplingParams(1.0, 24),
-        seed=0,
-        counted=[],
+def step(tokenizer, policy):
+    return new_step(
+        renderer=PromptRenderer(tokenizer, "Solve: "), policy=policy, sampling=SamplingParams(1.0, 24), seed=0
     )
 
 
@@ -88,12 +84,12 @@ def asks(count):
     return [(question(number), number) for number in range(count)]
 
 
-def test_an_endpoint_is_asked_the_bare_question(new, server, context, tokenizer):
+def test_an_endpoint_is_asked_the_bare_question(new, server, step, tokenizer):
     def reply(body):
         content = body["messages"][0]["content"]
         return completion(f"It is {content[-3:]}<|end|>")
 
-    found = new(reply).complete(asks(2), context)
+    found = new(reply).complete(asks(2), step)
     assert sorted(body["messages"][0]["content"] for _, _, body, _ in server.requests) == [
         "Solve: What is 0+1?",
         "Solve: What is 1+1?",
@@ -106,33 +102,33 @@ def test_an_endpoint_is_asked_the_bare_question(new, server, context, tokenizer)
         assert one.ids.index(eos) == len(one.ids) - 1 and not one.truncated
 
 
-def test_a_reply_that_the_limit_cut_is_truncated(new, context):
-    [cut] = new(completion("abc", finish_reason="length")).complete(asks(1), context)
+def test_a_reply_that_the_limit_cut_is_truncated(new, step):
+    [cut] = new(completion("abc", finish_reason="length")).complete(asks(1), step)
     assert cut.truncated and len(cut.ids) == 3
 
 
-def test_what_the_limit_cut_has_no_end(context):
-    cut = tokenized("abc", finished=False, context=context, limit=24)
+def test_what_the_limit_cut_has_no_end(step):
+    cut = tokenized("abc", finished=False, step=step, limit=24)
     assert cut.truncated and len(cut.ids) == 3
-    long = tokenized("a" * 30, finished=True, context=context, limit=24)
+    long = tokenized("a" * 30, finished=True, step=step, limit=24)
     assert long.truncated and len(long.ids) == 24
 
 
 @pytest.mark.parametrize("fault", [status(500), status(429, Retry_After="0"), DROP, DRIP], ids=str)
-def test_what_may_pass_is_tried_again_and_counted(new, server, context, fault):
+def test_what_may_pass_is_tried_again_and_counted(new, server, step, fault):
     teacher = new(fault, fault, completion("5"), timeout=0.3 if fault == DRIP else 10)
-    assert len(teacher.complete(asks(1), context)) == 1
+    assert len(teacher.complete(asks(1), step)) == 1
     assert (len(server.requests), teacher.cost.calls, teacher.cost.retries) == (3, 1, 2)
 
 
-def test_a_call_that_fails_is_made_again_with_the_next_ones(new, server, context, tokenizer):
+def test_a_call_that_fails_is_made_again_with_the_next_ones(new, server, step, tokenizer):
     failures = iter([status(400), b"<html>"])
 
     def reply(body):
         content = body["messages"][0]["content"]
         return next(failures, completion("later")) if "0+1" in content else completion("at once")
 
-    found = new(reply, concurrency=1).complete(asks(3), context)
+    found = new(reply, concurrency=1).complete(asks(3), step)
     assert [tokenizer.decode(one.ids[:-1]) for one in found] == ["later", "at once", "at once"]
     assert len(server.requests) == 3 + 1 + 1
 
@@ -146,32 +142,32 @@ def test_a_call_that_fails_is_made_again_with_the_next_ones(new, server, context
     ],
     ids=str,
 )
-def test_calls_that_fail_for_good_end_the_run_with_one_message(new, server, context, fault, said, requests):
+def test_calls_that_fail_for_good_end_the_run_with_one_message(new, server, step, fault, said, requests):
     teacher = new(fault, concurrency=1)
     with pytest.raises(InputError, match=rf"EndpointTeacher: .*/chat/completions, model 'm', {said}") as error:
-        teacher.complete(asks(9), context)
+        teacher.complete(asks(9), step)
     assert KEY not in str(error.value) and len(server.requests) == requests
 
 
-def test_the_limit_on_money_holds_over_a_resumed_run(new, server, context):
+def test_the_limit_on_money_holds_over_a_resumed_run(new, server, step):
     reply = completion("5", usage={"prompt_tokens": 40, "completion_tokens": 10})
     spending = Spending(money=0.001, prompt_price=1.0, completion_price=10.0)
     sampler = TeacherCompletions(new(reply, spending=spending))
-    sampler([sample(0), sample(1)], context)
+    sampler([mixture_item(0), mixture_item(1)], step)
     assert sampler.teacher.spent.money == pytest.approx(4 * (40 + 100) / 1e6)
     resumed = TeacherCompletions(new(reply, spending=spending))
     resumed.load_state_dict(sampler.state_dict())
-    resumed([sample(0), sample(1)], context)  # known
+    resumed([mixture_item(0), mixture_item(1)], step)  # known
     with pytest.raises(InputError, match=r"limit of 0.001 \(spending.money\)"):
-        resumed([sample(2), sample(3)], context)
+        resumed([mixture_item(2), mixture_item(3)], step)
     assert 4 <= len(server.requests) < 8
 
 
-def test_the_key_is_never_kept_nor_learnt(new, context, tokenizer):
-    context.sampling = SamplingParams(1.0, 200)
+def test_the_key_is_never_kept_nor_learnt(new, step, tokenizer):
+    step.sampling = SamplingParams(1.0, 200)
     teacher = new(QUOTE_KEY)
     assert KEY not in repr(vars(teacher)) + repr(vars(teacher.endpoint))
-    [one] = teacher.complete(asks(1), context)
+    [one] = teacher.complete(asks(1), step)
     assert "Say $KEY_OF_THE_TEST." in tokenizer.decode(one.ids)
 
 

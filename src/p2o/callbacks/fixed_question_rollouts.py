@@ -6,7 +6,8 @@ from typing import Any
 
 from p2o.distributed.processes import share
 from p2o.mixture.data_module import MixtureDataModule
-from p2o.policy.module import PolicyModule, RolloutRequest
+from p2o.policy.module import PolicyModule
+from p2o.rollouts import RolloutRequest
 from p2o.seeds import derive_seed
 from p2o.types import Question
 
@@ -60,13 +61,14 @@ def _ask(module: PolicyModule, asked: Sequence[tuple[Question, int, str]]) -> di
     """One engine call on each process, which has a share; an answer's seed depends on question and number alone."""
     if not asked:
         return {}
-    asks = [
-        (question, text, derive_seed(module.seed, "fixed_questions", question.id, k)) for question, k, text in asked
+    requests = [
+        RolloutRequest(question, template, derive_seed(module.seed, "fixed_questions", question.id, k))
+        for question, k, template in asked
     ]
 
     def answer(part: Sequence[RolloutRequest]) -> list[Answer]:
-        rollouts = module.answer(part, module.sampling, "fixed_questions", "fixed_questions")
+        rollouts = module.worker.roll_out(module.policy, part, module.sampling, "fixed_questions", "fixed questions")
         return [[rollout.reward, float(rollout.correct)] for rollout in rollouts]
 
-    answers = zip(asked, share(asks, answer), strict=True)
+    answers = zip(asked, share(requests, answer), strict=True)
     return {(question.id, k): answered for (question, k, _), answered in answers}

@@ -96,7 +96,7 @@ def spent_so_far(trainer: Trainer, module: LightningModule) -> dict[str, dict[st
         name: {
             phase: int(trainer.strategy.reduce(torch.tensor(count), reduce_op="sum")) for phase, count in counts.items()
         }
-        for name, counts in {"rollouts": module.rollouts, "tokens": module.tokens}.items()
+        for name, counts in module.counts.state_dict().items()
     }
 
 

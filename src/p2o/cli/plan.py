@@ -22,9 +22,8 @@ from p2o.commands.planning.run import PlannedRun, evolution_size
 from p2o.errors import InputError
 from p2o.evolution.callback import TemplateEvolution
 from p2o.mixture.data_module import MixtureDataModule
-from p2o.policy.loading import load_config, load_tokenizer
+from p2o.policy.loading import load_config, load_window
 from p2o.policy.module import PolicyModule
-from p2o.prompts.renderer import PromptRenderer
 from p2o.reflectors.self_reflector import SelfReflector
 
 SHARES = (0.1, 0.25, 0.5, 1.0)  # of the questions, assumed to be hard
@@ -99,10 +98,8 @@ def planned_run(
     check_some_training(trainer)
     if trainer.max_epochs == -1 or trainer.max_steps != -1:
         raise InputError("p2o plan counts epochs: set trainer.max_epochs to 1 or more, and not trainer.max_steps.")
-    module.tokenizer = load_tokenizer(module.model)
-    module.renderer = PromptRenderer(module.tokenizer, module.instruction, module.chat_template_kwargs)
-    window = int(load_config(module.model).get_text_config().max_position_embeddings)
-    module.max_templated_prompt_length = window - module.sampling.max_completion_length
+    module.load_renderer()
+    window = load_window(module.model)
     data.setup("fit")
     lengths = tuple(len(module.renderer.question(question.text)) for question in data.train_questions)
     probed = min(probe.questions, len(lengths))

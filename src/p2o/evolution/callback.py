@@ -24,10 +24,11 @@ from p2o.evolution.stopping import stop_at_evolution
 from p2o.evolution.summary import console_summary, metrics
 from p2o.evolution.trials import Graded
 from p2o.mixture.data_module import mixture_of
-from p2o.policy.module import PolicyModule, RolloutRequest
+from p2o.policy.module import PolicyModule
 from p2o.prompts.templates import TemplateBank
 from p2o.reflectors.base import ReflectionContext, ReflectionFailed, Reflector
 from p2o.reflectors.feedback import to_example
+from p2o.rollouts import RolloutRequest
 from p2o.seeds import derive_seed
 from p2o.types import Question, Rollout
 
@@ -185,7 +186,7 @@ class TemplateEvolution(Callback):
             search.load_state_dict(self.unfinished["search"])
             reflection.load_state_dict(self.unfinished["answers"])
         started = time.monotonic()
-        tokens, replies = module.tokens["evolution"], self.ledger.total.completion_tokens
+        tokens, replies = module.counts.tokens["evolution"], self.ledger.total.completion_tokens
         bank, failure = data.bank, ""
         try:
             search.run()
@@ -193,13 +194,13 @@ class TemplateEvolution(Callback):
         except ReflectionFailed as failed:
             failure = str(failed)
             self.unfinished = {"search": search.state_dict(), "answers": reflection.state_dict()}
-        everyones = gather((time.monotonic() - started, module.tokens["evolution"] - tokens))
+        everyones = gather((time.monotonic() - started, module.counts.tokens["evolution"] - tokens))
         spent = {
             "evolution": sum(tokens for _, tokens in everyones),
             "reflection": self.ledger.total.completion_tokens - replies,
         }
         if trainer.is_global_zero:  # counts are summed over processes, and each of them has the whole ledger
-            module.tokens["reflection"] += spent["reflection"]
+            module.counts.tokens["reflection"] += spent["reflection"]
         seconds = max(seconds for seconds, _ in everyones)
         self.finished = EvolutionResult.of(search, epoch, seconds, spent, self.ledger.of(epoch), failure)
         report = self.finished.report() | {"bank": len(bank)}
@@ -252,17 +253,17 @@ class TemplateEvolution(Callback):
         Who samples a completion does not matter: its seed is its own.
         """
         n = self.completions
-        asks = [
-            (question, template, derive_seed(self.seed, "evaluate", epoch, question.id, template, k))
+        requests = [
+            RolloutRequest(question, template, derive_seed(self.seed, "evaluate", epoch, question.id, template, k))
             for question, template in pairs
             for k in range(n)
         ]
         sampling = SamplingParams(self.temperature, module.sampling.max_completion_length)
 
         def answer(part: Sequence[RolloutRequest]) -> list[Rollout]:
-            return module.answer(part, sampling, "evolution", title)
+            return module.worker.roll_out(module.policy, part, sampling, "evolution", title)
 
-        rollouts = share(asks, answer)
+        rollouts = share(requests, answer)
         return [tuple(rollouts[start : start + n]) for start in range(0, len(rollouts), n)]
 
     def state_dict(self) -> dict[str, Any]:

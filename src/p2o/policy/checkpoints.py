@@ -1,4 +1,4 @@
-"""Reads checkpoints of `p2o fit`."""
+"""Checkpoints of `p2o fit`: what they hold of the module, and how they are read."""
 
 import pickle
 from collections.abc import Mapping
@@ -6,9 +6,14 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import torch
+from lightning import LightningModule
+from lightning.pytorch.trainer.states import TrainerFn
 from torch import Tensor
+from transformers import PreTrainedModel
 
+from p2o.distributed.processes import gather
 from p2o.errors import InputError
+from p2o.rollouts.counts import RolloutCounts
 
 # What torch.load raises on a file that was cut off (the first two), and on one with damaged bytes in its pickle.
 _UNREADABLE = (
@@ -84,3 +89,40 @@ def load_part(name: str, part: Stateful, state: dict[str, Any]) -> None:
             f"another one's state ({', '.join(state) or 'none'}). Resume with the config.yaml of that run."
         )
     part.load_state_dict(state)
+
+
+def policy_state(
+    model: str, policy: PreTrainedModel, parts: Mapping[str, Stateful], counts: RolloutCounts
+) -> dict[str, Any]:
+    """What a checkpoint holds of the module besides its weights, in plain types; every process asks for it.
+
+    Args:
+        model: The folder or name that the policy was made from.
+        policy: The policy, whose config `p2o export` needs.
+        parts: Parts with a state, by their name in the section `model`.
+        counts: Of this process; those of all are kept.
+    """
+    everyones = gather(counts.state_dict())
+    totals = {
+        name: {phase: sum(count[name].get(phase, 0) for count in everyones) for phase in everyones[0][name]}
+        for name in everyones[0]
+    }
+    states = {name: part.state_dict() for name, part in parts.items()}
+    return {"model": model, "config": policy.config.to_dict(), **states, **totals}
+
+
+def restore_policy_state(
+    checkpoint: Mapping[str, Any], module: LightningModule, parts: Mapping[str, Stateful], counts: RolloutCounts
+) -> None:
+    """Takes over counts and states from a checkpoint; to evaluate one takes its weights alone.
+
+    Raises:
+        InputError: The checkpoint holds another model, or the state of another part.
+    """
+    state = checkpoint["p2o"]
+    check_weights(checkpoint, str(vars(module)["model"]), module.state_dict())
+    if module.trainer.is_global_zero:  # they are those of all processes: one goes on counting from there
+        counts.load_state_dict(state)
+    if module.trainer.state.fn is TrainerFn.FITTING:
+        for name, part in parts.items():
+            load_part(f"model.{name}", part, state[name])

@@ -1,12 +1,15 @@
 """Loads a policy by name or folder: its tokenizer, its config, its weights."""
 
 from pathlib import Path
+from typing import Any
 
 import torch
 from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer, PreTrainedConfig, PreTrainedModel
 from transformers import PreTrainedTokenizerBase as Tokenizer
 
 from p2o.errors import InputError
+from p2o.logprobs import recompute_activations
+from p2o.prompts.renderer import PromptRenderer
 from p2o.worlds.bundled import MICRO_POLICY
 
 BUNDLED = "p2o/micro-policy"  # the name of the policy that comes inside the package
@@ -39,13 +42,30 @@ def load_config(name: str) -> PreTrainedConfig:
         raise InputError(_not_loadable("config", name, error)) from error
 
 
-def load_policy(name: str) -> PreTrainedModel:
+def load_renderer(name: str, instruction: str, chat_template_kwargs: dict[str, Any] | None) -> PromptRenderer:
+    """What renders the prompts of a model."""
+    return PromptRenderer(load_tokenizer(name), instruction, chat_template_kwargs)
+
+
+def load_window(name: str) -> int:
+    """Tokens of prompt and completion that a model takes together at most."""
+    return int(load_config(name).get_text_config().max_position_embeddings)
+
+
+def load_policy(name: str, gradient_checkpointing: bool = False) -> PreTrainedModel:
     """A causal language model in float32, in eval mode.
 
     float32 whatever the checkpoint says: AdamW at a learning rate of 1e-6 does nothing to bfloat16 weights.
+
+    Args:
+        name: A folder, a name on the hub, or the bundled policy.
+        gradient_checkpointing: Whether its layers compute their activations again in the backward pass.
     """
     try:
-        return AutoModelForCausalLM.from_pretrained(locate(name), dtype=torch.float32)
+        policy: PreTrainedModel = AutoModelForCausalLM.from_pretrained(locate(name), dtype=torch.float32)
+        if gradient_checkpointing:
+            recompute_activations(policy)
+        return policy
     except (OSError, ValueError) as error:
         raise InputError(_not_loadable("weights", name, error)) from error
 

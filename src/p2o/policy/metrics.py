@@ -3,6 +3,8 @@
 from collections import Counter
 from collections.abc import Sequence
 
+from lightning import LightningModule
+
 from p2o.rollouts.zero_variance import zero_std_shares
 from p2o.types import Outcome, Rollout
 
@@ -19,6 +21,13 @@ def rollout_metrics(groups: Sequence[Sequence[Rollout]]) -> dict[str, float]:
         **{f"outcome/{outcome}": outcomes[outcome] / len(rollouts) for outcome in Outcome},
         **zero_std_shares(groups),
     }
+
+
+def log_rollouts(module: LightningModule, groups: Sequence[Sequence[Rollout]]) -> None:
+    """Logs the metrics of a rollout batch, step by step and as means of the epoch."""
+    module.log_dict(rollout_metrics(groups), batch_size=len(groups), on_step=True, on_epoch=True, sync_dist=True)
+    for context, (accuracy, count) in context_accuracies([r for group in groups for r in group]).items():
+        module.log(f"train/accuracy_{context}", accuracy, batch_size=count, on_step=False, on_epoch=True)
 
 
 def context_accuracies(rollouts: Sequence[Rollout]) -> dict[str, tuple[float, int]]:

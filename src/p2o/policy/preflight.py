@@ -2,14 +2,61 @@
 
 from collections.abc import Iterable
 
-from lightning import Callback
+from lightning import Callback, Trainer
 from lightning.pytorch.utilities import rank_zero_warn
 
 from p2o.errors import InputError
+from p2o.mixture.data_module import mixture_of
 from p2o.policy.metrics import validation_metric
 from p2o.prompts.renderer import PromptRenderer
 from p2o.rewards.base import Reward
 from p2o.types import Question
+
+
+def check_sizes(
+    temperature: float,
+    max_prompt_length: int,
+    max_completion_length: int,
+    mini_batch_size: int,
+    micro_batch_tokens: int,
+    max_grad_norm: float,
+) -> None:
+    """Sizes of the section `model` that no run can have.
+
+    Raises:
+        InputError: One of them is out of range.
+    """
+    if temperature <= 0:
+        raise InputError(f"model.temperature must be above 0, got {temperature}: equal rollouts teach nothing.")
+    if min(mini_batch_size, micro_batch_tokens) < 1:
+        raise InputError(
+            "model.mini_batch_size and model.micro_batch_tokens must be at least 1, got "
+            f"{mini_batch_size} and {micro_batch_tokens}."
+        )
+    if min(max_prompt_length, max_completion_length) < 1:
+        raise InputError(
+            "model.max_prompt_length and model.max_completion_length must be at least 1, got "
+            f"{max_prompt_length} and {max_completion_length}."
+        )
+    if max_grad_norm <= 0:
+        raise InputError(f"model.max_grad_norm must be above 0, got {max_grad_norm}.")
+
+
+def check_run(stage: str, trainer: Trainer, renderer: PromptRenderer, reward: Reward, max_prompt_length: int) -> None:
+    """Checks the questions that a stage will ask, and what callbacks monitor.
+
+    Raises:
+        InputError: A question cannot be asked or never be answered, or a monitored accuracy is not measured.
+    """
+    data = mixture_of(trainer)
+    if stage == "test":
+        questions = [question for benchmark in data.test_benchmarks for question in benchmark.questions]
+        check_prompts(questions, renderer, max_prompt_length)
+        warn_of_golds(questions, reward)
+    else:
+        questions = [*data.train_questions, *data.validation_questions]
+        check_questions(questions, renderer, reward, max_prompt_length)
+        check_monitors(trainer.callbacks, data.validation_questions)  # type: ignore[attr-defined]
 
 
 def check_questions(

@@ -1,10 +1,15 @@
-"""Samplers: what a step learns from."""
+"""Rollouts: the worker that samples and grades them, their groups, and the samplers that decide what a step learns."""
 
+from p2o.rollouts.counts import RolloutCounts
 from p2o.rollouts.dynamic_sampling import DynamicSampling
 from p2o.rollouts.endpoint_teacher import EndpointTeacher
+from p2o.rollouts.groups import Group, prompt_numbers
 from p2o.rollouts.prompted_teacher import PromptedTeacher
-from p2o.rollouts.sampler import AllGroups, Group, SampledGroups, Sampler, SamplingContext, Workload, padded
+from p2o.rollouts.sampler import AllGroups, SampledGroups, Sampler, Workload, padded
+from p2o.rollouts.step import RolloutStep
 from p2o.rollouts.teacher import Teacher, TeacherCompletions
+from p2o.rollouts.training_samples import training_samples
+from p2o.rollouts.worker import RolloutRequest, RolloutWorker
 
 __all__ = [
     "AllGroups",
@@ -12,11 +17,16 @@ __all__ = [
     "EndpointTeacher",
     "Group",
     "PromptedTeacher",
+    "RolloutCounts",
+    "RolloutRequest",
+    "RolloutStep",
+    "RolloutWorker",
     "SampledGroups",
     "Sampler",
-    "SamplingContext",
     "Teacher",
     "TeacherCompletions",
     "Workload",
     "padded",
+    "prompt_numbers",
+    "training_samples",
 ]

@@ -6,7 +6,7 @@ from typing import Any, Literal
 from p2o.endpoints import RETRIES, SPENDING, ZERO_USAGE, ChatReply, Endpoint, Retries, Spending
 from p2o.engines.transformers import eos_token_ids
 from p2o.errors import InputError
-from p2o.rollouts.sampler import SamplingContext
+from p2o.rollouts.step import RolloutStep
 from p2o.rollouts.teacher import Teacher
 from p2o.types import Completion, Question
 
@@ -65,14 +65,14 @@ class EndpointTeacher(Teacher):
         )
         self.spending = spending
 
-    def complete(self, asks: Sequence[tuple[Question, int]], context: SamplingContext) -> list[Completion]:
+    def complete(self, asks: Sequence[tuple[Question, int]], step: RolloutStep) -> list[Completion]:
         """One completion for each question, in order, from as many calls.
 
         Raises:
             InputError: There is none for some question, and further calls would fail as well or go beyond a limit.
         """
-        limit, tokenizer = context.sampling.max_completion_length, context.renderer.tokenizer
-        messages = [context.renderer.instruction + question.text for question, _ in asks]
+        limit, tokenizer = step.sampling.max_completion_length, step.worker.renderer.tokenizer
+        messages = [step.worker.renderer.instruction + question.text for question, _ in asks]
         answers: dict[int, ChatReply] = {}
         self.cost = ZERO_USAGE
         while missing := [number for number in range(len(asks)) if number not in answers]:
@@ -84,11 +84,11 @@ class EndpointTeacher(Teacher):
             if stopped:
                 raise InputError(f"{self.endpoint.failure(stopped)} Mend it, then resume the run.")
         texts = [self.endpoint.redacted(answers[number].content or "") for number in range(len(asks))]
-        return [tokenized(text, not answers[number].truncated, context, limit) for number, text in enumerate(texts)]
+        return [tokenized(text, not answers[number].truncated, step, limit) for number, text in enumerate(texts)]
 
 
-def tokenized(text: str, finished: bool, context: SamplingContext, limit: int) -> Completion:
+def tokenized(text: str, finished: bool, step: RolloutStep, limit: int) -> Completion:
     """A text as the policy would have written it; it may spell special tokens, and they stay text."""
-    ids = context.renderer.tokenizer.encode(text, add_special_tokens=False, split_special_tokens=True)
-    ids += eos_token_ids(context.policy)[:1] if finished else []
+    ids = step.worker.renderer.tokenizer.encode(text, add_special_tokens=False, split_special_tokens=True)
+    ids += eos_token_ids(step.policy)[:1] if finished else []
     return Completion(tuple(ids[:limit]), truncated=not finished or len(ids) > limit)

@@ -7,6 +7,8 @@ from torch import Tensor
 
 from p2o.types import MixtureItem, Rollout
 
+Group = Sequence[Rollout]  # K rollouts of one question
+
 
 def group_rollouts(rollouts: Sequence[Rollout], samples: Sequence[MixtureItem]) -> list[Sequence[Rollout]]:
     """Rollouts in the order of their samples -> one group for each sample."""

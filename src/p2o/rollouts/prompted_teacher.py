@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from p2o.engines.base import SamplingParams
 from p2o.errors import InputError
-from p2o.rollouts.sampler import SamplingContext
+from p2o.rollouts.step import RolloutStep
 from p2o.rollouts.teacher import Teacher
 from p2o.types import Completion, Prompt, Question
 
@@ -23,8 +23,8 @@ class PromptedTeacher(Teacher):
         self.template = template
         self.temperature = temperature
 
-    def complete(self, asks: Sequence[tuple[Question, int]], context: SamplingContext) -> list[Completion]:
+    def complete(self, asks: Sequence[tuple[Question, int]], step: RolloutStep) -> list[Completion]:
         """One completion for each question and seed, in one engine call."""
-        prompts = [Prompt(context.renderer.question(question.text, self.template), seed) for question, seed in asks]
-        sampling = SamplingParams(self.temperature, context.sampling.max_completion_length)
-        return context.engine.generate(context.initial_policy(), prompts, sampling, "teacher")
+        prompts = [Prompt(step.worker.renderer.question(question.text, self.template), seed) for question, seed in asks]
+        sampling = SamplingParams(self.temperature, step.sampling.max_completion_length)
+        return step.worker.engine.generate(step.initial_policy(), prompts, sampling, "teacher")

@@ -7,8 +7,10 @@ from typing import Any
 
 import torch
 
+from p2o.distributed.processes import gather
 from p2o.endpoints import ZERO_USAGE, Usage
-from p2o.rollouts.sampler import SampledGroups, Sampler, SamplingContext, Workload
+from p2o.rollouts.sampler import SampledGroups, Sampler, Workload
+from p2o.rollouts.step import RolloutStep
 from p2o.seeds import derive_seed
 from p2o.types import Completion, MixtureItem, Question
 
@@ -24,7 +26,7 @@ class Teacher(ABC):
     spent: Usage = ZERO_USAGE
 
     @abstractmethod
-    def complete(self, asks: Sequence[tuple[Question, int]], context: SamplingContext) -> list[Completion]:
+    def complete(self, asks: Sequence[tuple[Question, int]], step: RolloutStep) -> list[Completion]:
         """One completion for each question and seed, in order, as token ids of the policy's tokenizer, eos included."""
 
 
@@ -43,24 +45,24 @@ class TeacherCompletions(Sampler):
         self.teacher = teacher
         self.completions: dict[str, list[Completion]] = {}  # question id -> K
 
-    def __call__(self, samples: Sequence[MixtureItem], context: SamplingContext) -> SampledGroups:
+    def __call__(self, items: Sequence[MixtureItem], step: RolloutStep) -> SampledGroups:
         """The teacher's groups for the samples; nothing is asked of the policy."""
-        new = {s.question.id: s for s in samples if s.question.id not in self.completions}
+        new = {s.question.id: s for s in items if s.question.id not in self.completions}
         asks = [
-            (sample.question, derive_seed(context.seed, "teacher", sample.question.id, k))
-            for sample in new.values()
-            for k in range(len(sample.templates))
+            (item.question, derive_seed(step.seed, "teacher", item.question.id, k))
+            for item in new.values()
+            for k in range(len(item.templates))
         ]
         # The teacher's log-probabilities, if it tells them, belong to its own prompt and not to the bare one.
-        written = [replace(one, logps=None) for one in self.teacher.complete(asks, context)]
-        context.count("teacher", written)
+        written = [replace(one, logps=None) for one in self.teacher.complete(asks, step)]
+        step.worker.counts.add("teacher", written)
         stream = iter(written)
         mine = {id: [next(stream) for _ in new[id].templates] for id in new}
-        for theirs, cost in context.gather((mine, self.teacher.cost)):
+        for theirs, cost in gather((mine, self.teacher.cost)):
             self.completions |= theirs
             self.teacher.spent += cost
-        known = [completion for sample in samples for completion in self.completions[sample.question.id]]
-        return SampledGroups(context.grade_teacher_completions(samples, known), [])
+        known = [completion for item in items for completion in self.completions[item.question.id]]
+        return SampledGroups(step.worker.grade_teacher_completions(items, known), [])
 
     def forecast(self, work: Workload) -> dict[str, tuple[int, int]]:
         """K of the teacher's for each question, once; none of the policy's."""

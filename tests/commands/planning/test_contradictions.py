@@ -8,6 +8,7 @@ from functools import reduce
 import pytest
 
 from p2o.commands.planning.contradictions import contradictions, rejections
+from p2o.policy.optimizer import LinearWarmup
 
 
 @pytest.fixture(scope="module")
@@ -19,10 +20,11 @@ def changed(run, path, value):
     """The run with one setting changed, as the constructors keep it."""
     run = replace(run, evolution=copy.copy(run.evolution), data=copy.copy(run.data), module=copy.copy(run.module))
     run.data.hard_set = copy.copy(run.data.hard_set)
+    run.module.update = copy.copy(run.module.update)
     *parts, name = path.split(".")
     if not parts:
         return replace(run, **{name: value})
-    setattr(reduce(getattr, parts, run), name, value)
+    object.__setattr__(reduce(getattr, parts, run), name, value)  # some parts are frozen
     return run
 
 
@@ -35,8 +37,8 @@ def test_the_quickstart_has_none(sound):
     [
         ("data.hard_set.tau", 5, r"data.tau \(5\) is above the templated rollouts .* \(6 - 2 = 4\)"),
         ("evolution.min_hard_set", 193, r"min_hard_set \(193\) is above the number of questions \(192\)"),
-        ("module.mini_batch_size", 5, "does not divide data.batch_size .* has 2 questions"),
-        ("module.mini_batch_size", 13, "mini_batch_size .* is above data.batch_size"),
+        ("module.update.mini_batch_size", 5, "does not divide data.batch_size .* has 2 questions"),
+        ("module.update.mini_batch_size", 13, "mini_batch_size .* is above data.batch_size"),
         ("data.batch_size", 100, "does not divide the 192 questions: the last batch of an epoch has 92"),
         ("data.batch_size", 200, "one batch an epoch"),
         ("evolution.budget", 53, "With all 192 questions hard, evolution finds nothing: .* it takes 54 rollouts"),
@@ -44,7 +46,11 @@ def test_the_quickstart_has_none(sound):
         ("evolution.budget", 0, "data.bare_rollouts .* do nothing"),
         ("evolution.completions", 2, "greedy completions are all the same"),
         ("evolution.dev_size", 97, "the dev set has 96 at most"),
-        ("module.warmup_steps", 80, "the learning rate never reaches"),
+        (
+            "module.lr_scheduler",
+            lambda optimizer: LinearWarmup(optimizer, steps=80),
+            "it never reaches the learning rate",
+        ),
         ("module.max_templated_prompt_length", 500, "leaves .* tokens of the model's window for a template"),
     ],
 )

@@ -8,6 +8,7 @@ from lightning import Callback, LightningModule, Trainer
 
 from p2o.mixture.data_module import mixture_of
 from p2o.policy.module import PolicyModule
+from p2o.rollouts import training_samples
 
 
 @dataclass(frozen=True)
@@ -55,13 +56,15 @@ class Calibration(Callback):
         assert isinstance(pl_module, PolicyModule)
         data = mixture_of(trainer)
         count = max(1, min(data.batch_size, self.rollouts // data.num_generations))
-        samples = data.mixture(epoch=0)[:count]
-        pl_module.rollout(samples[:1])
+        items = data.mixture(epoch=0)[:count]
+        step = pl_module.rollout_step()
+        step.roll_out(items[:1])
         started = time.perf_counter()
-        groups = pl_module.rollout(samples)
+        groups = step.roll_out(items)
         sampled = time.perf_counter()
         rollouts = [rollout for group in groups for rollout in group]
-        pl_module.update(groups, torch.ones(len(groups), data.num_generations))  # as if every group had signal
+        advantages = torch.ones(len(groups), data.num_generations)  # as if every group had variance
+        pl_module.update(pl_module, pl_module.policy, training_samples(groups, advantages, pl_module.renderer))
         updated = time.perf_counter()
         correct = [sum(rollout.correct for rollout in group) for group in groups]
         self.measured = Measured(

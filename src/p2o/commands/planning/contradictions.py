@@ -2,7 +2,10 @@
 
 from collections.abc import Iterator
 
+import torch
+
 from p2o.commands.planning.run import PlannedRun, evolution_size
+from p2o.policy.optimizer import LinearWarmup
 
 
 def contradictions(run: PlannedRun) -> list[str]:
@@ -86,7 +89,7 @@ def _evolution(run: PlannedRun) -> Iterator[str]:
 
 
 def _batches(run: PlannedRun) -> Iterator[str]:
-    batch, mini = run.data.batch_size, run.module.mini_batch_size
+    batch, mini = run.data.batch_size, run.module.update.mini_batch_size
     per_process = run.questions / run.processes
     if mini > batch:
         yield f"model.mini_batch_size ({mini}) is above data.batch_size ({batch}): each batch is one optimizer step."
@@ -103,10 +106,11 @@ def _batches(run: PlannedRun) -> Iterator[str]:
             f"last batch of an epoch has {run.questions % (batch * run.processes)}."
         )
     steps = run.epochs * -(-run.questions // (batch * run.processes)) * -(-batch // mini)
-    if run.module.warmup_steps >= steps:
+    schedule = run.module.lr_scheduler(run.module.optimizer([torch.nn.Parameter(torch.zeros(1))]))
+    if isinstance(schedule, LinearWarmup) and schedule.steps >= steps:
         yield (
-            f"model.warmup_steps ({run.module.warmup_steps}) is not below the optimizer steps of the run (about "
-            f"{steps}): the learning rate never reaches model.lr."
+            f"model.lr_scheduler: LinearWarmup takes {schedule.steps} steps, the run has about {steps}: it never "
+            "reaches the learning rate of model.optimizer."
         )
 
 

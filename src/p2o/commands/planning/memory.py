@@ -47,7 +47,7 @@ def memory(run: PlannedRun, config: PreTrainedConfig, copies: int) -> Memory:
     text, module = config.get_text_config(), run.module
     count = parameters(config)
     length = max(run.lengths) + module.sampling.max_completion_length
-    tokens = max(length, module.micro_batch_tokens)
+    tokens = max(length, module.update.micro_batch_tokens)
     layer = tokens * text.hidden_size * HIDDEN_COPIES * 2  # half of it in 2 bytes, in float32 all of it in 4
     entries = text.num_hidden_layers * tokens * text.hidden_size * 4  # what a layer is computed again from
     activations = entries + layer if module.gradient_checkpointing else text.num_hidden_layers * layer

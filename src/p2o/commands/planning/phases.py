@@ -118,7 +118,7 @@ def _teacher(count: Span, length: Span, run: PlannedRun, measured: Measured | No
     """How long one over the network takes is not known."""
     teacher = vars(run.module.sampler).get("teacher")
     if isinstance(teacher, PromptedTeacher):
-        template = len(run.module.tokenizer.encode(teacher.template, add_special_tokens=False))
+        template = len(run.module.renderer.tokenizer.encode(teacher.template, add_special_tokens=False))
     else:
         template, measured = 0, None
     phase = _rollouts("teacher", count, Lengths(Span.exactly(run.mean_length + template), length), run, measured)

@@ -1,0 +1,33 @@
+"""How many completions a run has sampled, and how many tokens they had, by phase."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from p2o.types import Completion
+
+PHASES = ("train", "evolution", "validation", "fixed_questions")
+
+
+class RolloutCounts:
+    """Counts of this process.
+
+    In a distributed run the first process also holds what the checkpoint of a resumed run tells of all of them, so that
+    the sum over processes is that of the run.
+    """
+
+    def __init__(self) -> None:
+        self.rollouts = dict.fromkeys(PHASES, 0)  # completions sampled so far
+        self.tokens = {**self.rollouts, "reflection": 0}  # of completions and of reflectors' replies
+
+    def add(self, phase: str, completions: Sequence[Completion]) -> None:
+        """Counts completions as sampled in a phase; a phase of one's own, such as "teacher", is begun."""
+        self.rollouts[phase] = self.rollouts.get(phase, 0) + len(completions)
+        self.tokens[phase] = self.tokens.get(phase, 0) + sum(len(completion.ids) for completion in completions)
+
+    def state_dict(self) -> dict[str, dict[str, int]]:
+        """Both counts by phase, in plain types."""
+        return {"rollouts": dict(self.rollouts), "tokens": dict(self.tokens)}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Continues the counts of a run that is resumed."""
+        self.rollouts, self.tokens = dict(state["rollouts"]), dict(state["tokens"])

@@ -1,0 +1,59 @@
+"""What a sampler may use of a training step."""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+from transformers import PreTrainedModel
+
+from p2o.engines.base import SamplingParams
+from p2o.rollouts.groups import Group, group_rollouts
+from p2o.rollouts.worker import RolloutRequest, RolloutWorker
+from p2o.seeds import derive_seed
+from p2o.types import MixtureItem
+
+
+@dataclass(frozen=True)
+class RolloutStep:
+    """The rollouts of one training step.
+
+    Args:
+        worker: Samples and grades them.
+        policy: The present policy.
+        initial_policy: The policy before training, loaded when it is asked for.
+        sampling: Temperature and length of training rollouts.
+        seed: Of the run.
+        epoch: Of the step.
+        number: Optimizer steps taken before it: another step has other extra questions.
+        rank: Of this process.
+        mixture: The epoch's items in an order that the names decide.
+    """
+
+    worker: RolloutWorker
+    policy: PreTrainedModel
+    initial_policy: Callable[[], PreTrainedModel]
+    sampling: SamplingParams
+    seed: int
+    epoch: int
+    number: int
+    rank: int
+    mixture: Callable[..., Sequence[MixtureItem]]
+
+    def roll_out(self, items: Sequence[MixtureItem], generation_round: int = 0) -> list[Group]:
+        """K graded rollouts of each item, each under its own template; another round of the step has other seeds."""
+        names = ("step", self.number, "turn", generation_round) if generation_round else ()
+        requests = [
+            RolloutRequest(
+                item.question,
+                template,
+                derive_seed(self.seed, "rollout", self.epoch, item.question.id, k, *names),
+            )
+            for item in items
+            for k, template in enumerate(item.templates)
+        ]
+        return group_rollouts(self.worker.roll_out(self.policy, requests, self.sampling, "train"), items)
+
+    def extra_questions(self, items: Sequence[MixtureItem]) -> Iterator[MixtureItem]:
+        """The epoch's other questions, each once, in an order that is this step's and this process's own."""
+        asked = {item.question.id for item in items}
+        mixture = self.mixture(self.epoch, "further", self.number, self.rank)
+        return (item for item in mixture if item.question.id not in asked)

@@ -1,0 +1,39 @@
+"""From graded rollouts and their advantages to what the update sees."""
+
+from collections.abc import Sequence
+
+from torch import Tensor
+
+from p2o.objective.rows import TrainingSample
+from p2o.prompts.renderer import PromptRenderer
+from p2o.rollouts.groups import Group
+
+
+def training_samples(
+    groups: Sequence[Group], advantages: Tensor, renderer: PromptRenderer
+) -> list[list[TrainingSample]]:
+    """The samples of each group; the bare prompt of a question is rendered once for all of its rollouts.
+
+    Args:
+        groups: G groups of K rollouts.
+        advantages: [G, K].
+        renderer: Renders the bare prompt.
+    """
+    return [
+        _of_group(group, values, renderer.question(group[0].question.text))
+        for group, values in zip(groups, advantages.tolist(), strict=True)
+    ]
+
+
+def _of_group(group: Group, advantages: Sequence[float], bare: tuple[int, ...]) -> list[TrainingSample]:
+    return [
+        TrainingSample(
+            bare_ids=bare,
+            prompt_ids=rollout.prompt_ids,
+            completion_ids=rollout.completion.ids,
+            advantage=advantage,
+            engine_logps=rollout.completion.logps or (),
+            truncated=rollout.completion.truncated,
+        )
+        for rollout, advantage in zip(group, advantages, strict=True)
+    ]

@@ -1,0 +1,84 @@
+"""The one path from a question to a graded rollout: training, validation and evolution all take it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from transformers import PreTrainedModel
+
+from p2o.engines.base import RolloutEngine, SamplingParams
+from p2o.prompts.renderer import PromptRenderer
+from p2o.rewards.base import GradingInput, Reward, grade_checked
+from p2o.rollouts.counts import RolloutCounts
+from p2o.rollouts.groups import Group, group_rollouts
+from p2o.types import Completion, MixtureItem, Prompt, Question, Rollout
+
+
+@dataclass(frozen=True)
+class RolloutRequest:
+    """One completion that is asked for: of a question, under a template ("" for none), from a seed of its own."""
+
+    question: Question
+    template: str
+    seed: int
+
+
+class RolloutWorker:
+    """Renders prompts, samples completions, grades and counts them.
+
+    Bare and templated prompts can never be rendered differently, since nothing else renders them.
+
+    Args:
+        engine: Samples the completions.
+        renderer: Renders T(x, z).
+        reward: Grades the completions.
+        counts: Where completions are counted.
+    """
+
+    def __init__(self, engine: RolloutEngine, renderer: PromptRenderer, reward: Reward, counts: RolloutCounts) -> None:
+        self.engine = engine
+        self.renderer = renderer
+        self.reward = reward
+        self.counts = counts
+
+    def roll_out(
+        self,
+        policy: PreTrainedModel,
+        requests: Sequence[RolloutRequest],
+        sampling: SamplingParams,
+        phase: str,
+        title: str = "rollouts",
+    ) -> list[Rollout]:
+        """A graded rollout for each request, in order, from one engine call.
+
+        Args:
+            policy: Samples the completions.
+            requests: Question, template and seed of each completion.
+            sampling: Temperature and length.
+            phase: What the completions are counted as: "train", "evolution", "validation" or "fixed_questions".
+            title: Of the progress bar.
+        """
+        prompts = [Prompt(self.renderer.question(one.question.text, one.template), one.seed) for one in requests]
+        completions = self.engine.generate(policy, prompts, sampling, title)
+        self.counts.add(phase, completions)
+        return self._graded(requests, prompts, completions)
+
+    def grade_teacher_completions(self, items: Sequence[MixtureItem], completions: Sequence[Completion]) -> list[Group]:
+        """Completions that somebody else wrote, K for each item, as groups under the bare prompt."""
+        requests = [RolloutRequest(item.question, "", seed=0) for item in items for _ in item.templates]
+        prompts = [Prompt(self.renderer.question(request.question.text)) for request in requests]
+        return group_rollouts(self._graded(requests, prompts, completions), items)
+
+    def _graded(
+        self, requests: Sequence[RolloutRequest], prompts: Sequence[Prompt], completions: Sequence[Completion]
+    ) -> list[Rollout]:
+        texts = [self.renderer.decode(completion.ids) for completion in completions]
+        inputs = [
+            GradingInput(request.question, text, completion.truncated, len(completion.ids))
+            for request, text, completion in zip(requests, texts, completions, strict=True)
+        ]
+        return [
+            Rollout(request.question, request.template, prompt.ids, completion, text, grade)
+            for request, prompt, completion, text, grade in zip(
+                requests, prompts, completions, texts, grade_checked(self.reward, inputs), strict=True
+            )
+        ]
