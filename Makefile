@@ -57,6 +57,10 @@ test-vllm: $(VLLM_VENV)/.vllm
 test-minimum: $(MINIMUM_VENV)/.minimum
 	OMP_WAIT_POLICY=passive $(MINIMUM_VENV)/bin/pytest -n 2
 
+# Other inputs each time; the suite runs the same tests on fewer and always the same ones.
+fuzz: $(VENV)/.dev
+	OMP_WAIT_POLICY=passive $(BIN)/pytest tests/fuzz -n 2 --dist worksteal --hypothesis-profile nightly --timeout 1500
+
 # Into site/, for reading offline; a broken link is an error.
 docs: $(VENV)/.docs
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build -q

@@ -2,7 +2,7 @@
 
 python tools/minimum_requirements.py pyproject.toml > constraints.txt
 
-Runtime dependencies and the extras that users install are pinned; tools that only developers run stay as new as they are.
+Runtime dependencies and the extras that users install are pinned; what only developers run stays as new as it is.
 """
 
 import re
