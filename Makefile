@@ -2,6 +2,8 @@
 # make test         style, types and tests
 # make test-report  the report page in a real Chromium (Debian: chromium, chromium-driver)
 # make test-vllm    the tests that run a real vLLM on CPU, in an environment of their own
+# make test-minimum the suite with the oldest versions that pyproject.toml allows, in an environment of its own
+# make fuzz         property tests for 20 minutes
 # Each makes the virtual environment if it is missing; only Python >= 3.11 and make must be there.
 
 PYTHON ?= python3
@@ -10,12 +12,13 @@ BIN := $(VENV)/bin
 SEED ?= 0
 
 # Linux wheels of torch carry gigabytes of CUDA unless asked for the CPU build. Where there is no GPU, take the CPU
-# build: from pip's own configuration if it knows one, else from PyTorch's index.
+# build: from pip's own configuration if it knows one, else from PyTorch's index, else what PyPI has.
 TORCH ?= 2.13.0
 TORCH_CPU_INDEX ?= https://download.pytorch.org/whl/cpu
 ifeq ($(shell uname -s)$(shell command -v nvidia-smi),Linux)
 INSTALL_TORCH = $(BIN)/pip install -q "torch==$(TORCH)+cpu" 2>/dev/null || \
-	$(BIN)/pip install -q --index-url $(TORCH_CPU_INDEX) "torch==$(TORCH)"
+	$(BIN)/pip install -q --index-url $(TORCH_CPU_INDEX) "torch==$(TORCH)" 2>/dev/null || \
+	$(BIN)/pip install -q "torch==$(TORCH)"
 else
 INSTALL_TORCH = $(BIN)/pip install -q "torch==$(TORCH)"
 endif
@@ -24,7 +27,12 @@ endif
 VLLM ?= 0.32.0
 VLLM_VENV ?= .venv-vllm
 
-.PHONY: bench-trl quickstart quickstart-grpo quickstart-no-distillation study nightly test test-report test-vllm docs style types micro-policy clean
+# Python 3.11 is the oldest Python, and the only one that all of the oldest versions have wheels for.
+MINIMUM_VENV ?= .venv-minimum
+MINIMUM_TORCH = $(shell sed -n 's|.*"torch>=\([0-9.]*\).*|\1|p' pyproject.toml)
+
+.PHONY: bench-trl quickstart quickstart-grpo quickstart-no-distillation study nightly test test-report test-vllm \
+	test-minimum fuzz docs style types micro-policy clean
 
 quickstart: $(VENV)/.runtime
 	$(BIN)/p2o fit --config configs/quickstart.yaml --seed_everything $(SEED)
@@ -45,6 +53,13 @@ test-report: $(VENV)/.dev
 # functions, which needs a C++ compiler and 20 s.
 test-vllm: $(VLLM_VENV)/.vllm
 	OMP_WAIT_POLICY=passive TORCHDYNAMO_DISABLE=1 $(VLLM_VENV)/bin/pytest -m vllm
+
+test-minimum: $(MINIMUM_VENV)/.minimum
+	OMP_WAIT_POLICY=passive $(MINIMUM_VENV)/bin/pytest -n 2
+
+# Other inputs each time; the suite runs the same tests on fewer and always the same ones.
+fuzz: $(VENV)/.dev
+	OMP_WAIT_POLICY=passive $(BIN)/pytest tests/fuzz -n 2 --dist worksteal --hypothesis-profile nightly --timeout 1500
 
 # Into site/, for reading offline; a broken link is an error.
 docs: $(VENV)/.docs
@@ -96,6 +111,12 @@ $(VENV)/.docs: $(VENV)/.runtime
 	$(BIN)/pip install -q -e ".[docs]"
 	touch $@
 
+$(MINIMUM_VENV)/.minimum: tools/minimum_requirements.py pyproject.toml
+	$(MAKE) VENV=$(MINIMUM_VENV) TORCH=$(MINIMUM_TORCH) $(MINIMUM_VENV)/.torch
+	$(MINIMUM_VENV)/bin/python tools/minimum_requirements.py pyproject.toml > $(MINIMUM_VENV)/constraints.txt
+	$(MINIMUM_VENV)/bin/pip install -q -c $(MINIMUM_VENV)/constraints.txt -e ".[dev,hub]"
+	touch $@
+
 # pip reports torchvision, torchaudio and torchcodec as missing: they are left out on purpose.
 $(VLLM_VENV)/.vllm: tools/vllm_requirements.py pyproject.toml
 	$(MAKE) VENV=$(VLLM_VENV) $(VLLM_VENV)/.torch
@@ -105,4 +126,4 @@ $(VLLM_VENV)/.vllm: tools/vllm_requirements.py pyproject.toml
 	touch $@
 
 clean:
-	rm -rf $(VENV) $(VLLM_VENV) build runs site
+	rm -rf $(VENV) $(VLLM_VENV) $(MINIMUM_VENV) .venv-trl build runs site

@@ -15,7 +15,8 @@ from p2o.cli.main import COMMANDS, main
 from p2o.cli.trainer import read_config
 
 ROOT = Path(__file__).parent.parent
-PAGES = [ROOT / "README.md", ROOT / "GLOSSARY.md", *sorted((ROOT / "docs").rglob("*.md"))]
+TOP = [ROOT / name for name in ("README.md", "GLOSSARY.md", "CONTRIBUTING.md")]
+PAGES = [*TOP, *sorted((ROOT / "docs").rglob("*.md"))]
 FENCE = re.compile(r'^```(\w+)(?: title="([^"]+)")?\n(.*?)^```$', re.MULTILINE | re.DOTALL)
 LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
 QUICKSTART = str(ROOT / "configs" / "quickstart.yaml")
@@ -115,7 +116,7 @@ def test_every_page_of_the_navigation_exists():
 
 
 def test_every_file_that_is_named_exists():
-    names = re.compile(r"`((?:configs|notebooks|benchmarks|studies|docs)/[\w./-]+\.\w+)`")
+    names = re.compile(r"`((?:configs|notebooks|benchmarks|studies|docs|src|tests|tools|scripts)/[\w./-]+\.\w+)`")
     for page in PAGES:
         for name in names.findall(page.read_text(encoding="utf-8")):
             assert os.path.exists(ROOT / name), f"{page.name}: {name}"
