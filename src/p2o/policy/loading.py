@@ -1,12 +1,14 @@
 """Loads a policy by name or folder: its tokenizer, its config, its weights."""
 
 from pathlib import Path
+from typing import Any
 
 import torch
 from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer, PreTrainedConfig, PreTrainedModel
 from transformers import PreTrainedTokenizerBase as Tokenizer
 
 from p2o.errors import InputError
+from p2o.prompts.renderer import PromptRenderer
 from p2o.worlds.bundled import MICRO_POLICY
 
 BUNDLED = "p2o/micro-policy"  # the name of the policy that comes inside the package
@@ -37,6 +39,16 @@ def load_config(name: str) -> PreTrainedConfig:
         return AutoConfig.from_pretrained(locate(name))
     except (OSError, ValueError) as error:
         raise InputError(_not_loadable("config", name, error)) from error
+
+
+def load_window(name: str) -> int:
+    """How many tokens a prompt and its completion may have together."""
+    return int(load_config(name).get_text_config().max_position_embeddings)
+
+
+def load_renderer(name: str, instruction: str, chat_template_kwargs: dict[str, Any] | None) -> PromptRenderer:
+    """The renderer of prompts for a model, with the model's tokenizer."""
+    return PromptRenderer(load_tokenizer(name), instruction, chat_template_kwargs)
 
 
 def load_policy(name: str) -> PreTrainedModel:

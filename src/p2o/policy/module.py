@@ -26,7 +26,7 @@ from p2o.objective.objective import Objective
 from p2o.objective.regularizers import Regularizer
 from p2o.objective.rows import TrainingSample
 from p2o.policy.checkpoints import check_weights, load_part
-from p2o.policy.loading import load_config, load_policy, load_tokenizer
+from p2o.policy.loading import load_policy, load_renderer, load_window
 from p2o.policy.metrics import context_accuracies, rollout_metrics, validation_metric
 from p2o.policy.preflight import check_lengths, check_monitors, check_prompts, check_questions, warn_of_golds
 from p2o.policy.update import OptimizerSteps
@@ -308,9 +308,9 @@ class PolicyModule(LightningModule):
 
     def setup(self, stage: str) -> None:
         """Loads the tokenizer and refuses what is known to fail, before any weight is loaded."""
-        self.tokenizer = load_tokenizer(self.model)
-        self.renderer = PromptRenderer(self.tokenizer, self.instruction, self.chat_template_kwargs)
-        window = load_config(self.model).get_text_config().max_position_embeddings
+        self.renderer = load_renderer(self.model, self.instruction, self.chat_template_kwargs)
+        self.tokenizer = self.renderer.tokenizer
+        window = load_window(self.model)
         check_lengths(self.max_prompt_length, self.sampling.max_completion_length, window)
         self.max_templated_prompt_length = window - self.sampling.max_completion_length
         data = mixture_of(self.trainer)

@@ -45,7 +45,7 @@ def test_the_quickstart_has_none(sound):
         ("evolution.completions", 2, "greedy completions are all the same"),
         ("evolution.dev_size", 97, "the dev set has 96 at most"),
         ("module.warmup_steps", 80, "the learning rate never reaches"),
-        ("module.max_templated_prompt_length", 500, "leaves .* tokens of the model's window for a template"),
+        ("window", 628, "leaves .* tokens of the model's window for a template"),
     ],
 )
 def test_each_is_named(sound, path, value, message):
@@ -61,7 +61,7 @@ def test_shared_questions_are_named(sound):
 @pytest.mark.parametrize(
     ("path", "value", "message"),
     [
-        ("module.max_prompt_length", 20, r"longest question has \d+ tokens, model.max_prompt_length is 20"),
+        ("module.max_prompt_length", 20, r"refuses it: .*the prompt has \d+ tokens, model.max_prompt_length is 20"),
         ("window", 300, "window of 300 tokens together"),
     ],
 )
