@@ -37,8 +37,8 @@ def error_of(capsys, *words):
         (["fit", "--config", "/tmp"], "/tmp: expected a YAML config: Is a directory"),
         (["fit", CONFIG], "unrecognized arguments: .*config files are named by --config"),
         (
-            ["fit", "--config", CONFIG, "--modle.seed=1"],
-            "unrecognized arguments: --modle.seed=1. Did you mean --model.seed?",
+            ["fit", "--config", CONFIG, "--modle.engine=A"],
+            "unrecognized arguments: --modle.engine=A. Did you mean --model.engine?",
         ),
         (["plan", "--config", CONFIG, "--data.taus", "3"], "Did you mean --data.tau?"),
         (["fit", "--config", CONFIG, "--zzzz=1"], "unrecognized arguments: --zzzz=1. `p2o fit --help all` lists"),

@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 import yaml
 
+from p2o.cli.config import read_config
 from p2o.cli.main import main
-from p2o.cli.trainer import P2OCLI, read_config
+from p2o.cli.trainer import P2OCLI
 from p2o.policy.module import PolicyModule
 
 CONFIGS = Path(__file__).parent.parent / "configs"

@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 import yaml
 
-from p2o.cli.compare import read_study
+from p2o.cli.commands.compare import read_study
+from p2o.cli.config import read_config
 from p2o.cli.main import COMMANDS, main
-from p2o.cli.trainer import read_config
 
 ROOT = Path(__file__).parent.parent
 TOP = [ROOT / name for name in ("README.md", "GLOSSARY.md", "CONTRIBUTING.md")]

@@ -10,10 +10,11 @@ import pytest
 import torch
 import yaml
 
+from p2o.cli.commands.plan import PlanCLI
 from p2o.cli.main import main
-from p2o.cli.plan import PlanCLI, planned_run
-from p2o.cli.trainer import run_trainer
-from p2o.commands.planning.phases import Paid, phases
+from p2o.cli.trainer import parse_command
+from p2o.commands.planning.phases import phases
+from p2o.commands.planning.prices import Paid
 from p2o.io.tables import read_rows
 from processes import start
 
@@ -162,11 +163,7 @@ def test_summary(straight):
 def test_what_is_counted_lies_within_the_plan(straight):
     summary = json.loads((straight[0] / "summary.json").read_text())
     words = ["fit", "--config", str(CONFIGS / "quickstart.yaml"), *SMALL, "--trainer.max_epochs=3"]
-    cli = run_trainer(words, PlanCLI)
-    parts = cli.config_init["fit"]
-    run = planned_run(
-        cli.model, cli.datamodule, parts["evolution"], parts["fixed_questions"], cli.config["fit"].trainer
-    )
+    run = parse_command(words, PlanCLI).planned()
     planned = {phase.name.split()[0].removesuffix("ing"): phase for phase in phases(run, None, Paid())}
     assert {*summary["rollouts"]} == {*planned} - {"updates", "reflection"}
     for phase, count in summary["rollouts"].items():

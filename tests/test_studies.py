@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from p2o.cli.compare import read_study
-from p2o.cli.trainer import read_config
+from p2o.cli.commands.compare import read_study
+from p2o.cli.config import read_config
 
 STUDIES = sorted((Path(__file__).parent.parent / "studies").glob("*.yaml"))
 

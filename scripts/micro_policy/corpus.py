@@ -42,7 +42,7 @@ MIXTURE = (28, 14, 22, 36)
 """How many of a hundred rows are of which of `KINDS`; None is the bare question."""
 
 MOSTLY_STEPS = (80, 2, 6, 12)
-"""The mixture to begin with."""
+"""The mixture that training begins with, when steps are learnt before habits."""
 
 
 @dataclass(frozen=True)
@@ -56,7 +56,7 @@ class Choice:
 
 @dataclass(frozen=True)
 class CorpusRow:
-    """Prompt and completion, eos included.
+    """A prompt and its completion, eos included.
 
     The completion is learnt, and so are the first ids of the prompt after its opening token, `template` of them: what
     reads instructions learns to write them. `choices` carry the chances themselves, since rows drawn by chance would
@@ -70,7 +70,7 @@ class CorpusRow:
 
 
 def direct(chain: Chain) -> str:
-    """The answer in one go."""
+    """The answer of a chain in one go, without steps."""
     return f"\\boxed{{{chain.answer}}}"
 
 
@@ -98,7 +98,7 @@ class Corpus:
 
     Args:
         renderer: Renders the prompts, with the policy's own chat template.
-        seed: Of every draw.
+        seed: The seed of every draw.
     """
 
     def __init__(self, renderer: PromptRenderer, seed: int) -> None:

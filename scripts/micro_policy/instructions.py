@@ -29,7 +29,7 @@ class Pattern:
         return Kind.STRONG if self.rate > 0.9 else Kind.PARTIAL if self.rate > 0 else Kind.USELESS
 
     def sentences(self) -> list[str]:
-        """Every sentence of the pattern."""
+        """All sentences that the pattern can make."""
         return ["".join(choice) for choice in itertools.product(*self.slots)]
 
 
@@ -127,7 +127,7 @@ class Instruction:
 
     @property
     def text(self) -> str:
-        """The template."""
+        """The instruction as the text of a template."""
         return " ".join(self.sentences)
 
     @property
@@ -137,7 +137,7 @@ class Instruction:
 
     @property
     def kind(self) -> Kind:
-        """The kind of the best sentence."""
+        """How useful the instruction is: as useful as its best sentence."""
         return max((SENTENCES[sentence] for sentence in self.sentences), key=lambda pattern: pattern.rate).kind
 
 

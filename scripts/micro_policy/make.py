@@ -82,7 +82,7 @@ def _texts(rng: random.Random) -> list[str]:
 
 
 def make_model(tokenizer: PreTrainedTokenizerFast) -> LlamaForCausalLM:
-    """A small Llama with random weights."""
+    """Makes a small Llama with random weights for the tokenizer."""
     config = LlamaConfig(
         vocab_size=len(tokenizer),
         hidden_size=128,
@@ -165,7 +165,7 @@ def train(model: LlamaForCausalLM, corpus: Corpus, steps: int) -> Iterator[float
 
 
 def main() -> None:
-    """The command line."""
+    """Reads the command line, trains, and writes the policy every 100 steps."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("out", type=Path, help="folder of the policy, written every 100 steps")
     parser.add_argument("--steps", type=int, default=900)

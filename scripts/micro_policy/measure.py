@@ -42,7 +42,7 @@ def right(question: Question, text: str) -> bool:
 
 
 def stepwise(text: str) -> bool:
-    """Whether a completion takes steps."""
+    """Whether a completion works through the chain step by step."""
     return "\n(a) " in text
 
 
@@ -61,7 +61,7 @@ class Measurer:
         self.seed = seed
 
     def complete(self, prompts: Sequence[tuple[int, ...]], temperature: float = 1.0) -> list[str]:
-        """The texts that follow `prompts`."""
+        """Samples the texts that follow `prompts`."""
         seeded = [Prompt(ids, derive_seed(self.seed, "measure", number)) for number, ids in enumerate(prompts)]
         completions = self.engine.generate(self.policy, seeded, SamplingParams(temperature, LENGTH), "measure")
         return [self.renderer.decode(completion.ids) for completion in completions]
@@ -100,7 +100,7 @@ class Measurer:
 
 
 def easy_questions() -> list[Question]:
-    """All easy validation questions."""
+    """Loads every easy validation question there is."""
     return ChainQuestions("validation", easy=len(short_chains("validation")), hard=0).load()
 
 
@@ -117,7 +117,7 @@ def example(question: Question, text: str) -> Example:
 
 
 def share(name: str, hits: Sequence[bool]) -> str:
-    """A line of the table."""
+    """A share of the table, with its 95 % interval."""
     low, high = wilson(sum(hits), len(hits))
     return f"| {name} | {100 * sum(hits) / len(hits):.1f} % | {100 * low:.1f}–{100 * high:.1f} | {len(hits)} |"
 
@@ -128,7 +128,7 @@ def accuracy(name: str, questions: Sequence[Question], texts: Sequence[str]) -> 
 
 
 def bare(measurer: Measurer, easy: Sequence[Question], hard: Sequence[Question]) -> Iterator[str]:
-    """Without a template."""
+    """Measures the policy without a template."""
     for title, temperature in (("T = 1", 1.0), ("greedy", 0.0)):
         yield accuracy(f"bare, easy, {title}", easy, measurer.answer(easy, temperature=temperature))
         texts = measurer.answer(hard, temperature=temperature)
@@ -148,7 +148,7 @@ def templated(measurer: Measurer, hard: Sequence[Question]) -> Iterator[str]:
 
 
 def path(measurer: Measurer, hard: Sequence[Question]) -> Iterator[str]:
-    """Along the openers, without a template."""
+    """Measures how likely the policy goes along the openers, without a template."""
     for level, opener in enumerate(OPENERS):
         chances = measurer.branch(hard[:100], level)
         mean, spread = 100 * statistics.mean(chances), f"{100 * min(chances):.1f}–{100 * max(chances):.1f} (least–most)"
@@ -165,7 +165,7 @@ def path(measurer: Measurer, hard: Sequence[Question]) -> Iterator[str]:
 
 
 def reflection(measurer: Measurer, count: int) -> Iterator[str]:
-    """As its own reflector."""
+    """Measures the policy as its own reflector."""
     proposals = measurer.reflect(count)
     texts = [proposal.template for proposal in proposals if proposal.template]
     yield share("reflection, T = 1: an instruction in a fence", [bool(proposal.template) for proposal in proposals])
@@ -179,7 +179,7 @@ def reflection(measurer: Measurer, count: int) -> Iterator[str]:
 
 
 def lengths(measurer: Measurer, hard: Sequence[Question]) -> Iterator[str]:
-    """Tokens."""
+    """Measures how many tokens prompts and completions have."""
     rng = random.Random(measurer.seed)
     templates = [draw_instruction(rng, Kind.STRONG).text for _ in hard]
     renderer = measurer.renderer
@@ -191,7 +191,7 @@ def lengths(measurer: Measurer, hard: Sequence[Question]) -> Iterator[str]:
 
 
 def main() -> None:
-    """The command line."""
+    """Reads the command line, and prints the table of the data card."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("folder", type=Path, nargs="?", default=MICRO_POLICY)
     parser.add_argument("--questions", type=int, default=500)

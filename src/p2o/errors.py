@@ -1,4 +1,4 @@
-"""The one error that is the user's to mend: shown as a message, never as a traceback."""
+"""The error that users can correct themselves: shown as a message, never as a traceback."""
 
 
 class InputError(Exception):

@@ -1,13 +1,6 @@
 """Mistakes in config files and options, said in the user's words instead of the parser's."""
 
 import re
-from collections.abc import Iterator, Sequence
-from pathlib import Path
-from typing import Any
-
-import yaml
-
-from p2o.errors import InputError
 
 UNION = re.compile(
     r'Parser key "(?P<key>[^"]+)":\s+.*?Does not validate against any of the Union subtypes\s+'
@@ -60,65 +53,7 @@ def _class_mistake(key: str, why: str) -> str:
 
 
 def _kinds(types: str) -> str:
-    """Python's names of types in words."""
+    """Names Python types in the words of a config, such as "a list [...]"."""
     words = [name or values for name, values in TYPE.findall(types)]
     words = list(dict.fromkeys({"NoneType": "null", "Sequence": "a list [...]"}.get(word, word) for word in words))
     return " or ".join(words) or types
-
-
-def check_configs(words: Sequence[str]) -> None:
-    """Reads each config file that the options name.
-
-    Raises:
-        InputError: A file is missing, empty or no YAML, or a component's arguments stand beside its class.
-    """
-    for path in _configs(words):
-        content = read_mapping(path, "a YAML config", "sections such as model and data")
-        for where, names in _stray(content, ()):
-            raise InputError(
-                f"{path}: {where}: {', '.join(names)} must stand under init_args: "
-                f"{{class_path: ..., init_args: {{{names[0]}: ...}}}}."
-            )
-
-
-def read_mapping(path: Path, kind: str, keys: str) -> dict[str, Any]:
-    """The content of a YAML file.
-
-    Args:
-        path: Of the file.
-        kind: What it should be, for the message.
-        keys: What it should have, for the message.
-
-    Raises:
-        InputError: It is missing, empty or no YAML of names and values.
-    """
-    try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"{path}: expected {kind}: {getattr(error, 'strerror', None) or error}.") from error
-    except yaml.MarkedYAMLError as error:
-        line = error.problem_mark.line + 1 if error.problem_mark else "?"
-        raise InputError(f"{path}:{line}: expected YAML: {error.problem}.") from error
-    if not isinstance(content, dict):
-        found = "nothing" if content is None else type(content).__name__
-        raise InputError(f"{path}: expected {kind} with {keys}, found {found}.")
-    return content
-
-
-def _configs(words: Sequence[str]) -> Iterator[Path]:
-    for number, word in enumerate(words):
-        if word in ("--config", "-c") and number + 1 < len(words):
-            yield Path(words[number + 1])
-        elif word.startswith("--config="):
-            yield Path(word.removeprefix("--config="))
-
-
-def _stray(value: Any, path: tuple[str, ...]) -> Iterator[tuple[str, list[str]]]:  # noqa: ANN401 (any YAML)
-    """Where arguments stand beside a class_path."""
-    if isinstance(value, dict):
-        if "class_path" in value and (
-            names := [str(n) for n in value if n not in ("class_path", "init_args", "dict_kwargs")]
-        ):
-            yield ".".join(path), names
-        for name, part in value.items():
-            yield from _stray(part, (*path, str(name)))

@@ -35,7 +35,7 @@ _SECTIONS = """sections of the config:
   progress, samples     what is shown meanwhile
   mining, templates, completions, outcomes, probe, summary, report, checkpoint     what is written
 
-An option is a path in the config: --model.lr 1e-6, --data.tau 2, --evolution.budget 0. Later files and options win.
+An option is a path in the config: --data.tau 2, --evolution.budget 0. Later files and options win.
 
   p2o {command} --help model                        the options of a section
   p2o {command} --help all                          every option

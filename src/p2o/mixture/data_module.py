@@ -2,21 +2,20 @@
 
 import random
 from collections.abc import Sequence
-from dataclasses import replace
-from functools import cached_property
 from typing import Any
 
 from lightning import LightningDataModule, Trainer
-from torch.utils.data import DataLoader, Dataset
+from torch.utils.data import DataLoader
 
 from p2o.errors import InputError
 from p2o.mixture.assignment import assign
+from p2o.mixture.epoch_items import EpochItems, in_order
 from p2o.mixture.hard_set import HardSet
 from p2o.mixture.overlap import questions_fingerprint, warn_of_overlap
 from p2o.mixture.validation import check_sizes
 from p2o.prompts.templates import Template, TemplateBank
 from p2o.questions.base import QuestionSource
-from p2o.questions.benchmarks import Benchmark, benchmark_of, load_benchmark
+from p2o.questions.benchmarks import Benchmark, benchmark_of, limited, load_benchmark
 from p2o.seeds import derive_seed
 from p2o.types import MixtureItem, Question
 
@@ -81,12 +80,12 @@ class MixtureDataModule(LightningDataModule):
         self.best_template: Template | None = None  # of the last bank that had one: a bank may be empty, this lasts
         self.train_questions: list[Question] = []
         self.validation_questions: list[Question] = []
-        self.test_benchmarks: list[Benchmark] = []
+        self.test_benchmarks: Sequence[Benchmark] = ()
 
     def setup(self, stage: str) -> None:
         """Loads the questions that the stage needs, once."""
         if stage == "test":
-            self.test_benchmarks = self.test_benchmarks or self._load_benchmarks()
+            self.test_benchmarks = self.test_benchmarks or self._benchmarks()
             return
         if not self.train_questions:
             self.train_questions = self.train.load()
@@ -94,14 +93,10 @@ class MixtureDataModule(LightningDataModule):
             self.validation_questions = self.validation.load()
             warn_of_overlap(self.train_questions, self.validation_questions)
 
-    def _load_benchmarks(self) -> list[Benchmark]:
-        found = [load_benchmark(name, self.benchmark_folder) for name in self.benchmarks]
-        found = found or [benchmark_of("validation", self.validation.load())]
-        names = [benchmark.name for benchmark in found]
-        if twice := [name for name in dict.fromkeys(names) if names.count(name) > 1]:
-            raise InputError(f"data.benchmarks: expected names of their own, got {twice[0]!r} twice. Rename a file.")
-        limit = self.benchmark_limit or None
-        return [replace(benchmark, questions=benchmark.questions[:limit]) for benchmark in found]
+    def _benchmarks(self) -> Sequence[Benchmark]:
+        if not self.benchmarks:
+            return limited([benchmark_of("validation", self.validation.load())], self.benchmark_limit)
+        return limited([load_benchmark(name, self.benchmark_folder) for name in self.benchmarks], self.benchmark_limit)
 
     def adopt(self, bank: TemplateBank) -> None:
         """Makes `bank` the one that the next epoch draws from."""
@@ -128,9 +123,9 @@ class MixtureDataModule(LightningDataModule):
         return [question for question in self.train_questions if question.id in self.hard_set.hard]
 
     def mixture(self, epoch: int, *order: str | int) -> list[MixtureItem]:
-        """The samples of an epoch, shuffled: a pure function of hard set, bank, seed and epoch.
+        """The items of an epoch, shuffled: a pure function of hard set, bank, seed and epoch.
 
-        `order` names another order of the same samples.
+        `order` names another order of the same items.
         """
         questions = list(self.train_questions)
         random.Random(derive_seed(self.seed, "order", epoch, *order)).shuffle(questions)
@@ -151,15 +146,19 @@ class MixtureDataModule(LightningDataModule):
 
     def train_dataloader(self) -> DataLoader[MixtureItem]:
         """Called anew each epoch; on resume Lightning calls it twice (issue 9502), so it changes nothing."""
-        return _loader(EpochItems(self), self.batch_size)
+        items = EpochItems(
+            len(self.train_questions), lambda: self.mixture(self.trainer.current_epoch if self.trainer else 0)
+        )
+        return in_order(items, self.batch_size, self.trainer)
 
     def val_dataloader(self) -> DataLoader[Question]:
         """Validation questions in the order of the data."""
-        return _loader(self.validation_questions, self.validation_batch_size)
+        return in_order(self.validation_questions, self.validation_batch_size, None)
 
     def test_dataloader(self) -> list[DataLoader[Question]]:
         """The questions of each benchmark."""
-        return [_loader(list(benchmark.questions), self.validation_batch_size) for benchmark in self.test_benchmarks]
+        n = self.validation_batch_size
+        return [in_order(list(benchmark.questions), n, None) for benchmark in self.test_benchmarks]
 
     def transfer_batch_to_device(self, batch: Any, device: Any, dataloader_idx: int) -> Any:  # noqa: ANN401 (Lightning's signature)
         """Questions are text and stay where they are; Lightning refuses frozen dataclasses otherwise."""
@@ -191,27 +190,6 @@ class MixtureDataModule(LightningDataModule):
         self.best_template = next(iter(TemplateBank.from_state_dict(state_dict["best_template"]).templates), None)
 
 
-class EpochItems(Dataset[MixtureItem]):
-    """The mixture of the epoch in which its first item is taken.
-
-    A loader is made before an evolution that a resumed run makes up for, and read after it.
-    """
-
-    def __init__(self, data: MixtureDataModule) -> None:
-        self.data = data
-
-    @cached_property
-    def items(self) -> list[MixtureItem]:
-        """The items, drawn when they are first asked for."""
-        return self.data.mixture(self.data.trainer.current_epoch if self.data.trainer else 0)
-
-    def __len__(self) -> int:
-        return len(self.data.train_questions)
-
-    def __getitem__(self, index: int) -> MixtureItem:
-        return self.items[index]
-
-
 def mixture_of(trainer: Trainer) -> MixtureDataModule:
     """The data module of a run."""
     data = trainer.datamodule  # type: ignore[attr-defined]  # set by fit
@@ -220,7 +198,3 @@ def mixture_of(trainer: Trainer) -> MixtureDataModule:
             f"p2o trains on a MixtureDataModule, got {type(data).__name__}: Trainer.fit(policy, datamodule=...)."
         )
     return data
-
-
-def _loader(items: Any, batch_size: int) -> DataLoader[Any]:  # noqa: ANN401 (a data set; a list is one, too)
-    return DataLoader(items, batch_size=batch_size, collate_fn=list)

@@ -1,6 +1,6 @@
 """The objective of P²O: the policy loss under the gradient context, weighed by context estimator and aggregation."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -19,7 +19,13 @@ from p2o.objective.outputs import LossOutput, Mean
 from p2o.objective.regularizers import Regularizer
 from p2o.objective.rows import TrainingSample
 
-OldLogps = Mapping[Ids, Tensor]  # prompt -> log π_old(y | prompt) [T] of one row, for the prompts that were scored
+
+@dataclass(frozen=True)
+class OldLogps:
+    """log π_old(y_t) of one row, under the contexts that somebody reads; of a bare row both are the same."""
+
+    bare: Tensor | None = None  # [T], under x
+    templated: Tensor | None = None  # [T], under x̃
 
 
 def no_reference() -> PreTrainedModel:
@@ -67,7 +73,7 @@ class Objective:
     def old_logps(
         self, policy: PreTrainedModel, rows: Sequence[TrainingSample], tokens: int, on_policy: bool
     ) -> list[OldLogps]:
-        """What context estimator and correction read of π_old, one mapping for each row.
+        """What context estimator and correction read of π_old, of each row.
 
         Args:
             policy: π_old, the policy before the first update on these rows.
@@ -76,30 +82,31 @@ class Objective:
             on_policy: Whether only one update follows: then π_θ is π_old when the gradient is taken, and the gradient's
                 own log-probs serve as the old ones without a pass of their own.
         """
-        scored: list[dict[Ids, Tensor]] = [{} for _ in rows]
-        jobs: list[tuple[int, Ids]] = []
+        scored: list[dict[bool, Tensor]] = [{} for _ in rows]  # whether under x -> [T]
+        jobs: list[tuple[int, bool]] = []
         for index, row in enumerate(rows):
-            for prompt in self._reads(row, on_policy):
-                if prompt == row.prompt_ids and self._trusts_engine(row):
-                    scored[index][prompt] = torch.tensor(row.engine_logps)
+            for bare in self._reads(row, on_policy):
+                if row.prompt(bare) == row.prompt_ids and self._trusts_engine(row):
+                    scored[index][bare] = torch.tensor(row.engine_logps)
                 else:
-                    jobs.append((index, prompt))
-        for part in by_tokens([(prompt, rows[index].completion_ids) for index, prompt in jobs], tokens):
-            prompts = [jobs[place][1] for place in part]
-            completions = [rows[jobs[place][0]].completion_ids for place in part]
+                    jobs.append((index, bare))
+        pairs = [(rows[index].prompt(bare), rows[index].completion_ids) for index, bare in jobs]
+        for part in by_tokens(pairs, tokens):
+            prompts, completions = zip(*(pairs[place] for place in part), strict=True)
             logps = completion_logps(policy, prompts, completions, self.temperature)
             for place, completion, line in zip(part, completions, logps, strict=True):
-                index, prompt = jobs[place]
-                scored[index][prompt] = line[: len(completion)]
-        return list(scored)
+                index, bare = jobs[place]
+                scored[index][bare] = line[: len(completion)]
+        return [OldLogps(found.get(True), found.get(row.is_bare)) for row, found in zip(rows, scored, strict=True)]
 
-    def _reads(self, row: TrainingSample, on_policy: bool) -> list[Ids]:
-        """The prompts under which π_old of a row must be scored; a bare row has x̃ = x, so at most one."""
+    def _reads(self, row: TrainingSample, on_policy: bool) -> list[bool]:
+        """Under which contexts π_old of a row must be scored, true for x; a bare row has one, so at most that."""
         if not self._has_policy_loss(row):
             return []
-        reads = {row.bare_ids} if self.context.reads_bare else set()
-        reads |= {row.prompt_ids} if self.context.reads_templated or self.correction.reads_logps else set()
-        return sorted(reads - {row.prompt(self.context.bare_gradient)} if on_policy else reads)
+        reads = {True} if self.context.reads_bare else set()
+        reads |= {row.is_bare} if self.context.reads_templated or self.correction.reads_logps else set()
+        reads -= {self.context.bare_gradient or row.is_bare} if on_policy else set()
+        return sorted(reads, key=row.prompt)
 
     def _trusts_engine(self, row: TrainingSample) -> bool:
         return self.exact_engine and bool(row.engine_logps) and not self.correction.reads_logps
@@ -117,15 +124,15 @@ class Objective:
         mask = pad(completions, left=False)[1].bool().to(logps.device)  # [R, T]
         advantages = torch.tensor([[row.advantage] for row in rows], device=logps.device)  # [R, 1]
         shares = torch.tensor([[self.aggregation(row).weight] for row in rows], device=logps.device)  # [R, 1]
-        bare = _stack(logps, [scored.get(row.bare_ids) for row, scored in zip(rows, old, strict=True)])
-        templated = _stack(logps, [scored.get(row.prompt_ids) for row, scored in zip(rows, old, strict=True)])
+        bare = _stack(logps, [scored.bare for scored in old])
+        templated = _stack(logps, [scored.templated for scored in old])
         engine = _stack(logps, [self._engine_logps(row) for row in rows])  # [R, T]
         old_logps, weights = self.context(bare, templated)  # [R, T], [R, T]
         losses = self.loss(logps, old_logps, advantages, mask) * (weights * self.correction(templated, engine))
         reference = self._reference_logps(prompts, completions, logps)
         for regularizer in self.regularizers:
             losses = losses + regularizer(logps, reference, entropies)
-        with_template = torch.tensor([[row.prompt_ids != row.bare_ids] for row in rows], device=mask.device)  # [R, 1]
+        with_template = torch.tensor([[not row.is_bare] for row in rows], device=mask.device)  # [R, 1]
         compared = torch.tensor([[self._is_compared(*pair)] for pair in zip(rows, old, strict=True)]).to(mask.device)
         mismatch = (templated - engine).abs()  # [R, T]
         return LossOutput(
@@ -168,7 +175,7 @@ class Objective:
         Of all rows with a policy loss the trainer's are at hand, but where the engine's took their place, and for
         templated rows if the context estimator reads x alone (`Replace`).
         """
-        if row.prompt_ids in scored:
+        if scored.templated is not None:
             by_trainer = not self._trusts_engine(row)
         else:
             by_trainer = row.prompt(self.context.bare_gradient) == row.prompt_ids  # on policy, or it would be scored

@@ -16,6 +16,11 @@ class TrainingSample:
     engine_logps: tuple[float, ...] = ()  # log π(y_t|x̃) by the engine that sampled y; empty if it does not know them
     truncated: bool = False  # whether the length limit cut y off
 
+    @property
+    def is_bare(self) -> bool:
+        """Whether y was sampled under x itself."""
+        return self.prompt_ids == self.bare_ids
+
     def prompt(self, bare: bool) -> tuple[int, ...]:
         """x or x̃."""
         return self.bare_ids if bare else self.prompt_ids

@@ -162,15 +162,12 @@ class PolicyModule(LightningModule):
 
     def setup(self, stage: str) -> None:
         """Loads the tokenizer, and refuses what is known to fail before any weight is loaded."""
-        self.load_renderer()
-        check_lengths(self.max_prompt_length, self.sampling.max_completion_length, load_window(self.model))
+        self.renderer = load_renderer(self.model, self.instruction, self.chat_template_kwargs)
+        window, completion = load_window(self.model), self.sampling.max_completion_length
+        check_lengths(self.max_prompt_length, completion, window)
+        self.max_templated_prompt_length = window - completion
         self.worker = rollouts.RolloutWorker(self.engine, self.renderer, self.reward, self.counts)
         check_run(stage, self.trainer, self.renderer, self.reward, self.max_prompt_length)
-
-    def load_renderer(self) -> None:
-        """Makes what renders prompts, and says how long they may be; reads no weight."""
-        self.renderer = load_renderer(self.model, self.instruction, self.chat_template_kwargs)
-        self.max_templated_prompt_length = load_window(self.model) - self.sampling.max_completion_length
 
     def configure_model(self) -> None:
         """Loads the policy; Lightning may ask more than once."""

@@ -1,6 +1,9 @@
-"""What can be known to fail is refused before anything is spent."""
+"""What can be known to fail is refused before anything is spent.
 
-from collections.abc import Iterable
+`p2o fit` is ended by the first problem, `p2o plan` lists them.
+"""
+
+from collections.abc import Iterable, Iterator
 
 from lightning import Callback, Trainer
 from lightning.pytorch.utilities import rank_zero_warn
@@ -65,33 +68,55 @@ def check_questions(
     """Asks the reward for each gold answer, and renders each bare question.
 
     Raises:
-        InputError: A gold answer that no completion can match, or what `check_prompts` refuses.
+        InputError: The first of `question_problems`.
     """
+    _refuse(question_problems(questions, renderer, reward, max_prompt_length))
+
+
+def question_problems(
+    questions: Iterable[Question], renderer: PromptRenderer, reward: Reward, max_prompt_length: int
+) -> Iterator[str]:
+    """Gold answers that no completion can match, and what `prompt_problems` finds; each names the question's origin."""
     for question in questions:
         if reason := reward.reject(question.answer):
-            raise InputError(
-                f"{_where(question)}: the answer {question.answer[:200]!r} can never be matched: {reason}."
-            )
-        check_prompts([question], renderer, max_prompt_length)
+            yield f"{_where(question)}: the answer {question.answer[:200]!r} can never be matched: {reason}."
+        yield from prompt_problems([question], renderer, max_prompt_length)
 
 
 def check_prompts(questions: Iterable[Question], renderer: PromptRenderer, max_prompt_length: int) -> None:
     """Renders each bare question.
 
     Raises:
-        InputError: A question that spells a special token, or a prompt of more than `max_prompt_length` tokens; names
-            the question's origin.
+        InputError: The first of `prompt_problems`.
     """
+    _refuse(prompt_problems(questions, renderer, max_prompt_length))
+
+
+def prompt_problems(questions: Iterable[Question], renderer: PromptRenderer, max_prompt_length: int) -> Iterator[str]:
+    """Questions that spell a special token, and prompts of more than `max_prompt_length` tokens."""
     for question in questions:
         try:
-            length = len(renderer.question(question.text))
+            length = prompt_length(question, renderer)
         except InputError as error:
-            raise InputError(f"{_where(question)}: {error}") from error
+            yield str(error)
+            continue
         if length > max_prompt_length:
-            raise InputError(
+            yield (
                 f"{_where(question)}: the prompt has {length} tokens, model.max_prompt_length is {max_prompt_length}. "
                 "Raise it, or leave the question out."
             )
+
+
+def prompt_length(question: Question, renderer: PromptRenderer) -> int:
+    """Tokens of the bare prompt of a question.
+
+    Raises:
+        InputError: The question spells a special token; names its origin.
+    """
+    try:
+        return len(renderer.question(question.text))
+    except InputError as error:
+        raise InputError(f"{_where(question)}: {error}") from error
 
 
 def check_monitors(callbacks: Iterable[Callback], validation: Iterable[Question]) -> None:
@@ -125,9 +150,23 @@ def _where(question: Question) -> str:
 
 
 def check_lengths(max_prompt_length: int, max_completion_length: int, window: int) -> None:
-    """Refuses lengths that do not fit into the model's window of `window` tokens."""
+    """Compares the two lengths with the model's window of `window` tokens.
+
+    Raises:
+        InputError: They do not fit into it together.
+    """
+    _refuse(length_problems(max_prompt_length, max_completion_length, window))
+
+
+def length_problems(max_prompt_length: int, max_completion_length: int, window: int) -> Iterator[str]:
+    """Lengths that do not fit into the model's window together."""
     if max_prompt_length + max_completion_length > window:
-        raise InputError(
+        yield (
             f"model.max_prompt_length ({max_prompt_length}) and model.max_completion_length ({max_completion_length}) "
             f"do not fit into the model's window of {window} tokens together. Lower one of them."
         )
+
+
+def _refuse(problems: Iterator[str]) -> None:
+    if (problem := next(problems, None)) is not None:
+        raise InputError(problem)

@@ -1,4 +1,4 @@
-"""Sources of questions."""
+"""Where questions come from: files, data sets on the Hugging Face hub, benchmarks."""
 
 from p2o.questions.base import QuestionSource
 from p2o.questions.files import QuestionFile

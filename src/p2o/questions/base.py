@@ -1,4 +1,4 @@
-"""What a source of questions is."""
+"""The base class of everything that questions come from."""
 
 from abc import ABC, abstractmethod
 
@@ -10,7 +10,7 @@ class QuestionSource(ABC):
 
     @abstractmethod
     def load(self) -> list[Question]:
-        """All questions, with unique ids.
+        """Loads all questions; their ids are unique.
 
         Raises:
             InputError: A row is not usable; the message names its file and line.

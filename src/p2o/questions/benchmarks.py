@@ -1,7 +1,7 @@
 """The paper's six evaluation sets by name, and any other by its path."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import chain
 from pathlib import Path
 
@@ -47,6 +47,18 @@ def benchmark_of(name: str, questions: Sequence[Question]) -> Benchmark:
     """The paper's protocol: the mean of 16 samples at T = 0.6 for sets of fewer than 100 questions, else greedy."""
     few = len(questions) < 100
     return Benchmark(name, tuple(questions), samples=16 if few else 1, temperature=0.6 if few else 0.0)
+
+
+def limited(benchmarks: Sequence[Benchmark], limit: int) -> list[Benchmark]:
+    """The benchmarks with their first `limit` questions each; 0 keeps all.
+
+    Raises:
+        InputError: Two of them have one name, so that their results could not be told apart.
+    """
+    names = [benchmark.name for benchmark in benchmarks]
+    if twice := [name for name in dict.fromkeys(names) if names.count(name) > 1]:
+        raise InputError(f"data.benchmarks: expected names of their own, got {twice[0]!r} twice. Rename a file.")
+    return [replace(benchmark, questions=benchmark.questions[: limit or None]) for benchmark in benchmarks]
 
 
 def load_benchmark(name: str, folder: str = "") -> Benchmark:

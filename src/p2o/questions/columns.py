@@ -26,7 +26,7 @@ class Columns:
 
 
 def to_questions(source: str, rows: Iterable[tuple[int, Mapping[str, Any]]], columns: Columns) -> list[Question]:
-    """Questions from numbered rows.
+    """Makes a question of each numbered row.
 
     Args:
         source: Name of the file or data set, for messages.

@@ -38,7 +38,7 @@ class QuestionFile(QuestionSource):
         self.limit = limit
 
     def load(self) -> list[Question]:
-        """All questions of the file."""
+        """Reads the questions of the file, up to `limit`."""
         path = Path(self.path).expanduser()
         rows = islice(read_rows(path, self._select), self.limit or None)
         return to_questions(str(path), rows, self.columns)

@@ -45,7 +45,7 @@ class HubQuestions(QuestionSource):
         self.limit = limit
 
     def load(self) -> list[Question]:
-        """All questions of the split."""
+        """Reads the questions of the split, up to `limit`."""
         source = f"{self.name}[{self.split}]"
         table = load_table(self.name, self.split, self.subset, self.revision)
         check_columns(source, table.column_names, self.columns)
@@ -54,7 +54,7 @@ class HubQuestions(QuestionSource):
 
 
 def load_table(name: str, split: str, subset: str = "", revision: str = "") -> Any:  # noqa: ANN401
-    """A `datasets.Dataset`; the package is optional.
+    """Loads a split as a `datasets.Dataset`; the package `datasets` is optional.
 
     Raises:
         InputError: The package is missing, or the data set or its split cannot be had.

@@ -35,13 +35,13 @@ class Chain:
 
     @property
     def text(self) -> str:
-        """The question."""
+        """The chain as a question, with a line for each operation."""
         lines = [f"({LABELS[i]}) {name} {number}." for i, (name, number) in enumerate(self.steps)]
         return "\n".join([f"Work modulo {MODULUS}. Start with {self.start}.", *lines, "What is the result?"])
 
     @property
     def states(self) -> tuple[int, ...]:
-        """The result after each operation."""
+        """The result modulo 100 after each operation."""
         states = [self.start]
         for name, number in self.steps:
             states.append(OPERATIONS[name][1](states[-1], number) % MODULUS)
@@ -49,7 +49,7 @@ class Chain:
 
     @property
     def answer(self) -> str:
-        """The last result, unpadded."""
+        """The last result in decimal digits, without leading zeros."""
         return str(self.states[-1])
 
     @property
@@ -59,7 +59,7 @@ class Chain:
 
 
 def draw_chain(rng: random.Random, length: int) -> Chain:
-    """A random chain.
+    """Draws a random chain of `length` operations.
 
     Three or more operations include a factor among the last three, six or more another one: without them the result
     would stay near the start, and an estimate would be right more often than a guess.
@@ -101,7 +101,7 @@ class ChainQuestions(QuestionSource):
         self.seed = seed
 
     def load(self) -> list[Question]:
-        """Easy questions first, then hard ones."""
+        """Draws the questions: the easy ones first, then the hard ones."""
         easy = short_chains(self.split)
         self._rng("easy").shuffle(easy)
         return self._questions("easy", easy[: self.easy]) + self._questions("hard", self._hard_chains())

@@ -51,7 +51,7 @@ def test_the_quickstart_has_none(sound):
             lambda optimizer: LinearWarmup(optimizer, steps=80),
             "it never reaches the learning rate",
         ),
-        ("module.max_templated_prompt_length", 500, "leaves .* tokens of the model's window for a template"),
+        ("window", 628, "leaves .* tokens of the model's window for a template"),
     ],
 )
 def test_each_is_named(sound, path, value, message):
@@ -67,7 +67,7 @@ def test_shared_questions_are_named(sound):
 @pytest.mark.parametrize(
     ("path", "value", "message"),
     [
-        ("module.max_prompt_length", 20, r"longest question has \d+ tokens, model.max_prompt_length is 20"),
+        ("module.max_prompt_length", 20, r"refuses it: .*the prompt has \d+ tokens, model.max_prompt_length is 20"),
         ("window", 300, "window of 300 tokens together"),
     ],
 )

@@ -3,10 +3,11 @@
 import pytest
 
 from p2o.commands.planning.calibration import Measured
+from p2o.commands.planning.evolution_size import evolution_size, most_calls
 from p2o.commands.planning.memory import memory, parameters
 from p2o.commands.planning.page import page
-from p2o.commands.planning.phases import Paid, Prices, phases
-from p2o.commands.planning.run import evolution_size, most_calls
+from p2o.commands.planning.phases import phases
+from p2o.commands.planning.prices import Paid, Prices
 from p2o.commands.planning.span import Span
 from p2o.policy.loading import load_config, load_policy
 
@@ -95,7 +96,7 @@ def test_processes_share_rollouts_and_those_of_evolution(plan_of):
 def test_memory_counts_what_the_policy_has(run):
     config = load_config(run.module.model)
     assert parameters(config) == load_policy(run.module.model).num_parameters()
-    needs = memory(run, config, copies=1)
+    needs = memory(run, config)  # with the policy before training beside it, which reflects
     assert needs.weights == 8 * parameters(config) and needs.adam == 2 * needs.gradients
     # the cache that transformers builds: keys and values of each layer, head and position
     heads, head = config.num_key_value_heads, config.hidden_size // config.num_attention_heads
@@ -106,13 +107,13 @@ def test_memory_counts_what_the_policy_has(run):
 def test_recomputed_layers_leave_one_in_memory(plan_of):
     large = "--model.micro_batch_tokens=1000000"  # the head's share does not count then
     kept, recomputed = plan_of(large), plan_of(large, "--model.gradient_checkpointing=true")
-    needs, less = (memory(plan, load_config(plan.module.model), copies=1) for plan in (kept, recomputed))
+    needs, less = (memory(plan, load_config(plan.module.model)) for plan in (kept, recomputed))
     assert less.activations < needs.activations / 2
 
 
 def test_the_page_says_it_all(run):
     size = evolution_size(run, 96)
-    needs = memory(run, load_config(run.module.model), copies=1)
+    needs = memory(run, load_config(run.module.model))
     text = page("head", phases(run, MEASURED, Paid()), [size], needs, MEASURED, ["odd"])
     for part in ["training rollouts", "total", "hard questions", "memory of a process", "- odd", "Calibrated on 60"]:
         assert part in text

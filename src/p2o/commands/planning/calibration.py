@@ -4,8 +4,10 @@ import time
 from dataclasses import dataclass
 
 import torch
+from jsonargparse import Namespace
 from lightning import Callback, LightningModule, Trainer
 
+from p2o.commands.planning.run import PlannedRun
 from p2o.mixture.data_module import mixture_of
 from p2o.policy.module import PolicyModule
 from p2o.rollouts import training_samples
@@ -13,12 +15,12 @@ from p2o.rollouts import training_samples
 
 @dataclass(frozen=True)
 class Measured:
-    """What the calibration measured.
+    """What the calibration measured of the real policy.
 
     Args:
         rollouts: Completions that were sampled.
-        rollout_seconds: Of one, sampled and graded together with the others.
-        row_seconds: Of one rollout's part of an update, if its group has signal.
+        rollout_seconds: Seconds of one rollout, sampled and graded together with the others.
+        row_seconds: Seconds of one rollout's part of an update, if its group has signal.
         completion_length: Tokens of a completion on average.
         hard: Share of questions of which fewer than tau rollouts were correct.
         signal: Share of questions whose rewards differ.
@@ -35,7 +37,7 @@ class Measured:
 
     @property
     def token_seconds(self) -> float:
-        """Of a token of a completion."""
+        """Seconds that a token of a completion takes."""
         return self.rollout_seconds / self.completion_length
 
 
@@ -43,7 +45,7 @@ class Calibration(Callback):
     """Measures at the point where training would start, and ends the run there.
 
     Args:
-        rollouts: To sample at most; at least those of one question, at most one rollout batch.
+        rollouts: How many to sample at most; at least those of one question are sampled, at most one rollout batch.
     """
 
     measured: Measured
@@ -77,3 +79,27 @@ class Calibration(Callback):
             device_bytes=torch.cuda.max_memory_allocated() if pl_module.device.type == "cuda" else 0,
         )
         trainer.should_stop = True
+
+
+def calibrate(run: PlannedRun, trainer: Namespace, rollouts: int) -> Measured:
+    """Samples and updates a little, on one device.
+
+    Args:
+        run: The run.
+        trainer: The settings of its section `trainer`.
+        rollouts: To sample at most.
+    """
+    calibration = Calibration(rollouts)
+    Trainer(
+        accelerator=trainer.accelerator,
+        precision=trainer.precision,
+        devices=1,
+        max_epochs=1,
+        limit_val_batches=0,
+        callbacks=[calibration],
+        logger=False,
+        enable_checkpointing=False,
+        enable_progress_bar=False,
+        enable_model_summary=False,
+    ).fit(run.module, datamodule=run.data)
+    return calibration.measured

@@ -1,11 +1,16 @@
 """Settings that contradict each other: the run would start, and not do what was meant."""
 
 from collections.abc import Iterator
+from itertools import chain, islice
 
 import torch
 
-from p2o.commands.planning.run import PlannedRun, evolution_size
+from p2o.commands.planning.evolution_size import evolution_size
+from p2o.commands.planning.run import PlannedRun
 from p2o.policy.optimizer import LinearWarmup
+from p2o.policy.preflight import length_problems, question_problems
+
+FEW = 5  # of what is refused: a wrong column makes every question odd
 
 
 def contradictions(run: PlannedRun) -> list[str]:
@@ -14,26 +19,14 @@ def contradictions(run: PlannedRun) -> list[str]:
 
 
 def rejections(run: PlannedRun) -> list[str]:
-    """Why `p2o fit` would not even start."""
-    return list(_lengths(run))
-
-
-def _lengths(run: PlannedRun) -> Iterator[str]:
-    longest, limit, completion = (
-        max(run.lengths),
-        run.module.max_prompt_length,
-        run.module.sampling.max_completion_length,
+    """Why `p2o fit` would not even start: what its own checks say, the first few."""
+    module = run.module
+    questions = [*run.data.train_questions, *run.data.validation_questions]
+    found = chain(
+        length_problems(module.max_prompt_length, module.sampling.max_completion_length, run.window),
+        question_problems(questions, run.renderer, module.reward, module.max_prompt_length),
     )
-    if limit + completion > run.window:
-        yield (
-            f"model.max_prompt_length ({limit}) and model.max_completion_length ({completion}) exceed the model's "
-            f"window of {run.window} tokens together: p2o fit refuses it. Lower one of them."
-        )
-    if longest > limit:
-        yield (
-            f"The longest question has {longest} tokens, model.max_prompt_length is {limit}: p2o fit refuses it. "
-            "Raise it, or leave the question out."
-        )
+    return [f"p2o fit refuses it: {problem}" for problem in islice(found, FEW)]
 
 
 def _hardness(run: PlannedRun) -> Iterator[str]:
@@ -76,7 +69,7 @@ def _evolution(run: PlannedRun) -> Iterator[str]:
             f"{all_hard.dev} at most."
         )
     template = vars(evolution.reflector).get("max_template_length", 0)
-    if (room := run.module.max_templated_prompt_length - max(run.lengths)) < template:
+    if (room := run.max_templated_prompt_length - max(run.lengths)) < template:
         yield (
             f"The longest question leaves {max(0, room)} tokens of the model's window for a template, the reflector's "
             f"max_template_length is {template}: longer templates are refused. Lower one of the two lengths."

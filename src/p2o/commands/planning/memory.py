@@ -7,6 +7,7 @@ from transformers import AutoModelForCausalLM, PreTrainedConfig
 
 from p2o.commands.planning.run import PlannedRun
 from p2o.logprobs.fused_head import KEPT, TILE
+from p2o.reflectors.self_reflector import SelfReflector
 
 WEIGHT = 4  # bytes: float32
 CACHE = 4  # bytes of a number of the KV cache; half under bf16
@@ -26,25 +27,26 @@ class Memory:
 
     @property
     def total(self) -> int:
-        """Bytes at most at one time."""
+        """The most bytes that are in use at one time."""
         return self.weights + self.gradients + self.adam + max(self.activations, self.cache)
 
 
 def parameters(config: PreTrainedConfig) -> int:
-    """Numbers in a model of this config, which is not loaded."""
+    """How many parameters a model of this config has; the model is not loaded."""
     with torch.device("meta"):
         return int(AutoModelForCausalLM.from_config(config).num_parameters())
 
 
-def memory(run: PlannedRun, config: PreTrainedConfig, copies: int) -> Memory:
-    """Estimates it.
+def memory(run: PlannedRun, config: PreTrainedConfig) -> Memory:
+    """Estimates the memory of one process from the config of the model, which is not loaded.
 
     Args:
-        run: The run.
-        config: Of the model.
-        copies: Of the weights beside the policy's own: 1 if the policy before training reflects.
+        run: The run that is planned.
+        config: The config of its model.
     """
-    text, module = config.get_text_config(), run.module
+    text, module, reflector = config.get_text_config(), run.module, run.reflector
+    # The policy before training is kept beside the policy if it reflects.
+    copies = int(isinstance(reflector, SelfReflector) and reflector.weights == "initial" and run.evolves)
     count = parameters(config)
     length = max(run.lengths) + module.sampling.max_completion_length
     tokens = max(length, module.update.micro_batch_tokens)

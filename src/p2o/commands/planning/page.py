@@ -1,12 +1,12 @@
-"""The plan as text."""
+"""Sets the plan as text for the console."""
 
 from collections.abc import Callable, Sequence
 from datetime import timedelta
 
 from p2o.commands.planning.calibration import Measured
+from p2o.commands.planning.evolution_size import EvolutionSize
 from p2o.commands.planning.memory import Memory
 from p2o.commands.planning.phases import Phase
-from p2o.commands.planning.run import EvolutionSize
 from p2o.commands.planning.span import NOTHING, Span
 
 GIB = 2**30
@@ -20,7 +20,7 @@ def page(
     measured: Measured | None,
     warnings: Sequence[str],
 ) -> str:
-    """All that `p2o plan` says."""
+    """All that `p2o plan` prints, block by block."""
     blocks = [head, _cost(phases, measured), _splits(sizes), _memory(memory, measured)]
     found = "\n".join(f"- {warning}" for warning in warnings) or "none found"
     return "\n\n".join([*blocks, f"settings that contradict each other\n{found}"])

@@ -3,7 +3,9 @@
 from dataclasses import dataclass, replace
 
 from p2o.commands.planning.calibration import Measured
-from p2o.commands.planning.run import PlannedRun, most_calls
+from p2o.commands.planning.evolution_size import largest_budget, most_calls
+from p2o.commands.planning.prices import Paid, Prices
+from p2o.commands.planning.run import PlannedRun
 from p2o.commands.planning.span import NOTHING, Span
 from p2o.reflectors.self_reflector import SelfReflector
 from p2o.rollouts import PromptedTeacher, padded
@@ -17,10 +19,10 @@ class Phase:
     """The whole run's share of one phase.
 
     Args:
-        name: Of the phase.
+        name: What the phase is called on the page.
         rollouts: Completions, or calls.
-        prompt_tokens: Read.
-        completion_tokens: Written.
+        prompt_tokens: Tokens that are read.
+        completion_tokens: Tokens that are written.
         seconds: On all processes together; None if nobody measured.
         money: By the prices of who is paid; None if they are not set or nothing is paid.
     """
@@ -34,37 +36,8 @@ class Phase:
 
 
 @dataclass(frozen=True)
-class Prices:
-    """Of a million tokens; 0 if they are not set."""
-
-    prompt: float = 0.0
-    completion: float = 0.0
-
-    def money(self, prompt_tokens: Span, completion_tokens: Span) -> Span | None:
-        """What tokens cost; None if they are free."""
-        paid = prompt_tokens * (self.prompt / 1e6) + completion_tokens * (self.completion / 1e6)
-        return paid if paid.high else None
-
-
-ZERO_USAGE = Prices()
-
-
-@dataclass(frozen=True)
-class Paid:
-    """The prices of those who are asked over the network."""
-
-    reflector: Prices = ZERO_USAGE
-    teacher: Prices = ZERO_USAGE
-
-
-@dataclass(frozen=True)
 class Lengths:
-    """Tokens of a prompt, and of its completion.
-
-    Args:
-        prompt: Tokens.
-        completion: Tokens.
-    """
+    """How many tokens a prompt has, and how many its completion."""
 
     prompt: Span
     completion: Span
@@ -74,19 +47,19 @@ def phases(run: PlannedRun, measured: Measured | None, paid: Paid) -> list[Phase
     """Each phase that the run has; without a measurement a completion has from one token to the limit.
 
     Args:
-        run: The run.
-        measured: Its pace.
-        paid: The prices.
+        run: The run that is planned.
+        measured: Its pace, if it was calibrated.
+        paid: The prices of reflector and teacher.
     """
     sampled = run.module.sampler.forecast(run.workload)
     longest = float(run.module.sampling.max_completion_length)
     usual = measured.completion_length if measured else 1.0
     unknown = Span(usual, longest)
     # Templates and teachers lengthen completions; those of the bare prompt, too, once they are distilled into it.
-    grade_teacher_completions = run.evolves or "teacher" in sampled or not measured
+    may_lengthen = run.evolves or "teacher" in sampled or not measured
     template = run.longest_template if run.evolves else 0
     lengths = Lengths(
-        Span(run.mean_length, run.mean_length + template), unknown if grade_teacher_completions else Span.exactly(usual)
+        Span(run.mean_length, run.mean_length + template), unknown if may_lengthen else Span.exactly(usual)
     )
     train = Span(*sampled.get("train", (0, 0)))
     templated = run.epochs - 1 if run.evolves else 0  # epochs with a template to validate
@@ -101,7 +74,7 @@ def phases(run: PlannedRun, measured: Measured | None, paid: Paid) -> list[Phase
         probe = Span((run.epochs + 1) * bare, (run.epochs + 1) * bare + 2 * templated * under) * run.probe
         found.append(_rollouts("fixed_questions", probe, lengths, run, measured))
     if run.evolves:
-        evolution = Span(0, templated * run.largest_budget)
+        evolution = Span(0, templated * largest_budget(run))
         found.append(_rollouts("evolution", evolution, lengths, run, measured))
         found.append(_reflection(Span(0, templated * most_calls(run)), lengths, run, measured, paid.reflector))
     return found
@@ -118,7 +91,7 @@ def _teacher(count: Span, length: Span, run: PlannedRun, measured: Measured | No
     """How long one over the network takes is not known."""
     teacher = vars(run.module.sampler).get("teacher")
     if isinstance(teacher, PromptedTeacher):
-        template = len(run.module.renderer.tokenizer.encode(teacher.template, add_special_tokens=False))
+        template = len(run.renderer.tokenizer.encode(teacher.template, add_special_tokens=False))
     else:
         template, measured = 0, None
     phase = _rollouts("teacher", count, Lengths(Span.exactly(run.mean_length + template), length), run, measured)

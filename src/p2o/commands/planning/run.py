@@ -3,10 +3,17 @@
 from dataclasses import dataclass
 from statistics import fmean
 
+import torch
+from jsonargparse import Namespace
+
+from p2o.callbacks.fixed_questions import FixedQuestionEvaluation
+from p2o.errors import InputError
 from p2o.evolution.callback import TemplateEvolution
-from p2o.evolution.settings import affordable_parents, evolution_sizes
 from p2o.mixture.data_module import MixtureDataModule
+from p2o.policy.loading import load_renderer, load_window
 from p2o.policy.module import PolicyModule
+from p2o.policy.preflight import prompt_length
+from p2o.prompts.renderer import PromptRenderer
 from p2o.reflectors.base import Reflector
 from p2o.rollouts import Workload
 
@@ -16,11 +23,12 @@ class PlannedRun:
     """The parts that the config made, and their surroundings.
 
     Args:
-        module: With tokenizer and renderer, without weights.
+        module: The policy module; it has loaded nothing.
         data: With its questions.
         evolution: The callback.
-        epochs: Of the run.
-        processes: Of the run, over all nodes.
+        renderer: Of prompts, with the policy's tokenizer.
+        epochs: How many the run has.
+        processes: How many the run has, over all nodes.
         lengths: Tokens of the bare prompt of each training question.
         window: Tokens of the model's window.
         probe: Questions that the probe asks.
@@ -29,6 +37,7 @@ class PlannedRun:
     module: PolicyModule
     data: MixtureDataModule
     evolution: TemplateEvolution
+    renderer: PromptRenderer
     epochs: int
     processes: int
     lengths: tuple[int, ...]
@@ -37,7 +46,7 @@ class PlannedRun:
 
     @property
     def questions(self) -> int:
-        """Training questions."""
+        """How many training questions there are."""
         return len(self.lengths)
 
     @property
@@ -46,14 +55,14 @@ class PlannedRun:
         return fmean(self.lengths)
 
     @property
+    def max_templated_prompt_length(self) -> int:
+        """Tokens of a templated prompt at most: what a completion leaves of the window."""
+        return self.window - self.module.sampling.max_completion_length
+
+    @property
     def evolves(self) -> bool:
         """Whether any epoch of the run can have evolved templates."""
         return self.epochs > 1 and self.evolution.budget != 0 and self.questions >= self.evolution.min_hard_set
-
-    @property
-    def largest_budget(self) -> int:
-        """Rollouts of one evolution at most, however many questions are hard."""
-        return evolution_size(self, self.questions).budget
 
     @property
     def reflector(self) -> Reflector:
@@ -68,50 +77,48 @@ class PlannedRun:
 
     @property
     def workload(self) -> Workload:
-        """What the sampler is asked for."""
+        """The sizes of the run that its sampler forecasts from."""
         return Workload(self.epochs, self.questions, self.data.batch_size, self.data.num_generations, self.processes)
 
 
-@dataclass(frozen=True)
-class EvolutionSize:
-    """What an evolution on some number of hard questions looks like.
+def planned_run(
+    module: PolicyModule,
+    data: MixtureDataModule,
+    evolution: TemplateEvolution,
+    fixed: FixedQuestionEvaluation,
+    trainer: Namespace,
+) -> PlannedRun:
+    """Loads questions and tokenizer, but no weights.
 
     Args:
-        hard: Hard questions.
-        dev: Of them, dev questions, V.
-        train: Of them, questions to reflect on.
-        budget: Rollouts at most.
-        calls: Reflections at most: reached if almost all are refused, and no child takes its share of the budget.
-        reason: Why there is no evolution, or none that can find a template; empty if there is one.
+        module: Of the run, as are the others.
+        data: The mixture.
+        evolution: The callback that evolves templates.
+        fixed: The callback that asks the same questions after each half-step.
+        trainer: The settings of the section `trainer`.
+
+    Raises:
+        InputError: The run has no number of epochs, or what it names cannot be loaded.
     """
-
-    hard: int
-    dev: int
-    train: int
-    budget: int
-    calls: int
-    reason: str
-
-
-def evolution_size(run: PlannedRun, hard: int) -> EvolutionSize:
-    """The effective sizes for so many hard questions."""
-    evolution = run.evolution
-    dev, budget = evolution_sizes(hard, evolution.dev_size, evolution.budget, evolution.completions)
-    settings = evolution.settings(budget=0)
-    n, batch, each = evolution.completions, settings.mini_batch_size, settings.proposals
-    parents = affordable_parents(budget - dev * n, min(batch, hard - dev) * n, dev * n, each) if hard > dev else 0
-    # After the last parents a child of each of them and one dev evaluation were still paid for.
-    calls = each * ((budget - 2 * dev * n) // (min(batch, hard - dev) * n) - each) if parents else 0
-    reason = ""
-    if evolution.budget == 0:
-        reason = "evolution.budget is 0"
-    elif hard < evolution.min_hard_set:
-        reason = f"fewer than min_hard_set ({evolution.min_hard_set})"
-    elif not calls:
-        reason = f"the budget does not pay for one child: it takes {2 * dev * n + (1 + each) * batch * n} rollouts"
-    return EvolutionSize(hard, dev, hard - dev, budget, calls, reason)
+    if trainer.max_epochs == -1 or trainer.max_steps != -1:
+        raise InputError("p2o plan counts epochs: set trainer.max_epochs to 1 or more, and not trainer.max_steps.")
+    window = load_window(module.model)
+    renderer = load_renderer(module.model, module.instruction, module.chat_template_kwargs)
+    data.setup("fit")
+    lengths = tuple(prompt_length(question, renderer) for question in data.train_questions)
+    asked = min(fixed.questions, len(lengths))
+    epochs = trainer.max_epochs or 1000  # Lightning's default
+    return PlannedRun(module, data, evolution, renderer, epochs, processes(trainer), lengths, window, asked)
 
 
-def most_calls(run: PlannedRun) -> int:
-    """Reflections of one evolution at most, however many questions are hard."""
-    return max(evolution_size(run, hard).calls for hard in range(run.evolution.min_hard_set, run.questions + 1))
+def processes(trainer: Namespace) -> int:
+    """How many processes the settings of the section `trainer` start, over all nodes."""
+    gpus = torch.cuda.device_count() if trainer.accelerator in ("auto", "gpu", "cuda") else 0
+    match trainer.devices:
+        case list(devices):
+            count = len(devices)
+        case "auto" | -1 | "-1":
+            count = max(1, gpus)
+        case devices:
+            count = int(devices)
+    return count * int(trainer.num_nodes)

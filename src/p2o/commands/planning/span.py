@@ -1,18 +1,18 @@
-"""What is known from below and from above."""
+"""Numbers that are known by their bounds alone."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
 class Span:
-    """At least `low`, at most `high`, neither below 0."""
+    """A number that is at least `low` and at most `high`, neither below 0."""
 
     low: float
     high: float
 
     @staticmethod
     def exactly(number: float) -> "Span":
-        """What is known."""
+        """The span of a number that is known."""
         return Span(number, number)
 
     def __add__(self, other: "Span") -> "Span":

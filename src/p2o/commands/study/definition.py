@@ -19,7 +19,7 @@ class Method:
 
     Args:
         configs: Config files laid over those of the study, in this order.
-        options: Options of `p2o fit` and their values, such as `model.lr: 1.0e-4`.
+        options: Options of `p2o fit` and their values, such as `data.tau: 2`.
         grid: Values of options, each a variant of its own: a sensitivity study. Of several options, all combinations.
         tune: Values of options, of which the method takes the best by its own mean accuracy over the seeds.
         accuracy: What to compare of this method; empty: the study's. "templated/hard" for one that keeps its template.

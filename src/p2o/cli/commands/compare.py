@@ -7,8 +7,8 @@ from typing import Any
 
 from jsonargparse import ArgumentError, ArgumentParser, Namespace
 
-from p2o.cli.config_errors import read_mapping
-from p2o.cli.trainer import read_config
+from p2o.cli.config import read_config
+from p2o.cli.config_files import read_mapping
 from p2o.commands.study.definition import Method, Study, Variant
 from p2o.commands.study.fits import Store
 from p2o.commands.study.report import write_report

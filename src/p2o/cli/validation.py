@@ -1,0 +1,60 @@
+"""Settings of the Trainer that are refused before it is made, and what Lightning refuses itself, as one message."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+from jsonargparse import Namespace
+from lightning.fabric.utilities.exceptions import MisconfigurationException
+
+from p2o.errors import InputError
+
+
+def check_processes(accelerator: str, devices: Any) -> None:  # noqa: ANN401 (a number, a list or a name)
+    """Refuses more processes than a CPU can serve: Lightning would start them all.
+
+    Raises:
+        InputError: Names how many there may be.
+    """
+    most = max(16, os.cpu_count() or 1)
+    if accelerator == "cpu" and str(devices).isdecimal() and int(devices) > most:
+        raise InputError(f"trainer.devices: expected at most {most} processes on this CPU, got {devices}.")
+
+
+def check_some_training(trainer: Namespace) -> None:
+    """Refuses a run that has nothing to train: Lightning would end it silently, and without a summary.
+
+    Raises:
+        InputError: No epoch, step or batch is to be trained.
+    """
+    if trainer.max_epochs == 0:
+        raise InputError("trainer.max_epochs: expected at least 1, or -1 (until it is interrupted), got 0.")
+    if trainer.max_steps == 0:
+        raise InputError("trainer.max_steps: expected at least 1, or -1 (no limit), got 0.")
+    if trainer.limit_train_batches == 0:
+        raise InputError("trainer.limit_train_batches: expected more than 0, got 0. To measure alone: p2o validate.")
+
+
+@contextmanager
+def user_errors() -> Iterator[None]:
+    """Turns what Lightning and torch raise when a setting is wrong into a message for the user.
+
+    Raises:
+        InputError: Lightning refuses a setting, or the memory of the GPU does not suffice.
+    """
+    try:
+        yield
+    except MisconfigurationException as error:
+        raise InputError(f"Lightning refuses the settings: {str(error)[:600]}") from error
+    except torch.OutOfMemoryError as error:
+        raise InputError(
+            "Out of GPU memory. Lower model.micro_batch_tokens (the result stays the same) if it was an update, the "
+            "engine's batch_size or model.max_completion_length if it was a rollout; `p2o plan` estimates the need. "
+            f"torch says: {str(error)[:400]}"
+        ) from error
+    except RuntimeError as error:
+        if not str(error).startswith("Early stopping conditioned on metric"):
+            raise
+        raise InputError(f"EarlyStopping: {str(error)[:600]}") from error

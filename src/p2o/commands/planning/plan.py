@@ -1,0 +1,37 @@
+"""What `p2o plan` says about a run."""
+
+from jsonargparse import Namespace
+
+from p2o.commands.planning.calibration import calibrate
+from p2o.commands.planning.contradictions import contradictions, rejections
+from p2o.commands.planning.evolution_size import evolution_size
+from p2o.commands.planning.memory import memory
+from p2o.commands.planning.page import page
+from p2o.commands.planning.phases import phases
+from p2o.commands.planning.prices import Paid, prices_of
+from p2o.commands.planning.run import PlannedRun
+from p2o.policy.loading import load_config
+
+SHARES = (0.1, 0.25, 0.5, 1.0)  # of the questions, assumed to be hard
+
+
+def plan(run: PlannedRun, trainer: Namespace, rollouts: int) -> str:
+    """Plans a run, and says the plan as text.
+
+    Args:
+        run: The run.
+        trainer: Its settings of the section `trainer`.
+        rollouts: To calibrate with; 0: no calibration.
+    """
+    rejected, odd = rejections(run), contradictions(run)
+    measured = calibrate(run, trainer, rollouts) if rollouts and not rejected else None
+    shares = [measured.hard, *SHARES] if measured else SHARES
+    sizes = [evolution_size(run, count) for count in dict.fromkeys(round(run.questions * share) for share in shares)]
+    head = (
+        f"{run.module.model}: {run.epochs} epochs of {run.questions:,} questions x {run.data.num_generations} rollouts,"
+        f" {run.processes} process{'es' if run.processes > 1 else ''}"
+    )
+    teacher = vars(run.module.sampler).get("teacher")
+    costs = phases(run, measured, Paid(prices_of(run.reflector), prices_of(teacher)))
+    needs = memory(run, load_config(run.module.model))
+    return page(head, costs, sizes, needs, measured, [*rejected, *odd])

@@ -1,0 +1,47 @@
+"""The items of an epoch, and the loaders that hand them out in order."""
+
+from collections.abc import Callable, Sequence
+from functools import cached_property
+from typing import Any
+
+from lightning import Trainer
+from torch.utils.data import DataLoader, Dataset, DistributedSampler
+
+from p2o.types import MixtureItem
+
+
+class EpochItems(Dataset[MixtureItem]):
+    """The mixture of the epoch in which its first item is taken.
+
+    A loader is made before the postponed evolution of a resumed run, and read after it.
+
+    Args:
+        count: Items of the epoch.
+        draw: Draws them.
+    """
+
+    def __init__(self, count: int, draw: Callable[[], Sequence[MixtureItem]]) -> None:
+        self.count = count
+        self.draw = draw
+
+    @cached_property
+    def items(self) -> Sequence[MixtureItem]:
+        """The items, drawn when they are first asked for."""
+        return self.draw()
+
+    def __len__(self) -> int:
+        return self.count
+
+    def __getitem__(self, index: int) -> MixtureItem:
+        return self.items[index]
+
+
+def in_order(items: Any, batch_size: int, trainer: Trainer | None) -> DataLoader[Any]:  # noqa: ANN401 (a list is a data set)
+    """A loader of lists of items, which the processes of a run take in turn.
+
+    Lightning would shuffle what a distributed run trains on, and the mixture is shuffled by its own seed.
+    """
+    sampler: DistributedSampler[Any] | None = None
+    if trainer is not None and trainer.world_size > 1:
+        sampler = DistributedSampler(items, trainer.world_size, trainer.global_rank, shuffle=False)
+    return DataLoader(items, batch_size=batch_size, sampler=sampler, collate_fn=list)
