@@ -17,6 +17,17 @@ def test_counts_by_side_and_by_fifth_of_the_completion():
     assert found.shares()["above_fifth_5"] == (1.0, 1)
 
 
+def test_the_share_of_the_gap_that_is_masked():
+    """One token of five carries the template's lesson: the mask leaves 20 % of the tokens and 96 % of the gap out."""
+    bare = torch.tensor([[-6.0, -1.0, -1.0, -1.0, -1.0]])
+    templated = torch.tensor([[-1.2, -0.8, -1.0, -2.0, -1.0]])  # adds 4.8 and 0.2 nats; what it takes away adds nothing
+    _, weights = Masked()(bare, templated)
+    found = context_mask_stats(weights, bare - templated, torch.ones(1, 5, dtype=torch.bool), torch.tensor([[True]]))
+    assert found.share == 0.2
+    share, tokens = found.shares()["masked_gap"]
+    assert abs(share - 4.8 / 5.0) < 1e-6 and tokens == 5
+
+
 def test_bare_rows_do_not_count():
     zeros = torch.zeros(1, 3)
     found = context_mask_stats(zeros, zeros, torch.ones(1, 3, dtype=torch.bool), torch.tensor([[False]]))

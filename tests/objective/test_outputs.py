@@ -13,7 +13,7 @@ def test_means_of_parts_are_joined_by_their_tokens():
     counts = torch.tensor([2] + [0] * (PARTS - 1))
     parts = [
         terms(Mean(0.5, 2), Mean(0.1, 1), 0.1, no_context_mask_stats()),
-        terms(Mean(0.0, 6), Mean(0.3, 3), 0.7, ContextMaskStats(2 * counts, counts, 0 * counts)),
+        terms(Mean(0.0, 6), Mean(0.3, 3), 0.7, ContextMaskStats(2 * counts, counts, 0 * counts, 4.0, 3.0)),
     ]
     assert output_metrics(parts) == pytest.approx(
         {
@@ -24,6 +24,7 @@ def test_means_of_parts_are_joined_by_their_tokens():
         }
     )
     assert joined_context_mask_stats(parts).shares()["below"] == (0.5, 4)
+    assert joined_context_mask_stats(parts).shares()["masked_gap"] == (0.75, 4)
 
 
 def test_what_no_token_tells_of_is_left_out():

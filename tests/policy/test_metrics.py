@@ -14,5 +14,5 @@ def test_rollout_metrics():
 
 
 def test_accuracies_by_context_leave_out_what_was_not_sampled():
-    assert context_accuracies([rollout(True), rollout(False), rollout(False)]) == {"bare": (pytest.approx(1 / 3), 3)}
-    assert context_accuracies([rollout(True), rollout(True, "z")]) == {"bare": (1.0, 1), "templated": (1.0, 1)}
+    assert context_accuracies([(False, True), (False, False), (False, False)]) == {"bare": (pytest.approx(1 / 3), 3)}
+    assert context_accuracies([(False, True), (True, True)]) == {"bare": (1.0, 1), "templated": (1.0, 1)}

@@ -1,4 +1,4 @@
-"""Which templated tokens the context estimator silenced, and where in the completion they stand."""
+"""Which templated tokens the context estimator masked, and where in the completion they stand."""
 
 from dataclasses import dataclass
 
@@ -13,20 +13,32 @@ class ContextMaskStats:
     """Counts of templated tokens by fifth of their completion."""
 
     tokens: Tensor  # [PARTS]
-    below: Tensor  # [PARTS]; silenced, and less likely under the bare prompt than under the template
-    above: Tensor  # [PARTS]; silenced, and more likely
+    below: Tensor  # [PARTS]; masked, and less likely under the bare prompt than under the template
+    above: Tensor  # [PARTS]; masked, and more likely
+    gap: float  # Σ of what the template adds to the log-probs of tokens, where it adds; nats
+    masked_gap: float  # of it, on masked tokens
 
     def __add__(self, other: "ContextMaskStats") -> "ContextMaskStats":
         """The counts of both."""
-        return ContextMaskStats(self.tokens + other.tokens, self.below + other.below, self.above + other.above)
+        return ContextMaskStats(
+            self.tokens + other.tokens,
+            self.below + other.below,
+            self.above + other.above,
+            self.gap + other.gap,
+            self.masked_gap + other.masked_gap,
+        )
 
     @property
     def share(self) -> float:
-        """Share of the tokens that is silenced, 0-1; 0 if there are none."""
+        """Share of the tokens that is masked, 0-1; 0 if there are none."""
         return int((self.below + self.above).sum()) / max(1, int(self.tokens.sum()))
 
     def shares(self) -> dict[str, tuple[float, int]]:
-        """Share (0-1) silenced below and above, with the tokens it is of: of all, and of each fifth that has any."""
+        """Shares (0-1) masked, with the tokens they are of: below and above, of all and of each fifth that has any.
+
+        `masked_gap` is the share of the gap between the contexts that is masked: what a template taught, and the
+        gradient never sees.
+        """
         found: dict[str, tuple[float, int]] = {}
         for side, counts in (("below", self.below), ("above", self.above)):
             if total := int(self.tokens.sum()):
@@ -34,13 +46,15 @@ class ContextMaskStats:
             for part, (count, tokens) in enumerate(zip(counts.tolist(), self.tokens.tolist(), strict=True), 1):
                 if tokens:
                     found[f"{side}_fifth_{part}"] = (count / tokens, tokens)
+        if self.gap:
+            found["masked_gap"] = (self.masked_gap / self.gap, int(self.tokens.sum()))
         return found
 
 
 def no_context_mask_stats() -> ContextMaskStats:
     """The counts of no token."""
     none = torch.zeros(PARTS, dtype=torch.long)
-    return ContextMaskStats(none, none, none)
+    return ContextMaskStats(none, none, none, 0.0, 0.0)
 
 
 def context_mask_stats(weights: Tensor, log_ratio: Tensor, mask: Tensor, templated: Tensor) -> ContextMaskStats:
@@ -56,9 +70,16 @@ def context_mask_stats(weights: Tensor, log_ratio: Tensor, mask: Tensor, templat
     positions = torch.arange(mask.shape[1], device=mask.device)  # [T]
     parts = (positions * PARTS // lengths).clamp(max=PARTS - 1)  # [R, T]
     counted = mask & templated
-    silent = counted & (weights == 0)
+    masked = counted & (weights == 0)
 
     def count(chosen: Tensor) -> Tensor:
         return torch.bincount(parts[chosen], minlength=PARTS).cpu()
 
-    return ContextMaskStats(count(counted), count(silent & (log_ratio < 0)), count(silent & (log_ratio >= 0)))
+    added = (-log_ratio).clamp(min=0)  # [R, T], log π(y|x̃) - log π(y|x) where the template adds
+    return ContextMaskStats(
+        count(counted),
+        count(masked & (log_ratio < 0)),
+        count(masked & (log_ratio >= 0)),
+        float(added[counted].sum()),
+        float(added[masked].sum()),
+    )

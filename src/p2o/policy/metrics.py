@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 from lightning import LightningModule
 
+from p2o.distributed.processes import gather
 from p2o.rollouts.zero_variance import zero_std_shares
 from p2o.types import Outcome, Rollout
 
@@ -26,15 +27,20 @@ def rollout_metrics(groups: Sequence[Sequence[Rollout]]) -> dict[str, float]:
 def log_rollouts(module: LightningModule, groups: Sequence[Sequence[Rollout]]) -> None:
     """Logs the metrics of a rollout batch, step by step and as means of the epoch."""
     module.log_dict(rollout_metrics(groups), batch_size=len(groups), on_step=True, on_epoch=True, sync_dist=True)
-    for context, (accuracy, count) in context_accuracies([r for group in groups for r in group]).items():
+    everyones = gather([(bool(rollout.template), rollout.correct) for group in groups for rollout in group])
+    for context, (accuracy, count) in context_accuracies([pair for pairs in everyones for pair in pairs]).items():
         module.log(f"train/accuracy_{context}", accuracy, batch_size=count, on_step=False, on_epoch=True)
 
 
-def context_accuracies(rollouts: Sequence[Rollout]) -> dict[str, tuple[float, int]]:
-    """Accuracy (0-1) and number of bare and of templated rollouts; a context without rollouts is left out."""
+def context_accuracies(rollouts: Sequence[tuple[bool, bool]]) -> dict[str, tuple[float, int]]:
+    """Accuracy (0-1) and number of bare and of templated rollouts; a context without rollouts is left out.
+
+    Args:
+        rollouts: Of all processes; of each whether it was templated, and whether it is correct.
+    """
     parts = {
-        "bare": [rollout.correct for rollout in rollouts if not rollout.template],
-        "templated": [rollout.correct for rollout in rollouts if rollout.template],
+        "bare": [correct for templated, correct in rollouts if not templated],
+        "templated": [correct for templated, correct in rollouts if templated],
     }
     return {name: (sum(part) / len(part), len(part)) for name, part in parts.items() if part}
 

@@ -19,6 +19,7 @@ from p2o.policy.evaluation import ask_benchmark, validate, validation_accuracies
 from p2o.policy.initial import InitialPolicy
 from p2o.policy.loading import load_policy, load_renderer, load_window
 from p2o.policy.metrics import log_rollouts
+from p2o.policy.non_finite import NonFiniteGuard
 from p2o.policy.optimizer import LinearWarmup, check_optimizer
 from p2o.policy.preflight import check_lengths, check_run, check_sizes
 from p2o.policy.update import OptimizerSteps
@@ -54,6 +55,8 @@ class PolicyModule(LightningModule):
         optimizer: Made for the policy's parameters, from any class of torch.optim (paper: AdamW, 1e-6, decay 0.01).
         lr_scheduler: Of its learning rate, stepped once an optimizer step (paper: 5 % of the steps warm-up).
         max_grad_norm: Gradients are clipped to this norm (paper: 1).
+        step_without_gradient: Whether AdamW steps, by momentum and decay, where no row has a gradient (TRL, verl: yes).
+        max_non_finite_steps: Updates in a row that may be lost to a loss or gradient that is not finite.
         instruction: Put before each question, as it stands.
         chat_template_kwargs: Switches of the chat template, such as `enable_thinking: false`.
         seed: Seeds each completion, together with epoch, question and number.
@@ -86,6 +89,8 @@ class PolicyModule(LightningModule):
         optimizer: OptimizerCallable = lambda p: torch.optim.AdamW(p, lr=1e-6, weight_decay=0.01, fused=True),
         lr_scheduler: LRSchedulerCallable = lambda optimizer: LinearWarmup(optimizer, steps=20),
         max_grad_norm: float = 1.0,
+        step_without_gradient: bool = False,
+        max_non_finite_steps: int = 5,
         instruction: str = "Let's think step by step and output the final answer within \\boxed{}.\nQuestion: ",
         chat_template_kwargs: dict[str, Any] | None = None,
         seed: int = 0,
@@ -105,7 +110,9 @@ class PolicyModule(LightningModule):
         self.initial_policy = InitialPolicy(model, lambda: self.device)
         parts = (context, loss, temperature, aggregation, regularizers, correction)
         loss_of_rows = objective.Objective(*parts, reference=self.initial_policy, exact_engine=engine.exact_logps)
-        self.update = OptimizerSteps(loss_of_rows, mini_batch_size, micro_batch_tokens, max_grad_norm)
+        sizes = (mini_batch_size, micro_batch_tokens, max_grad_norm)
+        guard = NonFiniteGuard(max_non_finite_steps)
+        self.update = OptimizerSteps(loss_of_rows, *sizes, guard, step_without_gradient)
         self.sampling = SamplingParams(temperature, max_completion_length)
         self.max_prompt_length = max_prompt_length
         self.gradient_checkpointing = gradient_checkpointing
@@ -121,7 +128,7 @@ class PolicyModule(LightningModule):
 
     def training_step(self, items: list[MixtureItem], batch_idx: int) -> dict[str, Any]:
         """One rollout batch: T(x, z) -> y -> r -> A -> θ. What it returns is observed by callbacks."""
-        sampled = self.sampler(items, self.rollout_step())
+        sampled = self.sampler(items, self.rollout_step(batch_idx))
         advantages = self.advantages(sampled.train)  # [G, K]
         self.update(self, self.policy, rollouts.training_samples(sampled.train, advantages, self.renderer))
         groups = [*sampled.train, *sampled.dropped]
@@ -130,9 +137,9 @@ class PolicyModule(LightningModule):
             self.exploration.observe(answers)
         return {"rollouts": [rollout for group in groups for rollout in group], "groups": groups}
 
-    def rollout_step(self) -> rollouts.RolloutStep:
-        """What the sampler may use of this step."""
-        place = (self.seed, self.current_epoch, self.global_step, self.global_rank)
+    def rollout_step(self, number: int = 0) -> rollouts.RolloutStep:
+        """What the sampler may use of a step, which has its number in the epoch."""
+        place = (self.seed, self.current_epoch, number, self.global_rank)
         mixture = mixture_of(self.trainer).mixture
         return rollouts.RolloutStep(self.worker, self.policy, self.initial_policy, self.sampling, *place, mixture)
 

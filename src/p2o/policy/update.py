@@ -1,7 +1,7 @@
 """The update of a rollout batch: one optimizer step for each mini-batch of questions."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from statistics import fmean
 
 import torch
@@ -11,11 +11,13 @@ from torch import nn
 from torch.optim.lr_scheduler import LRScheduler
 from transformers import PreTrainedModel
 
+from p2o.distributed.processes import gather
 from p2o.objective.load_balancing import balanced
 from p2o.objective.micro_batches import chunks, micro_batches
 from p2o.objective.objective import Objective, OldLogps
 from p2o.objective.outputs import LossOutput, joined_context_mask_stats, output_metrics
 from p2o.objective.rows import TrainingSample
+from p2o.policy.non_finite import NonFiniteGuard
 from p2o.progress import track
 
 
@@ -24,16 +26,16 @@ class Step:
     """What came of one optimizer step.
 
     Args:
-        terms: Of each micro-batch.
+        outputs: Of each micro-batch of this process.
         loss: Of all of them.
-        grad_norm: Before clipping.
-        lr: After the step.
+        grad_norm: Of all processes, before clipping; 0 if no row has a gradient.
+        taken: Whether the optimizer stepped.
     """
 
-    terms: Sequence[LossOutput]
+    outputs: Sequence[LossOutput]
     loss: float
     grad_norm: float
-    lr: float
+    taken: bool
 
 
 @dataclass(frozen=True)
@@ -45,12 +47,16 @@ class OptimizerSteps:
         mini_batch_size: Questions per optimizer step.
         micro_batch_tokens: Tokens per forward and backward pass at most; does not change the result.
         max_grad_norm: Gradients are clipped to this norm.
+        guard: Decides about steps that are not finite.
+        step_without_gradient: Whether a mini-batch without any gradient takes a step all the same.
     """
 
     objective: Objective
     mini_batch_size: int
     micro_batch_tokens: int
     max_grad_norm: float
+    guard: NonFiniteGuard
+    step_without_gradient: bool = False
 
     def __call__(
         self, module: LightningModule, policy: PreTrainedModel, groups: Sequence[Sequence[TrainingSample]]
@@ -71,17 +77,7 @@ class OptimizerSteps:
         old = [self.objective.old_logps(policy, rows, self.micro_batch_tokens, once) for rows in passed]
         steps = [self._step(module, policy, *parts) for parts in zip(passed, old, sizes, strict=True)]
         policy.zero_grad()  # to none: rollouts have their memory
-        terms = [part for step in steps for part in step.terms]
-        module.log_dict(
-            {
-                "policy/loss": fmean(step.loss for step in steps),
-                "policy/grad_norm": fmean(step.grad_norm for step in steps),
-                "policy/lr": steps[-1].lr,
-                **output_metrics(terms),
-            }
-        )
-        for name, (share, count) in joined_context_mask_stats(terms).shares().items():
-            module.log(f"context/{name}", share, batch_size=count, on_step=False, on_epoch=True)
+        self._log(module, steps)
 
     def _step(
         self,
@@ -93,31 +89,55 @@ class OptimizerSteps:
     ) -> Step:
         """The gradient of `rows`, whose mini-batch has the denominator `size`, clipped, then the optimizer.
 
-        Rows without a gradient, such as those of groups without signal, cost no pass but count in the mean.
+        Rows without a gradient, such as those of zero-variance groups, cost no pass but count in the mean. If no row of
+        any process has one, AdamW would still move the weights by its momentum and decay them, so it does not step.
         """
+        needed = [self.objective.needs(row) for row in rows]
+        if not (any(gather(any(needed))) or self.step_without_gradient):
+            return Step([], 0.0, 0.0, taken=False)
         optimizer, scheduler = module.optimizers(), module.lr_schedulers()
         assert isinstance(optimizer, LightningOptimizer) and isinstance(scheduler, LRScheduler)  # there is one of each
         zero_gradients(policy)
-        needed = [self.objective.needs(row) for row in rows]
         bare, several = self.objective.context.bare_gradient, module.trainer.world_size > 1
         parts = micro_batches(rows, needed, self.micro_batch_tokens, bare, at_least_one=several)
-        terms: list[LossOutput] = []
+        outputs: list[LossOutput] = []
         for number, part in enumerate(track(parts, "update", "micro-batch"), 1):
             with optimizer.toggle_model(sync_grad=number == len(parts)):  # one gradient exchange per optimizer step
-                terms.append(self.objective(policy, [rows[i] for i in part], [old[i] for i in part], size))
-                module.manual_backward(terms[-1].loss)
-        norm = nn.utils.clip_grad_norm_(policy.parameters(), self.max_grad_norm)
-        optimizer.step()
-        scheduler.step()
-        loss = sum(float(part.loss.detach()) for part in terms)
-        return Step(terms, loss, float(norm), float(scheduler.get_last_lr()[0]))
+                output = self.objective(policy, [rows[i] for i in part], [old[i] for i in part], size)
+                module.manual_backward(output.loss)
+                outputs.append(replace(output, loss=output.loss.detach().cpu()))
+        norm = float(nn.utils.clip_grad_norm_(policy.parameters(), self.max_grad_norm))
+        loss = sum(float(output.loss) for output in outputs)
+        taken = self.guard.passes(module, rows, loss, norm)
+        if taken:
+            optimizer.step()
+            scheduler.step()
+        return Step(outputs, loss, norm, taken)
+
+    def _log(self, module: LightningModule, steps: Sequence[Step]) -> None:
+        """Means over the steps and over all processes, each of which logs the same."""
+        everyones = gather(steps)
+        losses = [fmean(step.loss for step in same) for same in zip(*everyones, strict=True)]
+        outputs = [output for steps in everyones for step in steps for output in step.outputs]
+        scheduler = module.lr_schedulers()
+        assert isinstance(scheduler, LRScheduler)
+        moved = [step for step in steps if step.outputs]
+        module.log_dict(
+            {
+                "policy/loss": fmean(losses),
+                "policy/grad_norm": fmean(step.grad_norm for step in steps),
+                "policy/lr": float(scheduler.get_last_lr()[0]),
+                "policy/steps_without_gradient": float(len(steps) - len(moved)),
+                "policy/steps_not_finite": float(sum(not step.taken for step in moved)),
+                **output_metrics(outputs),
+            }
+        )
+        for name, (share, count) in joined_context_mask_stats(outputs).shares().items():
+            module.log(f"context/{name}", share, batch_size=count, on_step=False, on_epoch=True)
 
 
 def zero_gradients(policy: nn.Module) -> None:
-    """Zero and never none, as Lightning leaves them before a validation: a step without signal still moves.
-
-    AdamW passes over parameters without a gradient, and neither counts the step nor applies momentum and decay.
-    """
+    """Zero and never none, so that AdamW counts the step and applies decay for parameters that no row reaches."""
     for parameter in policy.parameters():
         parameter.grad = torch.zeros_like(parameter) if parameter.grad is None else parameter.grad.zero_()
 

@@ -23,7 +23,7 @@ class RolloutStep:
         sampling: Temperature and length of training rollouts.
         seed: Of the run.
         epoch: Of the step.
-        number: Optimizer steps taken before it: another step has other extra questions.
+        number: Of the step within the epoch: another step has other extra questions.
         rank: Of this process.
         mixture: The epoch's items in an order that the names decide.
     """
