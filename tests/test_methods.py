@@ -81,11 +81,17 @@ def check_teacher(kept, rollouts, root):
 CHECKS = {"dapo": check_dapo, "exploration_historical": check_exploration, "teacher_sft": check_teacher}
 
 
-def test_a_step_without_signal_is_a_step_after_a_validation_too(tmp_path):
-    """Nothing is learnt from right easy and wrong hard questions, but AdamW moves on in every step."""
-    checkpoint = fit(["grpo"], tmp_path, 2, "--model.temperature=0.01")
+def test_a_step_without_gradient_is_a_step_after_a_validation_too(tmp_path):
+    """Nothing is learnt from right easy and wrong hard questions, but AdamW moves on in every step, if it is to."""
+    checkpoint = fit(["grpo"], tmp_path, 2, "--model.temperature=0.01", "--model.step_without_gradient=true")
     steps = {float(entry["step"]) for entry in checkpoint["optimizer_states"][0]["state"].values()}
     assert steps == {checkpoint["global_step"]} == {4}
+
+
+def test_epochs_without_a_gradient_are_counted_and_kept(tmp_path):
+    checkpoint = fit(["grpo"], tmp_path, 2, "--model.temperature=0.01")
+    assert checkpoint["optimizer_states"][0]["state"] == {} and checkpoint["global_step"] == 4
+    assert checkpoint["epoch"] == 1  # saved after each of them
 
 
 def test_single_turn_reflection_and_its_best_template_at_inference_time(tmp_path, capsys):

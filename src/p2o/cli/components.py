@@ -11,8 +11,10 @@ from p2o.objective import (
     losses,
     regularizers,
 )
+from p2o.policy import adapters
 
 __all__ = [
+    "adapters",
     "advantages",
     "aggregation",
     "context_estimators",

@@ -7,21 +7,22 @@ from torch import Tensor
 from torch.distributed.tensor import DTensor
 from transformers import PreTrainedModel
 
+from p2o.logprobs.adapters import adapters_are_on, merged_parameters
+
 
 def full_tensors(policy: PreTrainedModel) -> Iterator[tuple[str, Tensor]]:
     """Name and whole value of each parameter, in the order of the model.
 
     A parameter that FSDP2 has sharded is gathered when its turn comes, so that no more than one is whole at a time; all
-    processes must take part. Parameters that are tied come once.
+    processes must take part. Parameters that are tied come once. Adapters are merged into what they stand beside.
     """
-    for name, parameter in policy.named_parameters():
-        value = parameter.detach()
+    for name, value in merged_parameters(policy):
         yield name, value.full_tensor() if isinstance(value, DTensor) else value
 
 
 @torch.no_grad()
 def weights_fingerprint(policy: PreTrainedModel) -> tuple[float, ...]:
-    """Sum and norm of each parameter in float64: other weights have others, for all that an optimizer does.
+    """Sum and norm of each parameter in float64, and which adapters are on: other weights have others.
 
     Reads the weights once, which costs less than a transfer. Their version counters would cost nothing, but the fused
     AdamW of torch 2.13 leaves them as they are, and so does writing through `.data`. If FSDP2 has sharded the policy,
@@ -31,7 +32,8 @@ def weights_fingerprint(policy: PreTrainedModel) -> tuple[float, ...]:
     shards = [value.to_local() if isinstance(value, DTensor) else value for value in values]
     sums = [shard.sum(dtype=torch.float64) for shard in shards]
     norms = [torch.linalg.vector_norm(shard, dtype=torch.float64) for shard in shards]
-    digest = torch.stack([*sums, *norms])  # [2P]
+    switches = torch.tensor([float(on) for on in adapters_are_on(policy)], dtype=torch.float64, device=sums[0].device)
+    digest = torch.cat([torch.stack([*sums, *norms]), switches])  # [2P + L]
     if not any(isinstance(value, DTensor) for value in values):
         return tuple(digest.tolist())
     everyone = [torch.empty_like(digest) for _ in range(torch.distributed.get_world_size())]

@@ -41,7 +41,8 @@ def _packed(
     policy: PreTrainedModel, prompts: Sequence[Ids], completions: Sequence[Ids], temperature: float, entropy: bool
 ) -> tuple[Tensor, Tensor]:
     packed = pack(prompts, completions).to(policy.device)
-    weight, tied = policy.get_output_embeddings().weight, TiedGradient() if is_tied(policy) else None
+    weight = policy.get_output_embeddings().weight
+    tied = TiedGradient() if is_tied(policy) and weight.requires_grad else None
     embedded = None if tied is None else embed(policy.get_input_embeddings(), packed.ids, tied)  # [N, H]
     hidden = packed_hidden(policy, packed, embedded)[packed.predictors]  # [C, H]
     both = fused_logps(hidden, weight, packed.targets, temperature, entropy, tied)

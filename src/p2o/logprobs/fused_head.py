@@ -90,6 +90,8 @@ class _FusedLogps(torch.autograd.Function):
                 grad.mul_(-of_logps[rows])
             grad = grad.scatter_add_(1, targets[rows, None], of_logps[rows]).to(weight.dtype)
             grad_hidden[rows] = product(grad, weight.t())
+            if not ctx.needs_input_grad[1]:  # a frozen head beside adapters
+                continue
             if grad_weight is None:
                 grad_weight = grad.t() @ hidden[rows]
             else:

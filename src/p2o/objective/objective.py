@@ -1,6 +1,7 @@
 """The objective of P²O: the policy loss under the gradient context, weighed by context estimator and aggregation."""
 
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 
 import torch
@@ -28,7 +29,7 @@ class OldLogps:
     templated: Tensor | None = None  # [T], under x̃
 
 
-def no_reference() -> PreTrainedModel:
+def no_reference() -> AbstractContextManager[PreTrainedModel]:
     """The reference of an objective that has none.
 
     Raises:
@@ -58,7 +59,7 @@ class Objective:
     aggregation: Aggregation = TokenMean()
     regularizers: Sequence[Regularizer] = ()
     correction: EngineCorrection = NoCorrection()
-    reference: Callable[[], PreTrainedModel] = no_reference
+    reference: Callable[[], AbstractContextManager[PreTrainedModel]] = no_reference
     exact_engine: bool = False
 
     def needs(self, row: TrainingSample) -> bool:
@@ -156,8 +157,8 @@ class Objective:
         """log π_ref(y_t) [R, T], if it is read."""
         if not any(regularizer.reads_reference for regularizer in self.regularizers):
             return torch.zeros_like(logps)
-        with torch.no_grad():
-            return completion_logps(self.reference(), prompts, completions, self.temperature)
+        with torch.no_grad(), self.reference() as reference:
+            return completion_logps(reference, prompts, completions, self.temperature)
 
     def _engine_logps(self, row: TrainingSample) -> Tensor | None:
         if row.engine_logps:

@@ -6,14 +6,17 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import torch
-from lightning import LightningModule
 from lightning.pytorch.trainer.states import TrainerFn
 from torch import Tensor
 from transformers import PreTrainedModel
 
 from p2o.distributed.processes import gather
 from p2o.errors import InputError
+from p2o.logprobs.adapters import adapter_layers
 from p2o.rollouts.counts import RolloutCounts
+
+AnyModule = Any  # a PolicyModule, which imports this module
+PREFIX = "policy."  # of the policy's weights in the checkpoint of a PolicyModule
 
 # What torch.load raises on a file that was cut off (the first two), and on one with damaged bytes in its pickle.
 _UNREADABLE = (
@@ -50,13 +53,21 @@ def load_checkpoint(path: Path) -> dict[str, Any]:
     raise InputError(f"{path}: expected a checkpoint of p2o fit, another program has written this file.")
 
 
+def keep_trained(checkpoint: dict[str, Any], policy: PreTrainedModel) -> None:
+    """Takes the weights that are frozen beside adapters out of a checkpoint: they are those of the model."""
+    if adapter_layers(policy):
+        kept = {f"{PREFIX}{name}" for name, parameter in policy.named_parameters() if parameter.requires_grad}
+        checkpoint["state_dict"] = {name: value for name, value in checkpoint["state_dict"].items() if name in kept}
+
+
 def check_weights(checkpoint: Mapping[str, Any], model: str, state: Mapping[str, Tensor]) -> None:
     """Refuses weights that are not those of `model`, whose own are `state`.
 
     Raises:
         InputError: Names the first tensor that differs in shape.
     """
-    expected = {name: tuple(tensor.shape) for name, tensor in state.items()}
+    adapters = any(".lora_" in name for name in state)
+    expected = {name: tuple(tensor.shape) for name, tensor in state.items() if not adapters or ".lora_" in name}
     found = {name: tuple(tensor.shape) for name, tensor in checkpoint["state_dict"].items()}
     if expected != found:
         odd = min(name for name in expected.keys() | found.keys() if expected.get(name) != found.get(name))
@@ -91,14 +102,11 @@ def load_part(name: str, part: Stateful, state: dict[str, Any]) -> None:
     part.load_state_dict(state)
 
 
-def policy_state(
-    model: str, policy: PreTrainedModel, parts: Mapping[str, Stateful], counts: RolloutCounts
-) -> dict[str, Any]:
+def policy_state(module: AnyModule, parts: Mapping[str, Stateful], counts: RolloutCounts) -> dict[str, Any]:
     """What a checkpoint holds of the module besides its weights, in plain types; every process asks for it.
 
     Args:
-        model: The folder or name that the policy was made from.
-        policy: The policy, whose config `p2o export` needs.
+        module: With the name of the model, the policy, whose config `p2o export` needs, and its adapters.
         parts: Parts with a state, by their name in the section `model`.
         counts: Of this process; those of all are kept.
     """
@@ -108,11 +116,12 @@ def policy_state(
         for name in everyones[0]
     }
     states = {name: part.state_dict() for name, part in parts.items()}
-    return {"model": model, "config": policy.config.to_dict(), **states, **totals}
+    model, policy, adapters = module.model, module.policy, module.adapters
+    return {"model": model, "config": policy.config.to_dict(), "adapters": adapters.plain(), **states, **totals}
 
 
 def restore_policy_state(
-    checkpoint: Mapping[str, Any], module: LightningModule, parts: Mapping[str, Stateful], counts: RolloutCounts
+    checkpoint: Mapping[str, Any], module: AnyModule, parts: Mapping[str, Stateful], counts: RolloutCounts
 ) -> None:
     """Takes over counts and states from a checkpoint; to evaluate one takes its weights alone.
 
@@ -120,7 +129,12 @@ def restore_policy_state(
         InputError: The checkpoint holds another model, or the state of another part.
     """
     state = checkpoint["p2o"]
-    check_weights(checkpoint, str(vars(module)["model"]), module.state_dict())
+    check_weights(checkpoint, str(module.model), module.state_dict())
+    if state["adapters"] != module.adapters.plain():
+        raise InputError(
+            f"The checkpoint belongs to another config: it has the adapters {state['adapters'] or 'none'}, "
+            f"model.adapters are {module.adapters.plain() or 'none'}. Resume with the config.yaml of that run."
+        )
     if module.trainer.is_global_zero:  # they are those of all processes: one goes on counting from there
         counts.load_state_dict(state)
     if module.trainer.state.fn is TrainerFn.FITTING:

@@ -2,18 +2,20 @@
 
 import os
 import shutil
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import torch
 import transformers.utils.logging
+from torch import Tensor
 from transformers import AutoConfig, AutoModelForCausalLM, GenerationConfig, PreTrainedModel
 
 from p2o.errors import InputError
-from p2o.policy.checkpoints import load_checkpoint
-from p2o.policy.loading import load_tokenizer, locate
-
-_PREFIX = "policy."  # of the policy's weights in the checkpoint of a PolicyModule
+from p2o.logprobs.adapters import merged_parameters
+from p2o.policy.adapters import LoRA
+from p2o.policy.checkpoints import PREFIX, load_checkpoint
+from p2o.policy.loading import load_policy, load_tokenizer, locate
 
 
 def export(checkpoint: Path, out: Path) -> None:
@@ -46,17 +48,30 @@ def export(checkpoint: Path, out: Path) -> None:
 
 
 def _model(path: Path, content: dict[str, Any]) -> PreTrainedModel:
-    """The policy, its weights still in the checkpoint's file."""
+    """The policy, its weights still in the checkpoint's file; adapters are merged into those of the original."""
+    if adapters := content["p2o"]["adapters"]:
+        return _merged(path, content, LoRA(**adapters, base_dtype="float32"))
     config = dict(content["p2o"]["config"])
     with torch.device("meta"):
         model = AutoModelForCausalLM.from_config(AutoConfig.for_model(config.pop("model_type"), **config))
-    state = content["state_dict"]
-    weights = {key.removeprefix(_PREFIX): state[key] for key in state if key.startswith(_PREFIX)}
+    _load(path, model, content["state_dict"], strict=True)
+    return model
+
+
+def _merged(path: Path, content: dict[str, Any], adapters: LoRA) -> PreTrainedModel:
+    name = content["p2o"]["model"]
+    trained, model = load_policy(name, adapters=adapters), load_policy(name)
+    _load(path, trained, content["state_dict"], strict=False)
+    model.load_state_dict(dict(merged_parameters(trained)), strict=False)  # a tied head comes once
+    return model
+
+
+def _load(path: Path, model: PreTrainedModel, state: Mapping[str, Tensor], strict: bool) -> None:
+    weights = {key.removeprefix(PREFIX): state[key] for key in state if key.startswith(PREFIX)}
     try:
-        model.load_state_dict(weights, assign=True)
+        model.load_state_dict(weights, assign=True, strict=strict)
     except RuntimeError as error:
         raise InputError(f"{path}: expected the weights its config describes. torch says: {error}") from error
-    return model
 
 
 def _generation_config(name: str, model: PreTrainedModel) -> GenerationConfig:

@@ -1,30 +1,37 @@
 """The policy before training."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
-import torch
 from transformers import PreTrainedModel
 
-from p2o.policy.loading import load_policy
+from p2o.logprobs.adapters import adapter_layers, adapters_off
 
 
 class InitialPolicy:
-    """Loads the policy as it was before training when somebody first asks for it, and keeps it.
+    """Gives the policy as it was before training, for the time of a `with`.
 
-    It is no submodule of the module that trains, or every checkpoint would hold it.
+    Beside adapters it is the policy with its adapters off, which costs no memory. Without them it is loaded when
+    somebody first asks for it, and kept; it is no submodule of the module that trains, or every checkpoint would hold
+    it.
 
     Args:
-        model: The folder or name of the model.
-        device: Where it is put.
+        policy: Gives the policy that is trained.
+        load: Loads the policy before training onto the device of the other.
     """
 
-    def __init__(self, model: str, device: Callable[[], torch.device]) -> None:
-        self.model = model
-        self.device = device
+    def __init__(self, policy: Callable[[], PreTrainedModel], load: Callable[[], PreTrainedModel]) -> None:
+        self.policy = policy
+        self.load = load
         self._loaded: PreTrainedModel | None = None
 
-    def __call__(self) -> PreTrainedModel:
+    @contextmanager
+    def __call__(self) -> Iterator[PreTrainedModel]:
         """The policy before training."""
+        if adapter_layers(self.policy()):
+            with adapters_off(self.policy()):
+                yield self.policy()
+            return
         if self._loaded is None:
-            self._loaded = load_policy(self.model).to(self.device())
-        return self._loaded
+            self._loaded = self.load()
+        yield self._loaded

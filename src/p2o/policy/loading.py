@@ -3,12 +3,12 @@
 from pathlib import Path
 from typing import Any
 
-import torch
 from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer, PreTrainedConfig, PreTrainedModel
 from transformers import PreTrainedTokenizerBase as Tokenizer
 
 from p2o.errors import InputError
 from p2o.logprobs import recompute_activations
+from p2o.policy.adapters import Adapters, NoAdapters
 from p2o.prompts.renderer import PromptRenderer
 from p2o.worlds.bundled import MICRO_POLICY
 
@@ -52,22 +52,22 @@ def load_window(name: str) -> int:
     return int(load_config(name).get_text_config().max_position_embeddings)
 
 
-def load_policy(name: str, gradient_checkpointing: bool = False) -> PreTrainedModel:
-    """A causal language model in float32, in eval mode.
-
-    float32 whatever the checkpoint says: AdamW at a learning rate of 1e-6 does nothing to bfloat16 weights.
+def load_policy(name: str, gradient_checkpointing: bool = False, adapters: Adapters = NoAdapters()) -> PreTrainedModel:
+    """A causal language model in eval mode, its weights in the dtype that the adapters ask for.
 
     Args:
         name: A folder, a name on the hub, or the bundled policy.
         gradient_checkpointing: Whether its layers compute their activations again in the backward pass.
+        adapters: What is trained of it.
     """
     try:
-        policy: PreTrainedModel = AutoModelForCausalLM.from_pretrained(locate(name), dtype=torch.float32)
-        if gradient_checkpointing:
-            recompute_activations(policy)
-        return policy
+        policy: PreTrainedModel = AutoModelForCausalLM.from_pretrained(locate(name), dtype=adapters.dtype)
     except (OSError, ValueError) as error:
         raise InputError(_not_loadable("weights", name, error)) from error
+    adapters(policy)
+    if gradient_checkpointing:
+        recompute_activations(policy)
+    return policy
 
 
 def _not_loadable(part: str, name: str, error: Exception) -> str:

@@ -13,8 +13,10 @@ from transformers import PreTrainedModel
 from p2o import objective, rollouts
 from p2o.distributed.processes import gather
 from p2o.engines.base import RolloutEngine, SamplingParams
+from p2o.logprobs.adapters import adapter_layers
 from p2o.mixture.data_module import mixture_of
-from p2o.policy.checkpoints import Stateful, policy_state, restore_policy_state
+from p2o.policy.adapters import Adapters, NoAdapters
+from p2o.policy.checkpoints import Stateful, keep_trained, policy_state, restore_policy_state
 from p2o.policy.evaluation import ask_benchmark, validate, validation_accuracies
 from p2o.policy.initial import InitialPolicy
 from p2o.policy.loading import load_policy, load_renderer, load_window
@@ -59,6 +61,7 @@ class PolicyModule(LightningModule):
         max_non_finite_steps: Updates in a row that may be lost to a loss or gradient that is not finite.
         instruction: Put before each question, as it stands.
         chat_template_kwargs: Switches of the chat template, such as `enable_thinking: false`.
+        adapters: What of the policy is trained: all of it, or low-rank adapters (`LoRA`).
         seed: Seeds each completion, together with epoch, question and number.
     """
 
@@ -93,6 +96,7 @@ class PolicyModule(LightningModule):
         max_non_finite_steps: int = 5,
         instruction: str = "Let's think step by step and output the final answer within \\boxed{}.\nQuestion: ",
         chat_template_kwargs: dict[str, Any] | None = None,
+        adapters: Adapters = NoAdapters(),
         seed: int = 0,
     ) -> None:
         super().__init__()
@@ -101,13 +105,10 @@ class PolicyModule(LightningModule):
         )
         check_optimizer(optimizer, lr_scheduler)
         self.automatic_optimization = False  # several optimizer steps per rollout batch
-        self.model = model
-        self.engine = engine
-        self.reward = reward
-        self.advantage = advantage
-        self.exploration = exploration
-        self.sampler = sampler
-        self.initial_policy = InitialPolicy(model, lambda: self.device)
+        self.model, self.adapters, self.gradient_checkpointing = model, adapters, gradient_checkpointing
+        self.engine, self.reward, self.sampler = engine, reward, sampler
+        self.advantage, self.exploration = advantage, exploration
+        self.initial_policy = InitialPolicy(lambda: self.policy, lambda: load_policy(model).to(self.device))
         parts = (context, loss, temperature, aggregation, regularizers, correction)
         loss_of_rows = objective.Objective(*parts, reference=self.initial_policy, exact_engine=engine.exact_logps)
         sizes = (mini_batch_size, micro_batch_tokens, max_grad_norm)
@@ -115,10 +116,8 @@ class PolicyModule(LightningModule):
         self.update = OptimizerSteps(loss_of_rows, *sizes, guard, step_without_gradient)
         self.sampling = SamplingParams(temperature, max_completion_length)
         self.max_prompt_length = max_prompt_length
-        self.gradient_checkpointing = gradient_checkpointing
         self.optimizer, self.lr_scheduler = optimizer, lr_scheduler
-        self.instruction = instruction
-        self.chat_template_kwargs = chat_template_kwargs
+        self.instruction, self.chat_template_kwargs = instruction, chat_template_kwargs
         self.seed = seed
         self.counts = rollouts.RolloutCounts()
         self.stateful_parts: dict[str, Stateful] = {"sampler": sampler, "exploration": exploration}
@@ -179,17 +178,19 @@ class PolicyModule(LightningModule):
     def configure_model(self) -> None:
         """Loads the policy; Lightning may ask more than once."""
         if not self._loaded:
-            self.policy = load_policy(self.model, self.gradient_checkpointing).train()
+            self.policy = load_policy(self.model, self.gradient_checkpointing, self.adapters).train()
+            self.strict_loading = not adapter_layers(self.policy)  # their checkpoints hold no frozen weight
             self._loaded = True
 
     def configure_optimizers(self) -> OptimizerLRScheduler:
         """The optimizer of the policy's parameters, and the schedule of its learning rate."""
-        optimizer = self.optimizer(self.policy.parameters())
+        optimizer = self.optimizer([parameter for parameter in self.policy.parameters() if parameter.requires_grad])
         return {"optimizer": optimizer, "lr_scheduler": self.lr_scheduler(optimizer)}
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Adds what `p2o export` and the summary need, in plain types."""
-        checkpoint["p2o"] = policy_state(self.model, self.policy, self.stateful_parts, self.counts)
+        keep_trained(checkpoint, self.policy)
+        checkpoint["p2o"] = policy_state(self, self.stateful_parts, self.counts)
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Takes over counts and states.

@@ -94,6 +94,7 @@ class OptimizerSteps:
         """
         needed = [self.objective.needs(row) for row in rows]
         if not (any(gather(any(needed))) or self.step_without_gradient):
+            count_as_step(module)
             return Step([], 0.0, 0.0, taken=False)
         optimizer, scheduler = module.optimizers(), module.lr_schedulers()
         assert isinstance(optimizer, LightningOptimizer) and isinstance(scheduler, LRScheduler)  # there is one of each
@@ -112,6 +113,8 @@ class OptimizerSteps:
         if taken:
             optimizer.step()
             scheduler.step()
+        else:
+            count_as_step(module)
         return Step(outputs, loss, norm, taken)
 
     def _log(self, module: LightningModule, steps: Sequence[Step]) -> None:
@@ -136,9 +139,16 @@ class OptimizerSteps:
             module.log(f"context/{name}", share, batch_size=count, on_step=False, on_epoch=True)
 
 
+def count_as_step(module: LightningModule) -> None:
+    """Moves `global_step` on without a step: ModelCheckpoint saves nothing while it stands still."""
+    progress = module.trainer.fit_loop.epoch_loop.manual_optimization.optim_step_progress
+    progress.increment_ready()
+    progress.increment_completed()
+
+
 def zero_gradients(policy: nn.Module) -> None:
     """Zero and never none, so that AdamW counts the step and applies decay for parameters that no row reaches."""
-    for parameter in policy.parameters():
+    for parameter in (parameter for parameter in policy.parameters() if parameter.requires_grad):
         parameter.grad = torch.zeros_like(parameter) if parameter.grad is None else parameter.grad.zero_()
 
 

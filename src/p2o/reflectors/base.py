@@ -2,6 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 
 from transformers import PreTrainedModel
@@ -69,14 +70,14 @@ class ReflectionContext:
         engine: The rollout engine.
         renderer: Renders prompts for the policy.
         policy: The present policy.
-        initial_policy: Gives the policy as it was before training.
+        initial_policy: Gives the policy as it was before training, within a `with`.
         spent: What reflection has cost in this run so far, for limits.
     """
 
     engine: RolloutEngine
     renderer: PromptRenderer
     policy: PreTrainedModel
-    initial_policy: Callable[[], PreTrainedModel]
+    initial_policy: Callable[[], AbstractContextManager[PreTrainedModel]]
     spent: Usage = ZERO_USAGE
 
 

@@ -2,8 +2,11 @@
 
 import time
 from collections.abc import Sequence
+from contextlib import nullcontext
 from dataclasses import replace
 from typing import Literal
+
+from transformers import PreTrainedModel
 
 from p2o.endpoints.usage import Usage
 from p2o.engines.base import SamplingParams
@@ -63,8 +66,14 @@ class SelfReflector(Reflector):
 
     def reflect(self, jobs: Sequence[ReflectionJob], context: ReflectionContext) -> list[Proposal]:
         """One proposal for each job, from a single call of the engine."""
-        model = context.policy if self.weights == "current" else context.initial_policy()
-        window = model.config.get_text_config().max_position_embeddings
+        reflecting = nullcontext(context.policy) if self.weights == "current" else context.initial_policy()
+        with reflecting as policy:
+            return self._reflect(jobs, policy, context)
+
+    def _reflect(
+        self, jobs: Sequence[ReflectionJob], policy: PreTrainedModel, context: ReflectionContext
+    ) -> list[Proposal]:
+        window = policy.config.get_text_config().max_position_embeddings
         room = window - self.sampling.max_completion_length
         if room < 1:
             raise InputError(
@@ -78,7 +87,7 @@ class SelfReflector(Reflector):
             if not proposal.rejection
         ]
         started = time.monotonic()
-        completions = context.engine.generate(model, prompts, self.sampling, title="reflection") if prompts else []
+        completions = context.engine.generate(policy, prompts, self.sampling, title="reflection") if prompts else []
         seconds = (time.monotonic() - started) / max(1, len(prompts))
         replies = iter(zip(prompts, completions, strict=True))
         return [

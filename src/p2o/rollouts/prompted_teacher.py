@@ -27,4 +27,5 @@ class PromptedTeacher(Teacher):
         """One completion for each question and seed, in one engine call."""
         prompts = [Prompt(step.worker.renderer.question(question.text, self.template), seed) for question, seed in asks]
         sampling = SamplingParams(self.temperature, step.sampling.max_completion_length)
-        return step.worker.engine.generate(step.initial_policy(), prompts, sampling, "teacher")
+        with step.initial_policy() as policy:
+            return step.worker.engine.generate(policy, prompts, sampling, "teacher")

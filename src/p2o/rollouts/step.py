@@ -1,6 +1,7 @@
 """What a sampler may use of a training step."""
 
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 
 from transformers import PreTrainedModel
@@ -19,7 +20,7 @@ class RolloutStep:
     Args:
         worker: Samples and grades them.
         policy: The present policy.
-        initial_policy: The policy before training, loaded when it is asked for.
+        initial_policy: Gives the policy before training within a `with`.
         sampling: Temperature and length of training rollouts.
         seed: Of the run.
         epoch: Of the step.
@@ -30,7 +31,7 @@ class RolloutStep:
 
     worker: RolloutWorker
     policy: PreTrainedModel
-    initial_policy: Callable[[], PreTrainedModel]
+    initial_policy: Callable[[], AbstractContextManager[PreTrainedModel]]
     sampling: SamplingParams
     seed: int
     epoch: int

@@ -1,0 +1,136 @@
+"""LoRA: frozen weights, adapters that are trained, and the policy before training at no cost."""
+
+import json
+
+import pytest
+import torch
+from quickstart_run import fit
+from torch.testing import assert_close
+from transformers import AutoModelForCausalLM
+
+from p2o.engines import SamplingParams, TransformersEngine
+from p2o.engines.weight_sync import full_tensors, weights_fingerprint
+from p2o.errors import InputError
+from p2o.logprobs import completion_logps
+from p2o.logprobs.adapters import adapters_off
+from p2o.logprobs.packable import packable
+from p2o.logprobs.padded import padded_logps
+from p2o.policy.adapters import LoRA
+from p2o.policy.export import export
+from p2o.types import Prompt
+from tiny_policy import build_policy
+
+PROMPTS, COMPLETIONS = [(5, 6, 7), (5, 6), (9,)], [(3, 4, 5), (8,), (2, 7, 7, 1)]
+TRAINED = (
+    "--model.temperature=1.5",
+    "--model.reward=SoftOverlong",
+    "--model.reward.of=MathAnswer",
+    "--model.reward.max_length=24",
+    "--model.reward.cache=24",
+    "--model.adapters=LoRA",
+    "--model.adapters.rank=4",
+    "--model.adapters.base_dtype=float32",
+    "--model.optimizer.init_args.lr=2e-3",
+)
+
+
+@pytest.fixture(params=[False, True], ids=["untied", "tied"])
+def adapted(request, tokenizer):
+    """Adapters that change something."""
+    policy = build_policy(len(tokenizer), tokenizer.eos_token_id, tied=request.param)
+    LoRA(rank=2, base_dtype="float32")(policy)
+    torch.manual_seed(1)
+    for name, parameter in policy.named_parameters():
+        if ".lora_" in name:
+            torch.nn.init.normal_(parameter, std=0.3)
+    return policy
+
+
+def test_packed_scores_of_a_policy_with_adapters_are_those_of_its_forward_pass(adapted):
+    assert packable(adapted)
+    found = completion_logps(adapted, PROMPTS, COMPLETIONS, 1.0)
+    expected = padded_logps(adapted, PROMPTS, COMPLETIONS, 1.0)
+    for line, other, completion in zip(found, expected, COMPLETIONS, strict=True):
+        assert_close(line[: len(completion)], other[: len(completion)], rtol=1e-5, atol=1e-5)
+
+
+def test_gradients_reach_adapters_alone_and_are_those_of_the_forward_pass(adapted):
+    def gradients(score):
+        adapted.zero_grad()
+        logps = score(adapted, PROMPTS, COMPLETIONS, 1.0)
+        sum(line[: len(c)].sum() for line, c in zip(logps, COMPLETIONS, strict=True)).backward()
+        return {name: p.grad for name, p in adapted.named_parameters() if p.grad is not None}
+
+    found, expected = gradients(completion_logps), gradients(padded_logps)
+    assert found.keys() == expected.keys() and all(".lora_" in name for name in found)
+    for name, grad in found.items():
+        assert_close(grad, expected[name], rtol=1e-4, atol=1e-5 * float(expected[name].abs().max()))
+
+
+def test_off_is_the_policy_before_training_and_merged_is_the_policy_itself(adapted, tokenizer):
+    tied = adapted.config.tie_word_embeddings
+    plain = build_policy(len(tokenizer), tokenizer.eos_token_id, tied=tied)
+    ids = torch.tensor([[1, 2, 3, 4]])
+    with adapters_off(adapted):
+        assert torch.equal(adapted(ids).logits, plain(ids).logits)
+        assert {name: tensor for name, tensor in full_tensors(adapted)}.keys() == dict(plain.named_parameters()).keys()
+    with torch.no_grad():
+        for name, tensor in full_tensors(adapted):
+            plain.get_parameter(name).copy_(tensor)
+    assert_close(adapted(ids).logits, plain(ids).logits, rtol=1e-4, atol=1e-4)
+
+
+def test_the_fingerprint_knows_whether_adapters_are_on(adapted):
+    on = weights_fingerprint(adapted)
+    with adapters_off(adapted):
+        assert weights_fingerprint(adapted) != on
+    assert weights_fingerprint(adapted) == on
+
+
+def test_rollouts_come_from_the_adapted_policy(adapted):
+    prompts, greedy = [Prompt((5, 6, 7), seed=0)], SamplingParams(0.0, 6)
+    [found] = TransformersEngine().generate(adapted, prompts, greedy, "rollouts")
+    with adapters_off(adapted):
+        [before] = TransformersEngine().generate(adapted, prompts, greedy, "rollouts")
+    assert found.ids != before.ids
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"targets": ["q_proj", "nope"]}, "expected ends of .*q_proj.*, got 'nope'"),
+        ({"rank": 33}, "expected at most 16, the smallest side of a target, got 33"),
+        ({"rank": 0}, "LoRA needs rank >= 1"),
+        ({"dropout": 1.0}, "dropout from 0 to below 1"),
+    ],
+)
+def test_impossible_adapters_are_one_message(policy, arguments, message):
+    with pytest.raises(InputError, match=message):
+        LoRA(**arguments)(policy)
+
+
+def test_a_run_trains_adapters_resumes_bitwise_and_exports_what_it_trained(tmp_path):
+    straight, resumed = tmp_path / "straight", tmp_path / "resumed"
+    fit(straight, *TRAINED, "--trainer.max_epochs=2")
+    fit(resumed, *TRAINED)
+    fit(resumed, *TRAINED, "--trainer.max_epochs=2", "--ckpt_path=last")
+    states = [
+        torch.load(root / "checkpoints" / "last.ckpt", weights_only=True)["state_dict"] for root in (straight, resumed)
+    ]
+    assert all(".lora_" in name for name in states[0])
+    assert states[0].keys() == states[1].keys()
+    assert all(torch.equal(states[0][name], states[1][name]) for name in states[0])
+    assert any(bool(tensor.any()) for name, tensor in states[0].items() if ".lora_B" in name)
+    export(straight / "checkpoints" / "last.ckpt", tmp_path / "model")
+    assert "lora" not in json.dumps(json.loads((tmp_path / "model" / "config.json").read_text()))
+    model = AutoModelForCausalLM.from_pretrained(tmp_path / "model")
+    assert all(".lora_" not in name for name, _ in model.named_parameters())
+
+
+def test_a_checkpoint_of_other_adapters_is_refused(tmp_path, capsys):
+    fit(tmp_path, *TRAINED)
+    for other in ("--model.adapters.alpha=8", "--model.adapters.rank=2", "--model.adapters=NoAdapters"):
+        options = [*TRAINED, other] if "No" not in other else [*TRAINED[:5], other]
+        with pytest.raises(SystemExit):
+            fit(tmp_path, *options, "--trainer.max_epochs=2", "--ckpt_path=last")
+        assert "The checkpoint belongs to another config" in capsys.readouterr().err
