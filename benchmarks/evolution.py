@@ -28,6 +28,7 @@ from transformers import PreTrainedModel
 from p2o.engines import SamplingParams, TransformersEngine, continuous_batching
 from p2o.evolution import DominanceSelector
 from p2o.evolution.callback import TemplateEvolution
+from p2o.evolution.phase import EvolutionPhase
 from p2o.evolution.selectors import Scores
 from p2o.objective.advantages import GroupNormalized
 from p2o.objective.context_estimators import Masked
@@ -119,7 +120,7 @@ def phase(seed: int, options: argparse.Namespace) -> dict[str, Any]:
         seed=seed,
     )
     hard = ChainQuestions("train", easy=0, hard=options.questions).load()
-    search = evolution.search(module, hard, 0, TemplateBank())
+    search = EvolutionPhase(evolution, module, hard, 0, TemplateBank(), [], evolution.ledger).search
     start = time.perf_counter()
     search.run()
     return cost(engine, time.perf_counter() - start) | {"templates": len(search.history.pool)}

@@ -139,8 +139,8 @@ def calibrate(run: PlannedRun, trainer: Namespace, rollouts: int) -> Measured:
 
 def prices_of(asked: object) -> Prices:
     """Of a reflector or a teacher that has them."""
-    spending = vars(asked).get("spending") if asked else None
-    return Prices(spending.prompt_price, spending.completion_price) if spending else Prices()
+    endpoint = vars(asked).get("endpoint") if asked else None
+    return Prices(endpoint.spending.prompt_price, endpoint.spending.completion_price) if endpoint else Prices()
 
 
 @contextmanager
