@@ -123,8 +123,8 @@ class Endpoint:
 
     def _indiscreet(self, name: str) -> InputError:
         return InputError(
-            f"{name}: expected the key in the environment variable alone ({self.api_key_env}), the settings hold it too "
-            "and are written to config.yaml. Take it out of base_url, model, extra_body and prompt."
+            f"{name}: expected the key in the environment variable alone ({self.api_key_env}), other settings "
+            "hold it and are written to config.yaml. Take it out of base_url, model, extra_body and prompt."
         )
 
     async def _ask(self, asked: Sequence[Call], spent: Usage, title: str) -> tuple[list[CallResult], str]:
