@@ -39,6 +39,7 @@ from p2o.prompts.renderer import PromptRenderer
 from p2o.prompts.templates import TemplateBank
 from p2o.reflectors import SelfReflector
 from p2o.rewards import MathAnswer
+from p2o.rollouts import RolloutRequest, RolloutWorker
 from p2o.types import Completion, Prompt
 from p2o.worlds.chains import ChainQuestions
 
@@ -83,6 +84,7 @@ def build(engine: WatchedEngine) -> PolicyModule:
     module.instruction = "Answer within \\boxed{}.\nQuestion: "
     module.renderer = PromptRenderer(load_tokenizer(BUNDLED), module.instruction)
     module.policy = load_policy(BUNDLED)
+    module.worker = RolloutWorker(engine, module.renderer, module.reward, module.counts)
     module.max_templated_prompt_length = module.policy.config.max_position_embeddings - 128
     return module
 
@@ -92,9 +94,9 @@ def plain(seed: int) -> dict[str, Any]:
     engine = WatchedEngine()
     module = build(engine)
     questions = ChainQuestions("train", easy=6, hard=6).load()
-    asks = [(question, "", seed + k) for question in questions for k in range(6)]
+    requests = [RolloutRequest(question, "", seed + k) for question in questions for k in range(6)]
     start = time.perf_counter()
-    module.answer(asks, module.sampling, "train")
+    module.worker.roll_out(module.policy, requests, module.sampling, "train")
     return cost(engine, time.perf_counter() - start)
 
 
