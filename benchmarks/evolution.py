@@ -28,6 +28,7 @@ from transformers import PreTrainedModel
 from p2o.engines import SamplingParams, TransformersEngine, continuous_batching
 from p2o.evolution import DominanceSelector
 from p2o.evolution.callback import TemplateEvolution
+from p2o.evolution.phase import EvolutionPhase
 from p2o.evolution.selectors import Scores
 from p2o.objective.advantages import GroupNormalized
 from p2o.objective.context_estimators import Masked
@@ -38,6 +39,7 @@ from p2o.prompts.renderer import PromptRenderer
 from p2o.prompts.templates import TemplateBank
 from p2o.reflectors import SelfReflector
 from p2o.rewards import MathAnswer
+from p2o.rollouts import RolloutRequest, RolloutWorker
 from p2o.types import Completion, Prompt
 from p2o.worlds.chains import ChainQuestions
 
@@ -82,6 +84,7 @@ def build(engine: WatchedEngine) -> PolicyModule:
     module.instruction = "Answer within \\boxed{}.\nQuestion: "
     module.renderer = PromptRenderer(load_tokenizer(BUNDLED), module.instruction)
     module.policy = load_policy(BUNDLED)
+    module.worker = RolloutWorker(engine, module.renderer, module.reward, module.counts)
     module.max_templated_prompt_length = module.policy.config.max_position_embeddings - 128
     return module
 
@@ -91,9 +94,9 @@ def plain(seed: int) -> dict[str, Any]:
     engine = WatchedEngine()
     module = build(engine)
     questions = ChainQuestions("train", easy=6, hard=6).load()
-    asks = [(question, "", seed + k) for question in questions for k in range(6)]
+    requests = [RolloutRequest(question, "", seed + k) for question in questions for k in range(6)]
     start = time.perf_counter()
-    module.answer(asks, module.sampling, "train")
+    module.worker.roll_out(module.policy, requests, module.sampling, "train")
     return cost(engine, time.perf_counter() - start)
 
 
@@ -119,7 +122,7 @@ def phase(seed: int, options: argparse.Namespace) -> dict[str, Any]:
         seed=seed,
     )
     hard = ChainQuestions("train", easy=0, hard=options.questions).load()
-    search = evolution.search(module, hard, 0, TemplateBank())
+    search = EvolutionPhase(evolution, module, hard, 0, TemplateBank(), [], evolution.ledger).search
     start = time.perf_counter()
     search.run()
     return cost(engine, time.perf_counter() - start) | {"templates": len(search.history.pool)}

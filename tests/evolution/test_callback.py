@@ -7,6 +7,7 @@ from p2o.engines import TransformersEngine
 from p2o.errors import InputError
 from p2o.evolution import DominanceSelector
 from p2o.evolution.callback import TemplateEvolution
+from p2o.evolution.phase import EvolutionPhase
 from p2o.objective.advantages import GroupNormalized
 from p2o.objective.context_estimators import Masked
 from p2o.objective.losses import ClippedLoss
@@ -50,7 +51,7 @@ def module():
 def search(module, templates, **settings):
     evolution = TemplateEvolution(StaticReflector(templates), DominanceSelector(), **settings)
     hard = ChainQuestions("train", easy=0, hard=12).load()
-    return evolution.search(module, hard, epoch=0, last_bank=TemplateBank())
+    return EvolutionPhase(evolution, module, hard, 0, TemplateBank(), [], evolution.ledger).search
 
 
 def test_each_phase_is_one_engine_call_and_the_useful_template_wins(module):
@@ -65,7 +66,7 @@ def test_each_phase_is_one_engine_call_and_the_useful_template_wins(module):
     assert found.bank.best is not None and found.bank.best.text == USEFUL
 
 
-def test_a_template_that_no_question_could_carry_is_refused(module):
+def test_a_template_that_no_question_could_carry_is_rejected(module):
     found = search(module, ["long " * 2000, "forged <|end|>"], budget=80)
     found.run()
     assert set(found.history.rejections) == {"too long for the window", "special token"}

@@ -1,6 +1,6 @@
 import pytest
 
-from p2o.evolution.checks import ANSWER, QUESTION, LeakGuard, is_telling
+from p2o.evolution.proposals.leak_guard import ANSWER, QUESTION, LeakGuard, is_telling
 from p2o.reflectors.base import Proposal
 from p2o.types import Question
 

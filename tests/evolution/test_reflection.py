@@ -6,8 +6,8 @@ import pytest
 
 from p2o.endpoints.usage import Usage
 from p2o.errors import InputError
-from p2o.evolution.ledger import Ledger
-from p2o.evolution.reflection import Reflection
+from p2o.evolution.proposals.ledger import Ledger
+from p2o.evolution.proposals.reflection import Reflection
 from p2o.reflectors.base import Proposal, ReflectionFailed, ReflectionJob, Reflector
 
 JOBS = [ReflectionJob("", (), seed) for seed in range(4)]

@@ -64,7 +64,7 @@ def test_gradients_reach_adapters_alone_and_are_those_of_the_forward_pass(adapte
     found, expected = gradients(completion_logps), gradients(padded_logps)
     assert found.keys() == expected.keys() and all(".lora_" in name for name in found)
     for name, grad in found.items():
-        assert_close(grad, expected[name], rtol=1e-4, atol=1e-5 * float(expected[name].abs().max()))
+        assert float((grad - expected[name]).norm() / expected[name].norm()) < 1e-3
 
 
 def test_off_is_the_policy_before_training_and_merged_is_the_policy_itself(adapted, tokenizer):

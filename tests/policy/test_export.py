@@ -16,6 +16,7 @@ def checkpoint(policy, model, path):
     """What a PolicyModule's checkpoint holds, and an optimizer that export does not need."""
     weights = {f"policy.{name}": tensor for name, tensor in policy.state_dict().items()}
     meta = {"model": str(model), "config": policy.config.to_dict(), "rollouts": {"train": 1}}
+    meta = {"adapters": {}} | meta
     torch.save({"state_dict": weights, "p2o": meta, "optimizer_states": [{"step": 1}], "epoch": 2}, path)
     return path
 

@@ -4,7 +4,7 @@ import pytest
 
 from p2o.prompts.renderer import PromptRenderer
 from p2o.reflectors.base import Proposal
-from p2o.reflectors.parsing import check_template, parse_reply
+from p2o.reflectors.parsing import check_length, parse_reply
 
 FENCE = "`" * 3
 
@@ -79,11 +79,10 @@ def test_100_kb_pass_unharmed():
     assert parse_reply(f"```\n{text}```").template == text.strip()
 
 
-def test_templates_that_the_policy_cannot_be_asked_with(tokenizer):
+def test_a_template_of_too_many_tokens_is_rejected(tokenizer):
     renderer = PromptRenderer(tokenizer)
     fine = Proposal("Go on.", reply="r")
-    assert check_template(fine, renderer, 6) == fine
-    assert check_template(fine, renderer, 5) == Proposal("", "too long", "r")
-    assert check_template(Proposal("Say <|end|>.", reply="r"), renderer, 99) == Proposal("", "special token", "r")
+    assert check_length(fine, renderer, 6) == fine
+    assert check_length(fine, renderer, 5) == Proposal("", "too long", "r")
     rejected = parse_reply("")
-    assert check_template(rejected, renderer, 99) == rejected
+    assert check_length(rejected, renderer, 99) == rejected

@@ -7,6 +7,7 @@ import pytest
 
 from endpoints.chat_server import DRIP, DROP, KEY, QUOTE_KEY, REPLY, ChatServer, completion, echo, status
 from p2o.endpoints.budget import Spending
+from p2o.endpoints.client import Endpoint
 from p2o.endpoints.retry import Retries
 from p2o.endpoints.usage import Usage
 from p2o.errors import InputError
@@ -16,6 +17,7 @@ from p2o.reflectors.teacher import TeacherReflector
 
 JOB = ReflectionJob("Be {quick}.", (Example("1+1?", "3", "Wrong, it is 2."),))
 QUICK = Retries(attempts=5, first_wait=0.01, longest_wait=2.0)
+OWN = {"max_reply_length", "window", "tokenizer", "prompt", "max_template_length"}  # not the endpoint's
 TOLD = {"prompt_tokens": 70, "completion_tokens": 9, "total_tokens": 79}
 
 
@@ -30,8 +32,15 @@ def teacher(monkeypatch):
 def new(teacher):
     def build(*script, **arguments):
         teacher.script = list(script) or teacher.script
-        arguments = {"api_key_env": "TEACHER_KEY", "timeout": 10, "retries": QUICK} | arguments
-        return TeacherReflector(**({"base_url": teacher.url, "model": "m"} | arguments))
+        settings = {
+            "base_url": teacher.url,
+            "model": "m",
+            "api_key_env": "TEACHER_KEY",
+            "timeout": 10,
+            "retries": QUICK,
+        }
+        own = {name: arguments.pop(name) for name in list(arguments) if name in OWN}
+        return TeacherReflector(Endpoint(**settings | arguments), **own)
 
     return build
 
@@ -347,10 +356,9 @@ def test_a_prompt_that_never_fits_is_refused_without_a_call(reflect, teacher):
         (completion(REPLY, finish_reason="length"), "unfinished"),
         (completion(None, finish_reason="length"), "unfinished"),
         (completion("```\n" + "x" * 1025 + "\n```"), "too long"),
-        (completion("```\nSay <|end|>.\n```"), "special token"),
     ],
 )
-def test_refusals(reflect, body, cause):
+def test_rejected_replies(reflect, body, cause):
     [proposal] = reflect(body)
     assert (proposal.template, proposal.rejection) == ("", cause)
 
@@ -397,7 +405,7 @@ def test_no_key(monkeypatch, value, why):
     if value is not None:
         monkeypatch.setenv("TEACHER_KEY", value)
     with pytest.raises(InputError, match=f"variable TEACHER_KEY, which is {why}"):
-        TeacherReflector("http://127.0.0.1:1/v1", "m", api_key_env="TEACHER_KEY")
+        Endpoint("http://127.0.0.1:1/v1", "m", api_key_env="TEACHER_KEY")
 
 
 def test_a_server_without_keys_takes_anything(reflect, monkeypatch):
@@ -412,7 +420,6 @@ def test_a_server_without_keys_takes_anything(reflect, monkeypatch):
      {"max_reply_length": 0}, {"max_template_length": 0}, {"prompt": "no placeholders"}, {"window": 2048},
      {"token_margin": 0.9}],
 )  # fmt: skip
-def test_bad_arguments(monkeypatch, arguments):
-    monkeypatch.setenv("OPENAI_API_KEY", KEY)
+def test_bad_arguments(new, arguments):
     with pytest.raises(InputError):
-        TeacherReflector(**({"base_url": "http://127.0.0.1:1/v1", "model": "m"} | arguments))
+        new(**arguments)

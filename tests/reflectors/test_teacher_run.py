@@ -66,6 +66,7 @@ def arguments(root, teacher, epochs, *options, reflector="teacher"):
     inner = {"teacher": "", "record": ".reflector.init_args"}.get(reflector)
     endpoint = {"base_url": teacher and teacher.url, "concurrency": 1}
     endpoint |= {"spending.prompt_price": 2, "spending.completion_price": 8}
+    endpoint = {f"endpoint.{name}": value for name, value in endpoint.items()}
     return [
         "fit",
         f"--config={CONFIGS / 'quickstart.yaml'}",
@@ -183,7 +184,7 @@ def test_a_failed_run_may_go_on_with_the_old_bank_and_the_ledger_tells_all(strai
 
 def test_the_limit_on_money_ends_the_run_before_a_call_could_pass_it(teacher, tmp_path, capsys):
     with pytest.raises(SystemExit):
-        fit(tmp_path, teacher, 2, "--evolution.reflector.spending.money=0.0001")
+        fit(tmp_path, teacher, 2, "--evolution.reflector.endpoint.spending.money=0.0001")
     assert "limit of 0.0001 (spending.money)" in capsys.readouterr().err
     assert evolution(last(tmp_path))["pending"] and not teacher.requests
 
@@ -251,7 +252,7 @@ def test_two_processes_fail_and_evolve_as_one(teacher, tmp_path):
 
     At this learning rate no weight moves: gradients that are summed in another order change nothing.
     """
-    still = ("--model.lr=1e-30", "--fixed_questions.questions=0", "--trainer.logger=false")
+    still = ("--model.optimizer.init_args.lr=1e-30", "--fixed_questions.questions=0", "--trainer.logger=false")
     one, two = tmp_path / "one", tmp_path / "two"
     refuse_second_call(teacher)
     with pytest.raises(SystemExit):

@@ -13,6 +13,7 @@ import pytest
 import torch
 
 from p2o.cli.main import main
+from p2o.endpoints import Endpoint
 from p2o.engines import TransformersEngine
 from p2o.policy.loading import BUNDLED, load_policy, load_tokenizer, locate
 from p2o.prompts.renderer import PromptRenderer
@@ -75,8 +76,10 @@ def new(url, monkeypatch):
     monkeypatch.setenv("VLLM_KEY", "none")
 
     def build(**arguments):
-        arguments = {"model": "micro", "api_key_env": "VLLM_KEY", "window": 2048, "token_margin": 1.0} | arguments
-        return TeacherReflector(url, **(SHORT | arguments))
+        settings = {"model": "micro", "api_key_env": "VLLM_KEY", "token_margin": 1.0, "temperature": 0.0}
+        settings |= {name: arguments.pop(name) for name in list(arguments) if name in ("model", "temperature")}
+        own = {"window": 2048, "max_reply_length": SHORT["max_reply_length"]} | arguments
+        return TeacherReflector(Endpoint(url, **settings), **own)
 
     return build
 
@@ -107,7 +110,8 @@ def test_a_run_with_this_teacher(url, monkeypatch, tmp_path):
     monkeypatch.setenv("OPENAI_API_KEY", "none")
     small = ["--data.train.init_args.easy=2", "--data.train.init_args.hard=10", "--data.batch_size=12"]
     small += ["--evolution.budget=60", "--evolution.min_hard_set=2", "--trainer.limit_val_batches=0"]
-    teacher = {"base_url": url, "model": "micro", "max_reply_length": 96, "window": 2048, "temperature": 1.0}
+    teacher = {"max_reply_length": 96, "window": 2048}
+    teacher |= {"endpoint.base_url": url, "endpoint.model": "micro", "endpoint.temperature": 1.0}
     main(
         [
             "fit",

@@ -7,7 +7,7 @@ from stub_step import mixture_item
 
 from endpoints.chat_server import DRIP, DROP, KEY, QUOTE_KEY, ChatServer, completion, status
 from factories import question
-from p2o.endpoints import Retries, Spending
+from p2o.endpoints import Endpoint, Retries, Spending
 from p2o.engines import SamplingParams
 from p2o.errors import InputError
 from p2o.prompts.renderer import PromptRenderer
@@ -68,7 +68,7 @@ def new(server):
     def build(*script, **arguments):
         server.script = list(script) or server.script
         arguments = {"retries": QUICK, "timeout": 10, "concurrency": 2} | arguments
-        return EndpointTeacher(server.url, "m", "KEY_OF_THE_TEST", **arguments)
+        return EndpointTeacher(Endpoint(server.url, "m", "KEY_OF_THE_TEST", **arguments))
 
     return build
 
@@ -172,11 +172,11 @@ def test_the_key_is_never_kept_nor_learnt(new, step, tokenizer):
 
 
 def test_settings_that_hold_the_key_are_refused(new):
-    with pytest.raises(InputError, match=r"EndpointTeacher: .*environment variable alone"):
+    with pytest.raises(InputError, match=r"environment variable alone \(KEY_OF_THE_TEST\)"):
         new(extra_body={"headers": [KEY]})
 
 
 def test_a_missing_key_shows_before_training(monkeypatch):
     monkeypatch.delenv("KEY_OF_THE_TEST", raising=False)
     with pytest.raises(InputError, match="environment variable KEY_OF_THE_TEST"):
-        EndpointTeacher("http://127.0.0.1:1/v1", "m", "KEY_OF_THE_TEST")
+        Endpoint("http://127.0.0.1:1/v1", "m", "KEY_OF_THE_TEST")

@@ -3,13 +3,11 @@
 from p2o.endpoints.budget import Spending
 from p2o.endpoints.calls import CallResult
 from p2o.endpoints.chat import CallFailed, ChatReply
-from p2o.endpoints.client import RETRIES, SPENDING, Endpoint
+from p2o.endpoints.client import Endpoint
 from p2o.endpoints.retry import Retries
 from p2o.endpoints.usage import ZERO_USAGE, Usage
 
 __all__ = [
-    "RETRIES",
-    "SPENDING",
     "ZERO_USAGE",
     "CallFailed",
     "CallResult",

@@ -1,4 +1,4 @@
-"""What reflection may cost."""
+"""Limits on what the calls of an endpoint may cost in a run, and the guard that holds them."""
 
 import math
 from dataclasses import dataclass, replace
@@ -37,7 +37,7 @@ class Spending:
             )
 
     def priced(self, usage: Usage) -> Usage:
-        """A usage with its money."""
+        """The same usage with its money, by the prices of these settings."""
         money = (usage.prompt_tokens * self.prompt_price + usage.completion_tokens * self.completion_price) / 1e6
         return replace(usage, money=money)
 

@@ -35,17 +35,17 @@ class Calls:
         concurrency: Calls at a time.
         timeout: Seconds of an attempt.
         retries: When a failed attempt is tried again, and when the circuit breaker opens.
-        purse: What may be spent.
+        guard: Holds the limits on what may be spent.
         failed: Calls that failed in a row so far.
     """
 
     def __init__(
-        self, client: "AsyncOpenAI", concurrency: int, timeout: float, retries: Retries, purse: BudgetGuard, failed: int
+        self, client: "AsyncOpenAI", concurrency: int, timeout: float, retries: Retries, guard: BudgetGuard, failed: int
     ) -> None:
         self.client = client
         self.timeout = timeout
         self.retries = retries
-        self.purse = purse
+        self.guard = guard
         self.failed = failed
         self.stopped = ""  # why no more calls are made
         self._stop = asyncio.Event()
@@ -59,17 +59,17 @@ class Calls:
         async with self._free:
             if self._stop.is_set():
                 return None
-            if limit := self.purse.reserve(call.most):
+            if limit := self.guard.reserve(call.most):
                 self._end(f"would go beyond the limit of {limit} with one more call. Raise it, or stop here")
                 return None
             try:
                 answer = await ask(self.client, call.request, self.timeout, self.retries, self._stop)
             except CallFailed as failed:
-                self.purse.settle(call.most, failed.usage)
+                self.guard.settle(call.most, failed.usage)
                 self._observe(failed)
                 return failed
             answer = self._priced(answer, call)
-            self.purse.settle(call.most, answer.usage)
+            self.guard.settle(call.most, answer.usage)
             self.failed = 0
             done()
             return answer
@@ -79,7 +79,7 @@ class Calls:
         usage = answer.usage
         if not usage.tokens:
             usage += Usage(prompt_tokens=call.most.prompt_tokens, completion_tokens=call.most.completion_tokens)
-        return replace(answer, usage=self.purse.spending.priced(usage))
+        return replace(answer, usage=self.guard.spending.priced(usage))
 
     def _observe(self, failed: CallFailed) -> None:
         self.failed += 1

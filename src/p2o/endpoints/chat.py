@@ -14,7 +14,7 @@ from p2o.endpoints.usage import Usage
 if TYPE_CHECKING:
     from openai import AsyncOpenAI
 
-# What to do about a status that retries did not mend.
+# What to do about a status that further attempts did not cure.
 _ADVICE = {
     401: "Check the key",
     402: "Check the account",

@@ -5,6 +5,7 @@ import math
 import os
 from collections.abc import Coroutine, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
 from typing import Any, Literal, TypeVar
 from urllib.parse import urlsplit
 
@@ -20,69 +21,57 @@ from p2o.progress import task
 T = TypeVar("T")
 
 CHAT_TOKENS = 32  # of a chat template around one user message, generously
-RETRIES, SPENDING = Retries(), Spending()  # defaults
 SECRET = 8  # characters; a shorter key is the "x" of a server without keys, and no secret
 
 
+@dataclass(eq=False)
 class Endpoint:
-    """Asks a model, each call a single user message; keeps the key out of everything that is kept or said.
+    """A model behind an OpenAI-compatible endpoint, asked in calls of one user message each.
+
+    The key is read from the environment, and kept out of all that is stored or printed.
 
     Args:
-        owner: Who asks, for messages.
-        base_url: The endpoint, up to and without `/chat/completions`.
+        base_url: The endpoint, up to and without `/chat/completions`, such as `http://localhost:8000/v1`.
         model: Name of the model there.
-        api_key_env: Name of the environment variable with the key.
-        temperature: Of sampling.
-        length_field: Field of the request that the length of a reply goes to.
-        token_margin: Counts of prompts are multiplied by it, since another tokenizer than the model's counts.
-        concurrency: Calls at a time.
-        timeout: Seconds for one attempt of a call.
+        api_key_env: Name of the environment variable with the key; set it to anything for a server without keys.
+        temperature: Of sampling (paper: 0.6).
+        length_field: Field of the request for the longest reply; OpenAI's reasoning models take the second.
+        token_margin: Counts of prompts are multiplied by it before they are held against a window or a limit: 1 if they
+            are made with the model's own tokenizer, more if another one counts in its place.
+        concurrency: Calls at a time and process, at most (paper: 64).
+        timeout: Seconds for one attempt of a call, from its first byte to the last of the answer.
         retries: Further attempts, and when to give up.
-        spending: Limits of the run.
-        extra_body: Further fields of the request.
-        texts: Further settings that must not hold the key.
+        spending: Limits of the run on tokens and money, and the prices.
+        extra_body: Further fields of the request, such as `chat_template_kwargs: {enable_thinking: false}` for vLLM.
     """
 
-    def __init__(
-        self,
-        owner: str,
-        base_url: str,
-        model: str,
-        api_key_env: str,
-        temperature: float,
-        length_field: Literal["max_tokens", "max_completion_tokens"],
-        token_margin: float,
-        concurrency: int,
-        timeout: float,
-        retries: Retries,
-        spending: Spending,
-        extra_body: dict[str, Any] | None,
-        texts: Sequence[str] = (),
-    ) -> None:
-        if concurrency < 1 or temperature < 0 or token_margin < 1:
-            raise InputError(
-                f"{owner} needs concurrency >= 1, temperature >= 0 and token_margin >= 1, got {concurrency}, "
-                f"{temperature} and {token_margin}."
-            )
-        if timeout <= 0 or not base_url.startswith(("http://", "https://")):
-            raise InputError(
-                f"{owner} needs timeout > 0 and a base_url that starts with http:// or https://, got {timeout} and "
-                f"{base_url!r}."
-            )
-        self.owner = owner
-        self.base_url = base_url
-        self.model = model
-        self.api_key_env = api_key_env
-        self.temperature = temperature
-        self.length_field = length_field
-        self.token_margin = token_margin
-        self.concurrency = concurrency
-        self.timeout = timeout
-        self.retries = retries
-        self.spending = spending
-        self.extra_body = extra_body
+    base_url: str
+    model: str
+    api_key_env: str = "OPENAI_API_KEY"
+    temperature: float = 0.6
+    length_field: Literal["max_tokens", "max_completion_tokens"] = "max_tokens"
+    token_margin: float = 1.25
+    concurrency: int = 8
+    timeout: float = 300.0
+    retries: Retries = field(default_factory=Retries)
+    spending: Spending = field(default_factory=Spending)
+    extra_body: dict[str, Any] | None = None
+
+    def __post_init__(self) -> None:
         self._failed = 0  # calls that failed in a row
-        self._check_secrecy(texts)
+        if self.concurrency < 1 or self.temperature < 0 or self.token_margin < 1:
+            raise InputError(
+                "endpoint: expected concurrency >= 1, temperature >= 0 and token_margin >= 1, got "
+                f"{self.concurrency}, {self.temperature} and {self.token_margin}."
+            )
+        if self.timeout <= 0 or not self.base_url.startswith(("http://", "https://")):
+            raise InputError(
+                "endpoint: expected timeout > 0 and a base_url that starts with http:// or https://, got "
+                f"{self.timeout} and {self.base_url!r}."
+            )
+        if urlsplit(self.base_url).password:
+            raise self._indiscreet("endpoint")
+        self.check_secrecy("endpoint", self.base_url, self.model, repr(self.extra_body))
 
     def ask(
         self,
@@ -95,11 +84,11 @@ class Endpoint:
         """What became of the call of each message, and why no more calls are made; "" if all were.
 
         Args:
-            messages: Of the user.
+            messages: The user messages, one for each call.
             longest_reply: Tokens of a reply at most.
-            tokenizer: Counts the messages.
-            spent: By the run so far.
-            title: Of the progress bar.
+            tokenizer: Counts the tokens of the messages.
+            spent: What the run has spent so far, for the limits.
+            title: Stands beside the progress bar.
         """
         if not messages:
             return [], ""
@@ -111,12 +100,32 @@ class Endpoint:
 
     def failure(self, why: str) -> str:
         """A message that says where it failed, and does not tell the key, which some servers quote."""
-        return self.redacted(f"{self.owner}: {self.base_url}/chat/completions, model {self.model!r}, {why}.")
+        return self.redacted(f"{self.base_url}/chat/completions, model {self.model!r}, {why}.")
 
     def redacted(self, text: str) -> str:
         """A text of the server's without the key: some quote it."""
         key = self._key()
         return text.replace(key, f"${self.api_key_env}") if len(key) >= SECRET else text
+
+    def check_secrecy(self, name: str, *texts: str) -> None:
+        """Asks for the key, so that a missing one shows before training, and rejects settings that give it away.
+
+        Args:
+            name: Of what the settings belong to, for the message.
+            texts: The settings; they are written to config.yaml.
+
+        Raises:
+            InputError: The key is missing, or a setting holds it.
+        """
+        key = self._key()
+        if len(key) >= SECRET and any(key in text for text in texts):
+            raise self._indiscreet(name)
+
+    def _indiscreet(self, name: str) -> InputError:
+        return InputError(
+            f"{name}: expected the key in the environment variable alone ({self.api_key_env}), other settings "
+            "hold it and are written to config.yaml. Take it out of base_url, model, extra_body and prompt."
+        )
 
     async def _ask(self, asked: Sequence[Call], spent: Usage, title: str) -> tuple[list[CallResult], str]:
         from openai import AsyncOpenAI
@@ -125,8 +134,8 @@ class Endpoint:
             async with AsyncOpenAI(
                 base_url=self.base_url, api_key=self._key(), timeout=self.timeout, max_retries=0
             ) as client:
-                purse = BudgetGuard(self.spending, spent)
-                calls = Calls(client, self.concurrency, self.timeout, self.retries, purse, self._failed)
+                guard = BudgetGuard(self.spending, spent)
+                calls = Calls(client, self.concurrency, self.timeout, self.retries, guard, self._failed)
                 results = await calls.make(asked, called.advance)
         self._failed = 0 if calls.stopped else calls.failed
         return results, calls.stopped
@@ -142,22 +151,12 @@ class Endpoint:
         most = Usage(prompt_tokens=self.count(message, tokenizer), completion_tokens=longest_reply)
         return Call(arguments, self.spending.priced(most))
 
-    def _check_secrecy(self, texts: Sequence[str]) -> None:
-        """Asks for the key, so that a missing one shows before training, and refuses settings that give it away."""
-        key = self._key()
-        settings = [self.base_url, self.model, repr(self.extra_body), *texts]
-        if urlsplit(self.base_url).password or (len(key) >= SECRET and any(key in setting for setting in settings)):
-            raise InputError(
-                f"{self.owner}: expected the key in the environment variable alone, the settings hold it too, and they "
-                "are written to config.yaml. Take it out of base_url, model, extra_body and prompt."
-            )
-
     def _key(self) -> str:
         """The key, read when it is needed and never kept: what is kept ends up in checkpoints and logs."""
         key = os.environ.get(self.api_key_env, "").strip()
         if not key or not key.isascii():
             raise InputError(
-                f"{self.owner}: expected the API key in the environment variable {self.api_key_env}, which is "
+                f"endpoint: expected the API key in the environment variable {self.api_key_env}, which is "
                 f"{'not ASCII' if key else 'not set'}. Set it; for a server without keys, to anything."
             )
         return key

@@ -9,6 +9,8 @@ from email.utils import parsedate_to_datetime
 
 from p2o.errors import InputError
 
+# Not tenacity: Retry-After with a ceiling, waits that one failed call ends for all, and counts by cause would each be a
+# callback of ours there, so that the loop in `chat.ask` would only change places.
 RETRIED = {408, 409, 429}  # and 5xx
 PERMANENT = {401, 402, 403, 404}  # no other call would fare better
 

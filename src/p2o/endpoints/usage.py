@@ -1,4 +1,4 @@
-"""What calls of a reflecting model cost."""
+"""What calls of a model behind an endpoint cost."""
 
 from collections import Counter
 from dataclasses import asdict, dataclass, field
@@ -40,11 +40,11 @@ class Usage:
 
     @property
     def tokens(self) -> int:
-        """Of prompts and completions."""
+        """Tokens of prompts and completions together."""
         return self.prompt_tokens + self.completion_tokens
 
     def plain(self) -> dict[str, Any]:
-        """The fields, in plain types."""
+        """The fields as a dictionary of plain types, for checkpoints and reports."""
         return asdict(self)
 
 

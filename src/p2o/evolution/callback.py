@@ -1,39 +1,24 @@
 """The outer loop: at the end of each epoch, mines the hard set and evolves templates on it."""
 
-import random
-import time
-from collections.abc import Sequence
-from functools import partial
+from dataclasses import dataclass
 from typing import Any, Literal
 
 from lightning import Callback, LightningModule, Trainer
-from lightning.pytorch.utilities import rank_zero_info
 
-from p2o.distributed.processes import gather, share
-from p2o.endpoints.usage import Usage
-from p2o.engines.base import SamplingParams
+from p2o.distributed.processes import gather
 from p2o.errors import InputError
-from p2o.evolution.checks import LeakGuard, WindowCheck
-from p2o.evolution.ledger import Ledger
-from p2o.evolution.reflection import Check, Reflection
+from p2o.evolution.phase import EvolutionPhase, PhaseSettings
+from p2o.evolution.proposals.ledger import Ledger
 from p2o.evolution.result import EvolutionResult
-from p2o.evolution.search import EvolutionSearch
-from p2o.evolution.selectors import ParentSelector
-from p2o.evolution.settings import EvolutionSettings, Level, evolution_sizes
 from p2o.evolution.stopping import stop_at_evolution
-from p2o.evolution.summary import console_summary, metrics
-from p2o.evolution.trials import Graded
+from p2o.evolution.summary import log_report
 from p2o.mixture.data_module import mixture_of
 from p2o.policy.module import PolicyModule
 from p2o.prompts.templates import TemplateBank
-from p2o.reflectors.base import ReflectionContext, ReflectionFailed, Reflector
-from p2o.reflectors.feedback import to_example
-from p2o.rollouts import RolloutRequest
-from p2o.seeds import derive_seed
-from p2o.types import Question, Rollout
 
 
-class TemplateEvolution(Callback):
+@dataclass(eq=False)
+class TemplateEvolution(PhaseSettings, Callback):
     """Evolves the template bank of the next epoch (GEPA); without it, or with a budget of 0, p2o is plain GRPO.
 
     Args:
@@ -50,58 +35,20 @@ class TemplateEvolution(Callback):
         min_hard_set: With fewer hard questions there is no evolution, and the next epoch is bare (paper's code: 100).
         carry_over: Start from the templates of the last bank as well as from the empty one (paper: no).
         show_answer: Whether the reflector is shown the gold answers (paper: yes).
-        leak_guard: Templates that hold the text or the answer of a question are refused: of the dev and validation
+        leak_guard: Templates that hold the text or the answer of a question are rejected: of the dev and validation
             questions (`held_back`), of the training questions as well (`all`), or of none.
         on_failure: If reflection cannot go on (a wrong key, a dead endpoint, a limit reached): `stop` the run, with a
             checkpoint that resumes at this evolution, or `continue` with the old bank.
         seed: Seeds splits and draws, together with the epoch.
     """
 
-    def __init__(
-        self,
-        reflector: Reflector,
-        selector: ParentSelector,
-        budget: int | Level = "heavy_4",
-        dev_size: int = 300,
-        width: int = 16,
-        mini_batch_size: int = 3,
-        proposals: int = 1,
-        completions: int = 1,
-        temperature: float = 0.0,
-        min_hard_set: int = 100,
-        carry_over: bool = False,
-        show_answer: bool = True,
-        leak_guard: Literal["held_back", "all", "none"] = "held_back",
-        on_failure: Literal["stop", "continue"] = "stop",
-        seed: int = 0,
-    ) -> None:
-        if min(dev_size, min_hard_set) < 1:
-            raise InputError(
-                f"evolution.dev_size and evolution.min_hard_set must be at least 1, got {dev_size} and {min_hard_set}."
-            )
-        if temperature < 0:
-            raise InputError(f"evolution.temperature must be at least 0 (0 is greedy), got {temperature}.")
-        self.settings = partial(
-            EvolutionSettings,
-            width=width,
-            mini_batch_size=mini_batch_size,
-            proposals=proposals,
-            completions=completions,
-        )
-        # Refuses impossible sizes now, not after an epoch.
-        self.settings(budget=budget if isinstance(budget, int) else 0)
-        self.reflector = reflector
-        self.selector = selector
-        self.budget = budget
-        self.dev_size = dev_size
-        self.completions = completions
-        self.temperature = temperature
-        self.min_hard_set = min_hard_set
-        self.carry_over = carry_over
-        self.show_answer = show_answer
-        self.leak_guard = leak_guard
-        self.on_failure = on_failure
-        self.seed = seed
+    min_hard_set: int = 100
+    on_failure: Literal["stop", "continue"] = "stop"
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.min_hard_set < 1:
+            raise InputError(f"evolution.min_hard_set must be at least 1, got {self.min_hard_set}.")
         self.pending = False  # the run ended after an epoch whose evolution nobody needed yet, or that failed
         self.unfinished: dict[str, Any] = {}  # how far the pending evolution came
         self.failure = ""  # why it failed
@@ -110,31 +57,32 @@ class TemplateEvolution(Callback):
         self.finished: EvolutionResult | None = None  # the evolution of this epoch
 
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
-        """Refuses what would wait for ever, before training.
+        """Rejects, before training, a reflector that would wait for other processes for ever.
 
         Raises:
             InputError: The reflector asks the engine on one process, and the engine needs more.
         """
         assert isinstance(pl_module, PolicyModule)
-        if stage == "fit" and self.budget != 0 and self.reflector.samples and pl_module.engine.processes > 1:
+        processes = pl_module.engine.processes
+        if stage == "fit" and self.budget != 0 and self.reflector.samples and processes > 1:
             raise InputError(
-                f"evolution.reflector: {self.reflector.name} samples on the first process alone, and "
-                f"{pl_module.engine.processes} processes hold the engine's model together (engine.tensor_parallel_size)"
-                ". Take TeacherReflector, or a tensor_parallel_size of 1."
+                f"evolution.reflector: {self.reflector.name} samples on the first process alone, and {processes} "
+                "processes hold the engine's model together (engine.tensor_parallel_size). Take TeacherReflector, or a "
+                "tensor_parallel_size of 1."
             )
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """A run that is resumed first makes up for the evolution that it left out, or that failed."""
+        """Runs the postponed evolution first if a resumed run left it out or saw it fail."""
         if self.pending:
             self._evolve(trainer, pl_module, trainer.current_epoch - 1)
             self._stop_if_failed(trainer)
 
     def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Where a failed run ends if `min_epochs` lets it go on."""
+        """Ends a run whose evolution failed, even if `min_epochs` would let it go on."""
         self._stop_if_failed(trainer)
 
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Where a failed run ends."""
+        """Ends a run whose evolution failed after its last epoch."""
         self._stop_if_failed(trainer)
 
     def on_train_batch_end(
@@ -145,11 +93,11 @@ class TemplateEvolution(Callback):
         batch: Any,  # noqa: ANN401
         batch_idx: int,
     ) -> None:
-        """Mines."""
+        """Counts the correct rollouts of each question, from which the hard set is made."""
         mixture_of(trainer).hard_set.observe(outputs["rollouts"])
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Runs before ModelCheckpoint, so that the checkpoint holds the new bank."""
+        """Closes the hard set and evolves on it: before ModelCheckpoint, so that the checkpoint holds the new bank."""
         hard_set = mixture_of(trainer).hard_set
         hard_set.join(gather(hard_set.correct))
         hard_set.close()
@@ -166,108 +114,41 @@ class TemplateEvolution(Callback):
         bank, failure = TemplateBank(), ""
         self.finished = None
         if self.budget != 0 and len(hard) >= self.min_hard_set:
-            bank, failure = self._run_search(trainer, pl_module, hard, epoch)
+            guarded = {"all": data.train_questions}.get(self.leak_guard, [])
+            guarded = [*guarded, *data.validation_questions]
+            phase = EvolutionPhase(self, pl_module, hard, epoch, data.bank, guarded, self.ledger)
+            self.finished = self._run(phase, trainer)
+            failure = self.finished.failure
+            bank = data.bank if failure else self.finished.bank
         if failure and self.on_failure == "stop":
             self.pending, self.failure, trainer.should_stop = True, failure, True
             return
         data.adopt(bank)
         self.pending, self.unfinished = False, {}
 
-    def _run_search(
-        self, trainer: Trainer, module: PolicyModule, hard: list[Question], epoch: int
-    ) -> tuple[TemplateBank, str]:
-        """The new bank, or the old one and the reason why there is no new one."""
-        data = mixture_of(trainer)
-        guarded = {"all": data.train_questions}.get(self.leak_guard, [])
-        search = self.search(module, hard, epoch, data.bank, [*guarded, *data.validation_questions])
-        reflection = search.reflect
-        assert isinstance(reflection, Reflection)
+    def _run(self, phase: EvolutionPhase, trainer: Trainer) -> EvolutionResult:
+        """Runs a phase, and logs what came of it."""
         if self.unfinished:
-            search.load_state_dict(self.unfinished["search"])
-            reflection.load_state_dict(self.unfinished["answers"])
-        started = time.monotonic()
-        tokens, replies = module.counts.tokens["evolution"], self.ledger.total.completion_tokens
-        bank, failure = data.bank, ""
-        try:
-            search.run()
-            bank = search.bank
-        except ReflectionFailed as failed:
-            failure = str(failed)
-            self.unfinished = {"search": search.state_dict(), "answers": reflection.state_dict()}
-        everyones = gather((time.monotonic() - started, module.counts.tokens["evolution"] - tokens))
-        spent = {
-            "evolution": sum(tokens for _, tokens in everyones),
-            "reflection": self.ledger.total.completion_tokens - replies,
-        }
+            phase.load_state_dict(self.unfinished)
+        result = phase.run()
+        if result.failure:
+            self.unfinished = phase.state_dict()
         if trainer.is_global_zero:  # counts are summed over processes, and each of them has the whole ledger
-            module.counts.tokens["reflection"] += spent["reflection"]
-        seconds = max(seconds for seconds, _ in everyones)
-        self.finished = EvolutionResult.of(search, epoch, seconds, spent, self.ledger.of(epoch), failure)
-        report = self.finished.report() | {"bank": len(bank)}
-        rank_zero_info("\n".join(console_summary(report)))
-        for logger in trainer.loggers:
-            logger.log_metrics(metrics(report), trainer.global_step)
-        if not failure or self.on_failure == "continue":
+            phase.module.counts.tokens["reflection"] += result.tokens["reflection"]
+        report = result.report()
+        if result.failure:  # the old bank stays
+            report["bank"] = len(mixture_of(trainer).bank)
+        log_report(report, trainer)
+        if not result.failure or self.on_failure == "continue":
             self.reports.append(report)
-        return bank, failure
+        return result
 
     def _stop_if_failed(self, trainer: Trainer) -> None:
         if self.failure:
             stop_at_evolution(trainer, self.failure)
 
-    def search(
-        self,
-        module: PolicyModule,
-        hard: list[Question],
-        epoch: int,
-        last_bank: TemplateBank,
-        guarded: Sequence[Question] = (),
-    ) -> EvolutionSearch:
-        """The search on these hard questions, not yet run; templates must not give away the `guarded` ones."""
-        shuffled = list(hard)
-        random.Random(derive_seed(self.seed, "split", epoch)).shuffle(shuffled)
-        dev_size, budget = evolution_sizes(len(hard), self.dev_size, self.budget, self.completions)
-        dev = shuffled[:dev_size]
-        checks: list[Check] = [
-            WindowCheck(module.renderer, hard, module.max_templated_prompt_length),
-            LeakGuard([] if self.leak_guard == "none" else [*guarded, *dev]),
-        ]
-        carried = [template.text for template in last_bank.templates] if self.carry_over else []
-        return EvolutionSearch(
-            train=shuffled[dev_size:],
-            dev=dev,
-            settings=self.settings(budget=budget),
-            evaluate=partial(self._evaluate, module, epoch),
-            reflect=Reflection(self.reflector, partial(_context, module), checks, self.ledger, epoch),
-            to_example=partial(to_example, instruction=module.instruction, show_answer=self.show_answer),
-            selector=self.selector,
-            seed=derive_seed(self.seed, "evolution", epoch),
-            seed_templates=["", *carried],
-        )
-
-    def _evaluate(
-        self, module: PolicyModule, epoch: int, pairs: Sequence[tuple[Question, str]], title: str
-    ) -> list[Graded]:
-        """n completions for each pair, all in one engine call on each process, which has a share of them.
-
-        Who samples a completion does not matter: its seed is its own.
-        """
-        n = self.completions
-        requests = [
-            RolloutRequest(question, template, derive_seed(self.seed, "evaluate", epoch, question.id, template, k))
-            for question, template in pairs
-            for k in range(n)
-        ]
-        sampling = SamplingParams(self.temperature, module.sampling.max_completion_length)
-
-        def answer(part: Sequence[RolloutRequest]) -> list[Rollout]:
-            return module.worker.roll_out(module.policy, part, sampling, "evolution", title)
-
-        rollouts = share(requests, answer)
-        return [tuple(rollouts[start : start + n]) for start in range(0, len(rollouts), n)]
-
     def state_dict(self) -> dict[str, Any]:
-        """Plain types."""
+        """What a resumed run goes on with, in plain types."""
         return {
             "pending": self.pending,
             "unfinished": self.unfinished,
@@ -276,13 +157,8 @@ class TemplateEvolution(Callback):
         }
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Takes over what `state_dict` described."""
+        """Takes over what `state_dict` of the run that is resumed described."""
         self.pending = state_dict["pending"]
         self.unfinished = state_dict["unfinished"]
         self.ledger.load_state_dict(state_dict["ledger"])
         self.reports = list(state_dict["reports"])
-
-
-def _context(module: PolicyModule, spent: Usage) -> ReflectionContext:
-    """What a reflector may use of a run."""
-    return ReflectionContext(module.engine, module.renderer, module.policy, module.initial_policy, spent)

@@ -14,7 +14,7 @@ class Status(StrEnum):
     SEED = "seed"
     ACCEPTED = "accepted"
     REJECTED = "rejected"  # not better than its parent on the mini-batch
-    BUDGET_EXHAUSTED = "unpaid"  # better, but the budget had no dev evaluation left for it
+    BUDGET_EXHAUSTED = "budget_exhausted"  # better, but the budget had no dev evaluation left for it
 
 
 @dataclass(frozen=True)
@@ -60,7 +60,7 @@ class Iteration:
         skipped: Parents whose mini-batch was already perfect.
         rejections: Why there was no child, and how often: the reflector's reasons, and texts that were known.
         tried: Children compared with their parents.
-        accepted: Those that were strictly better, unpaid ones included.
+        accepted: Those that were strictly better, those without a dev evaluation included.
         parent_rollouts: Rollouts of the parents' mini-batches.
         child_rollouts: Rollouts of the children's mini-batches.
         dev_rollouts: Rollouts on the dev questions.
@@ -77,7 +77,7 @@ class Iteration:
 
     @property
     def spent(self) -> int:
-        """Rollouts in all."""
+        """Rollouts of the iteration, whatever they were for."""
         return self.parent_rollouts + self.child_rollouts + self.dev_rollouts
 
 
@@ -87,7 +87,7 @@ class History:
 
     Args:
         pool: Templates scored on dev, in the order they came; seeds first.
-        others: Candidates that are not in the pool: rejected or unpaid.
+        others: Candidates that are not in the pool: rejected, or without a dev evaluation.
         iterations: In order; number 0 scored the seeds.
     """
 
@@ -97,12 +97,12 @@ class History:
 
     @property
     def spent(self) -> int:
-        """Rollouts so far."""
+        """Rollouts that the search has cost so far."""
         return sum(iteration.spent for iteration in self.iterations)
 
     @property
     def mini_batches(self) -> int:
-        """Mini-batches drawn so far."""
+        """How many mini-batches were drawn so far: one for each parent of each iteration."""
         return sum(len(iteration.parents) for iteration in self.iterations)
 
     @property
@@ -141,7 +141,7 @@ class History:
 
     @classmethod
     def from_state_dict(cls, state: dict[str, Any]) -> "History":
-        """The history that `state_dict` described."""
+        """The history that `state_dict` described, with its records restored."""
         return cls(
             pool=tuple(_candidate(fields) for fields in state["pool"]),
             others=tuple(_candidate(fields) for fields in state["others"]),

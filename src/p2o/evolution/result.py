@@ -8,7 +8,7 @@ from typing import Any
 
 from p2o.endpoints.usage import Usage
 from p2o.evolution.history import History
-from p2o.evolution.novelty import IN_POOL, TRIED, TWICE
+from p2o.evolution.proposals.novelty import IN_POOL, TRIED, TWICE
 from p2o.evolution.search import EvolutionSearch
 from p2o.evolution.settings import EvolutionSettings
 from p2o.prompts.templates import TemplateBank
@@ -29,6 +29,7 @@ class EvolutionResult:
         seconds: Wall clock.
         tokens: Of completions ("evolution") and of the reflector's replies ("reflection").
         usages: What reflection cost, by reflector.
+        failure: Why reflection could not go on; "" if the search came to its own end.
     """
 
     epoch: int
@@ -41,6 +42,7 @@ class EvolutionResult:
     seconds: float
     tokens: dict[str, int]
     usages: dict[str, Usage]
+    failure: str = ""
 
     @classmethod
     def of(
@@ -64,6 +66,7 @@ class EvolutionResult:
             seconds=seconds,
             tokens=tokens,
             usages=usages,
+            failure=failure,
         )
 
     def report(self) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from typing import Any
 
 from p2o.errors import InputError
 from p2o.evolution.history import Candidate, History, Iteration, Status
-from p2o.evolution.novelty import sift
+from p2o.evolution.proposals.novelty import sift
 from p2o.evolution.selectors import ParentSelector
 from p2o.evolution.settings import EvolutionSettings, StopReason, affordable_parents
 from p2o.evolution.trials import Child, Graded, Trial, mini_batches, share_correct
@@ -35,8 +35,7 @@ class EvolutionSearch:
         dev: Questions to score templates on, their ids all different. With none, nothing is evaluated.
         settings: Budget and sizes.
         evaluate: n graded rollouts for each pair of question and template, in order; the second argument names the
-            phase. At most three calls in an iteration. A resumed search is exact only if the rollouts
-            of a pair do not depend on when it is evaluated.
+            phase. A resumed search is exact only if the rollouts of a pair do not depend on when it is evaluated.
         reflect: One proposal for each job, in order.
         to_example: What the reflector sees of a rollout: for each question, the first one with the lowest reward.
         selector: Chooses parents.
@@ -99,7 +98,7 @@ class EvolutionSearch:
 
     @property
     def remaining(self) -> int:
-        """Rollouts that may still be spent."""
+        """Rollouts of the budget that may still be spent."""
         return self.settings.budget - self.history.spent
 
     @property
@@ -162,7 +161,7 @@ class EvolutionSearch:
         self.history = History.from_state_dict(state["history"])
 
     def _score_seeds(self) -> Iteration:
-        """Iteration 0."""
+        """Iteration 0: the dev vectors of the seed templates that the budget pays for."""
         vectors = self._score_on_dev(self.seed_templates[: self.remaining // self.dev_cost])
         seeds = [Candidate(text, Status.SEED, iteration=0, dev_scores=scores) for text, scores in vectors.items()]
         return self._record(seeds, Iteration(dev_rollouts=self.dev_cost * len(seeds)))

@@ -9,7 +9,7 @@ Scores = Sequence[Sequence[float]]  # [pool, dev]
 
 
 class ParentSelector(ABC):
-    """Chooses parents from the pool."""
+    """Chooses which templates of the pool the next iteration tries to improve."""
 
     @abstractmethod
     def select(self, scores: Scores, limit: int, rng: random.Random) -> list[int]:
@@ -49,7 +49,7 @@ class BestSelector(ParentSelector):
     """The template with the highest mean dev score alone, the first of equals: greedy hill climbing."""
 
     def select(self, scores: Scores, limit: int, rng: random.Random) -> list[int]:
-        """One row."""
+        """The row with the highest mean, alone."""
         return [max(range(len(scores)), key=lambda index: fmean(scores[index]))]
 
 

@@ -19,7 +19,7 @@ class EvolutionSettings:
         proposals: Children of a parent at most, each from a reflection of its own.
         completions: n, completions of a question whenever a template is evaluated on it.
         patience: The search ends after this many iterations in a row without a new template to try, be it that the
-            reflector refuses, that it repeats itself, or that it has no failures to work on.
+            reflector proposes nothing usable, that it repeats itself, or that it has no failures to work on.
 
     Raises:
         InputError: A size is out of range.
@@ -41,7 +41,7 @@ class EvolutionSettings:
 
 
 class StopReason(StrEnum):
-    """Why an evolution ended."""
+    """Why an evolution ended, in words for the console and the report."""
 
     BUDGET = "the budget has no room for another iteration"
     SMALL_BUDGET = "the budget does not pay for one template on the dev questions"

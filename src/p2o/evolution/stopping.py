@@ -22,7 +22,7 @@ def stop_at_evolution(trainer: Trainer, failure: str) -> NoReturn:
     path = Path(folder or Path(trainer.default_root_dir) / "checkpoints") / "last.ckpt"
     trainer.save_checkpoint(path)
     raise InputError(
-        f"{failure} Nothing is lost: {path} has the epoch and all that its evolution found so far. When the cause is "
-        f"mended, the same command with --ckpt_path {path} goes on there; with --evolution.on_failure continue it goes "
+        f"{failure} Nothing is lost: {path} has the epoch and all that its evolution found so far. When its cause is "
+        f"gone, the same command with --ckpt_path {path} goes on there; with --evolution.on_failure continue it goes "
         "on without a new bank."
     )

@@ -2,12 +2,22 @@
 
 from typing import Any
 
+from lightning import Trainer
+from lightning.pytorch.utilities import rank_zero_info
+
+
+def log_report(report: dict[str, Any], trainer: Trainer) -> None:
+    """Prints the report of an evolution, and hands its figures to every logger of the run."""
+    rank_zero_info("\n".join(console_summary(report)))
+    for logger in trainer.loggers:
+        logger.log_metrics(metrics(report), trainer.global_step)
+
 
 def console_summary(report: dict[str, Any]) -> list[str]:
     """A line for the search, and one for what each reflector that made calls did and cost."""
     search = (
         f"evolution after epoch {report['epoch']}: {report['iterations']} iterations, {report['spent']} of "
-        f"{report['budget']} rollouts, pool {report['pool']}, bank {report['bank']}, refused: "
+        f"{report['budget']} rollouts, pool {report['pool']}, bank {report['bank']}, rejected proposals: "
         f"{_counts(report['rejections'])}; best: {report['best_template'][:100]!r}; ended: {report['stopped']}"
     )
     return [

@@ -39,7 +39,7 @@ class Child:
 
     @property
     def text(self) -> str:
-        """The template."""
+        """The text of the proposed template."""
         return self.proposal.template
 
     @property

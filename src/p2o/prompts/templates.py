@@ -41,7 +41,7 @@ class TemplateBank:
 
     @classmethod
     def from_state_dict(cls, state: dict[str, Any]) -> "TemplateBank":
-        """The bank that `state_dict` described."""
+        """The bank that `state_dict` described, with its tuples restored."""
         return cls(
             templates=tuple(Template(**template) for template in state["templates"]),
             solvers={question: tuple(indices) for question, indices in state["solvers"].items()},

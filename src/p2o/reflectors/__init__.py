@@ -1,4 +1,4 @@
-"""Reflectors: failures in, new templates out."""
+"""Reflectors: each reads how a template failed and proposes a better one."""
 
 from p2o.reflectors.base import (
     Example,

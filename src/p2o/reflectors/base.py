@@ -1,4 +1,4 @@
-"""What a reflector is: failures in, new templates out."""
+"""What a reflector is given, what it returns, and the base class of all reflectors."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
@@ -54,11 +54,11 @@ class Proposal:
 
     @property
     def tokens(self) -> int:
-        """Of the reply, thoughts included."""
+        """Tokens of the reply, thoughts included."""
         return self.usage.completion_tokens
 
     def rejected(self, cause: str) -> "Proposal":
-        """The same without its template, and the reason why."""
+        """The same proposal without its template, and with the reason why it is rejected."""
         return replace(self, template="", rejection=cause)
 
 
@@ -97,19 +97,19 @@ class ReflectionFailed(InputError):
 
 
 class Reflector(ABC):
-    """Proposes templates."""
+    """Proposes templates; a subclass decides who or what comes up with them."""
 
     @abstractmethod
     def reflect(self, jobs: Sequence[ReflectionJob], context: ReflectionContext) -> list[Proposal]:
         """One proposal for each job, in order.
 
         Raises:
-            ReflectionFailed: It cannot go on; asking again before somebody has mended it only costs.
+            ReflectionFailed: It cannot go on; asking again before the cause is removed only costs.
         """
 
     @property
     def name(self) -> str:
-        """What the ledger calls it."""
+        """The name under which the ledger books what it costs."""
         return type(self).__name__
 
     @property

@@ -1,7 +1,7 @@
 """From what a reflector wrote to a template, or to the reason why there is none.
 
 A template that was guessed out of half a reply costs a whole evaluation and may be believed, so anything that is not a
-finished block is refused: gepa 0.1.4 makes a template of a chain of thought that the length limit cut (its issue 390).
+finished block is rejected: gepa 0.1.4 makes a template of a chain of thought that the length limit cut (its issue 390).
 """
 
 import re
@@ -17,7 +17,6 @@ NO_REPLY = "no reply"  # and why; the call failed
 UNFINISHED = "unfinished"  # the length limit cut the reply
 UNFINISHED_FENCE = "unfinished fence"
 UNFINISHED_THOUGHT = "unfinished thought"
-SPECIAL_TOKEN = "special token"
 SPECIAL_TOKEN_IN_PROMPT = "special token in prompt"
 TOO_LONG = "too long"
 PROMPT_TOO_LONG = "prompt too long"
@@ -49,10 +48,8 @@ def parse_reply(reply: str | None) -> Proposal:
     return replace(nothing, template=block) if block else nothing.rejected(EMPTY)
 
 
-def check_template(proposal: Proposal, renderer: PromptRenderer, max_length: int) -> Proposal:
-    """The proposal, or its refusal if the policy could not be asked with this template."""
-    if renderer.special_token_in(proposal.template):
-        return proposal.rejected(SPECIAL_TOKEN)
+def check_length(proposal: Proposal, renderer: PromptRenderer, max_length: int) -> Proposal:
+    """The proposal as it came, or rejected if its template has more tokens than that."""
     # Megabytes are not tokenized: no ordinary text has 32 characters a token.
     is_huge = len(proposal.template) > 32 * max_length
     if is_huge or len(renderer.tokenizer.encode(proposal.template, add_special_tokens=False)) > max_length:

@@ -29,12 +29,12 @@ class RecordingReflector(Reflector):
 
     @property
     def name(self) -> str:
-        """That of the reflector that does the work."""
+        """The name of the reflector that does the work, so that the ledger is the same with and without a recording."""
         return self.reflector.name
 
     @property
     def samples(self) -> bool:
-        """As the reflector that does the work."""
+        """Whether the reflector that does the work asks the engine of the run."""
         return self.reflector.samples
 
     def reflect(self, jobs: Sequence[ReflectionJob], context: ReflectionContext) -> list[Proposal]:

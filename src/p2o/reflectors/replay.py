@@ -1,4 +1,4 @@
-"""Serves what `RecordingReflector` wrote down."""
+"""Serves the proposals that `RecordingReflector` wrote down, so that a run can be repeated offline."""
 
 import json
 from collections.abc import Sequence

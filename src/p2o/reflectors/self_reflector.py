@@ -17,7 +17,7 @@ from p2o.reflectors.parsing import (
     PROMPT_TOO_LONG,
     SPECIAL_TOKEN_IN_PROMPT,
     UNFINISHED,
-    check_template,
+    check_length,
     parse_reply,
 )
 from p2o.reflectors.prompt import GEPA_PROMPT, check_prompt, reflection_prompt
@@ -36,9 +36,9 @@ class SelfReflector(Reflector):
         weights: `initial` reflects with the policy as it was before training: the paper's authors found that a policy
             late in training proposes less diverse templates. `current` reflects with the policy of the moment.
         temperature: Of sampling (paper: 0.6).
-        max_reply_length: Tokens of a reply; a reply that reaches it is refused.
+        max_reply_length: Tokens of a reply; a reply that reaches it is rejected.
         prompt: The reflection prompt, with <curr_param> for the present template and <side_info> for the examples.
-        max_template_length: Tokens of a template; a longer one is refused.
+        max_template_length: Tokens of a template; a longer one is rejected.
     """
 
     def __init__(
@@ -61,7 +61,7 @@ class SelfReflector(Reflector):
 
     @property
     def samples(self) -> bool:
-        """It does."""
+        """True: it asks the engine of the run, on the first process alone."""
         return True
 
     def reflect(self, jobs: Sequence[ReflectionJob], context: ReflectionContext) -> list[Proposal]:
@@ -96,7 +96,7 @@ class SelfReflector(Reflector):
         ]
 
     def _ask(self, job: ReflectionJob, renderer: PromptRenderer, room: int) -> Proposal:
-        """The prompt of a job, and nothing proposed yet, or its refusal."""
+        """The prompt of a job with nothing proposed yet; rejected at once if the policy cannot be asked with it."""
         whole = reflection_prompt(job, self.prompt)
         if renderer.special_token_in(whole):
             return Proposal("", SPECIAL_TOKEN_IN_PROMPT, prompt=whole)
@@ -116,5 +116,5 @@ class SelfReflector(Reflector):
         usage = Usage(
             calls=1, prompt_tokens=len(prompt.ids), completion_tokens=len(completion.ids), seconds=round(seconds, 3)
         )
-        checked = check_template(parsed, renderer, self.max_template_length)
+        checked = check_length(parsed, renderer, self.max_template_length)
         return replace(checked, prompt=asked.prompt, usage=usage)

@@ -3,14 +3,13 @@
 import math
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any, Literal
 
 from transformers import AutoTokenizer, PreTrainedTokenizerBase
 
-from p2o.endpoints import RETRIES, SPENDING, ZERO_USAGE, CallFailed, CallResult, Endpoint, Retries, Spending
+from p2o.endpoints import ZERO_USAGE, CallFailed, CallResult, Endpoint
 from p2o.errors import InputError
 from p2o.reflectors.base import Proposal, ReflectionContext, ReflectionFailed, ReflectionJob, Reflector
-from p2o.reflectors.parsing import NO_REPLY, PROMPT_TOO_LONG, UNFINISHED, check_template, parse_reply
+from p2o.reflectors.parsing import NO_REPLY, PROMPT_TOO_LONG, UNFINISHED, check_length, parse_reply
 from p2o.reflectors.prompt import GEPA_PROMPT, check_prompt, reflection_prompt
 from p2o.reflectors.truncation import fit_examples
 
@@ -22,41 +21,20 @@ class TeacherReflector(Reflector):
     key, model or address, calls that fail in a row, and a limit that is reached end reflection with a message.
 
     Args:
-        base_url: The endpoint, up to and without `/chat/completions`, such as `http://localhost:8000/v1`.
-        model: Name of the model there.
-        api_key_env: Name of the environment variable with the key; set it to anything for a server without keys.
-        temperature: Of sampling (paper: 0.6).
-        max_reply_length: Tokens of a reply, its thoughts included; a reply that reaches it is refused.
-        length_field: Field of the request that `max_reply_length` goes to; OpenAI's reasoning models take the second.
+        endpoint: The model, how it is asked, and what that may cost.
+        max_reply_length: Tokens of a reply, its thoughts included; a reply that reaches it is rejected.
         window: Tokens of prompt and reply that the model takes; longer outputs in the examples lose their middle.
         tokenizer: A folder or hub name with the model's tokenizer; empty: that of the policy counts in its place.
-        token_margin: Counts are multiplied by it before they are held against the window and the limits: 1 with the
-            model's own tokenizer, more where another one stands in.
-        concurrency: Calls at a time, at most (paper: 64).
-        timeout: Seconds for one attempt of a call, from its first byte to the last of the answer.
-        retries: Further attempts, and when to give up.
-        spending: Limits of the run on tokens and money, and the prices.
-        extra_body: Further fields of the request, such as `chat_template_kwargs: {enable_thinking: false}` for vLLM.
         prompt: The reflection prompt, with <curr_param> for the present template and <side_info> for the examples.
-        max_template_length: Tokens of a template by the policy's tokenizer; a longer one is refused.
+        max_template_length: Tokens of a template by the policy's tokenizer; a longer one is rejected.
     """
 
     def __init__(
         self,
-        base_url: str,
-        model: str,
-        api_key_env: str = "OPENAI_API_KEY",
-        temperature: float = 0.6,
+        endpoint: Endpoint,
         max_reply_length: int = 2048,
-        length_field: Literal["max_tokens", "max_completion_tokens"] = "max_tokens",
         window: int = 32768,
         tokenizer: str = "",
-        token_margin: float = 1.25,
-        concurrency: int = 8,
-        timeout: float = 300.0,
-        retries: Retries = RETRIES,
-        spending: Spending = SPENDING,
-        extra_body: dict[str, Any] | None = None,
         prompt: str = GEPA_PROMPT,
         max_template_length: int = 1024,
     ) -> None:
@@ -65,31 +43,17 @@ class TeacherReflector(Reflector):
                 "TeacherReflector needs max_reply_length and max_template_length >= 1 and a window above "
                 f"max_reply_length, got {max_reply_length}, {max_template_length} and {window}."
             )
-        self.endpoint = Endpoint(
-            type(self).__name__,
-            base_url,
-            model,
-            api_key_env,
-            temperature,
-            length_field,
-            token_margin,
-            concurrency,
-            timeout,
-            retries,
-            spending,
-            extra_body,
-            texts=[prompt],
-        )
+        endpoint.check_secrecy(type(self).__name__, prompt)
+        self.endpoint = endpoint
         self.max_reply_length = max_reply_length
         self.window = window
-        self.spending = spending
         self.prompt = check_prompt(prompt)
         self.max_template_length = max_template_length
         self._tokenizer = _load_tokenizer(tokenizer) if tokenizer else None
 
     @property
     def name(self) -> str:
-        """The class and the model."""
+        """What the ledger calls it: the class and the model, since prices depend on both."""
         return f"{type(self).__name__} {self.endpoint.model}"
 
     def reflect(self, jobs: Sequence[ReflectionJob], context: ReflectionContext) -> list[Proposal]:
@@ -109,7 +73,7 @@ class TeacherReflector(Reflector):
         ]
         if stopped:
             raise ReflectionFailed(
-                self.endpoint.failure(stopped),
+                f"{type(self).__name__}: {self.endpoint.failure(stopped)}",
                 [None if proposal.rejection.startswith(NO_REPLY) else proposal for proposal in proposals],
                 sum((proposal.usage for proposal in proposals), ZERO_USAGE),
             )
@@ -133,7 +97,7 @@ class TeacherReflector(Reflector):
             return replace(asked.rejected(f"{NO_REPLY}: {result.failure.cause}"), usage=result.usage)
         reply = self.endpoint.redacted(result.content or "")
         parsed = Proposal("", UNFINISHED, reply) if result.truncated else parse_reply(reply)
-        checked = check_template(parsed, context.renderer, self.max_template_length)
+        checked = check_length(parsed, context.renderer, self.max_template_length)
         return replace(checked, prompt=prompt, usage=result.usage)
 
 

@@ -79,7 +79,7 @@ class TeacherCompletions(Sampler):
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Takes over completions and costs."""
+        """Takes over the completions of the run that is resumed, and what they cost."""
         self.teacher.spent = Usage(**state["spent"])
         self.completions = {
             question: [Completion(tuple(ids.tolist()), truncated) for ids, truncated in completions]

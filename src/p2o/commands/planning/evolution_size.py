@@ -31,7 +31,7 @@ def evolution_size(run: PlannedRun, hard: int) -> EvolutionSize:
     """The effective sizes for so many hard questions."""
     evolution = run.evolution
     dev, budget = evolution_sizes(hard, evolution.dev_size, evolution.budget, evolution.completions)
-    settings = evolution.settings(budget=0)
+    settings = evolution.search_settings(0)
     n, batch, each = evolution.completions, settings.mini_batch_size, settings.proposals
     parents = affordable_parents(budget - dev * n, min(batch, hard - dev) * n, dev * n, each) if hard > dev else 0
     # After the last parents a child of each of them and one dev evaluation were still paid for.

@@ -116,7 +116,7 @@ def _reflection(calls: Span, lengths: Lengths, run: PlannedRun, measured: Measur
     else:
         reply, measured = vars(run.reflector).get("max_reply_length", 0), None
     example = run.mean_length + lengths.completion.high + EXAMPLE_OVERHEAD
-    prompt = PROMPT_OVERHEAD + run.evolution.settings(budget=0).mini_batch_size * example if reply else 0
+    prompt = PROMPT_OVERHEAD + run.evolution.search_settings(0).mini_batch_size * example if reply else 0
     read, written = calls * prompt, calls * reply
     seconds = written * measured.token_seconds if measured else None
     return Phase("reflection", calls, read, written, seconds, prices.money(read, written))

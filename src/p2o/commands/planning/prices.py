@@ -31,5 +31,5 @@ class Paid:
 
 def prices_of(asked: object) -> Prices:
     """The prices in the config of a reflector or a teacher; free if it has none."""
-    spending = vars(asked).get("spending") if asked else None
-    return Prices(spending.prompt_price, spending.completion_price) if spending else FREE
+    endpoint = vars(asked).get("endpoint") if asked else None
+    return Prices(endpoint.spending.prompt_price, endpoint.spending.completion_price) if endpoint else FREE

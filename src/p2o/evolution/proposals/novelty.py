@@ -1,4 +1,4 @@
-"""Which proposals are worth a mini-batch."""
+"""Sorts out the proposals that are worth the rollouts of a mini-batch: those whose text nobody proposed before."""
 
 from collections import Counter
 from collections.abc import Sequence

@@ -12,16 +12,16 @@ class Ledger:
         self.entries: dict[tuple[int, str], Usage] = {}
 
     def add(self, epoch: int, reflector: str, usage: Usage) -> None:
-        """Books a usage."""
+        """Adds what a reflector used after an epoch to what is booked there already."""
         self.entries[epoch, reflector] = self.entries.get((epoch, reflector), ZERO_USAGE) + usage
 
     @property
     def total(self) -> Usage:
-        """Of the whole run."""
+        """What reflection has cost in the whole run, resumed parts included."""
         return sum(self.entries.values(), ZERO_USAGE)
 
     def of(self, epoch: int) -> dict[str, Usage]:
-        """By reflector, of the evolution after an epoch."""
+        """What the evolution after an epoch cost, by reflector."""
         return {reflector: usage for (number, reflector), usage in self.entries.items() if number == epoch}
 
     def state_dict(self) -> list[dict[str, Any]]:
@@ -32,7 +32,7 @@ class Ledger:
         ]
 
     def load_state_dict(self, state: list[dict[str, Any]]) -> None:
-        """Takes over what `state_dict` described."""
+        """Takes over the ledger of the run that is resumed."""
         self.entries = {
             (row["epoch"], row["reflector"]): Usage(**{k: v for k, v in row.items() if k not in ("epoch", "reflector")})
             for row in state

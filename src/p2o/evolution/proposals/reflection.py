@@ -7,10 +7,10 @@ from typing import Any
 from p2o.distributed.processes import on_first
 from p2o.endpoints.usage import ZERO_USAGE, Usage
 from p2o.errors import InputError
-from p2o.evolution.ledger import Ledger
+from p2o.evolution.proposals.ledger import Ledger
 from p2o.reflectors.base import Proposal, ReflectionContext, ReflectionFailed, ReflectionJob, Reflector
 
-Check = Callable[[Proposal], Proposal]  # a proposal, or its refusal
+Check = Callable[[Proposal], Proposal]  # the proposal as it came, or rejected
 
 
 class Reflection:
@@ -69,7 +69,7 @@ class Reflection:
         if len(proposals) != len(jobs):
             raise InputError(
                 f"{self.reflector.name}.reflect: expected a proposal for each of {len(jobs)} jobs, got "
-                f"{len(proposals)}. Return a Proposal with a refusal where there is no template."
+                f"{len(proposals)}. Return a rejected Proposal where there is no template."
             )
         return proposals
 
@@ -87,5 +87,5 @@ class Reflection:
         return {key: asdict(proposal) for key, proposal in self._kept.items()}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Takes over what `state_dict` described."""
+        """Takes over the answers of an earlier process, as `state_dict` described them."""
         self._kept = {key: Proposal(**fields | {"usage": Usage(**fields["usage"])}) for key, fields in state.items()}

@@ -1,4 +1,4 @@
-r"""Refuses templates that give away questions or answers: GEPA's users find training data in their prompts (issue 261).
+r"""Rejects templates that give away questions or answers: GEPA's users find training data in their prompts (issue 261).
 
 A template that holds a question or its answer scores by heart. What counts as held is a matter of degree; the rules:
 
@@ -12,8 +12,6 @@ import re
 from collections import Counter
 from collections.abc import Sequence
 
-from p2o.errors import InputError
-from p2o.prompts.renderer import PromptRenderer
 from p2o.questions.overlap import COMMON, WORDS
 from p2o.reflectors.base import Proposal
 from p2o.types import Question
@@ -42,7 +40,7 @@ class LeakGuard:
         self._answers = {answer for question in questions if is_telling(answer := _spaced(question.answer))}
 
     def __call__(self, proposal: Proposal) -> Proposal:
-        """The proposal, or its refusal."""
+        """The proposal as it came, or rejected with the cause."""
         if self._holds_question(proposal.template):
             return proposal.rejected(QUESTION)
         if self._holds_answer(proposal.template):
@@ -80,28 +78,3 @@ def _words(text: str) -> list[str]:
 
 def _spaced(text: str) -> str:
     return " ".join(text.split())
-
-
-class WindowCheck:
-    """Checks that a template can stand before every hard question.
-
-    Args:
-        renderer: Renders T(x, z).
-        questions: The hard questions.
-        room: Tokens of T(x, z) at most: the model's window less the completion.
-    """
-
-    def __init__(self, renderer: PromptRenderer, questions: list[Question], room: int) -> None:
-        self.renderer = renderer
-        self.room = room
-        self.longest = max(questions, key=lambda question: len(renderer.question(question.text)))
-
-    def __call__(self, proposal: Proposal) -> Proposal:
-        """The proposal, or its refusal."""
-        if not proposal.template:
-            return proposal
-        try:
-            length = len(self.renderer.question(self.longest.text, proposal.template))
-        except InputError:  # the template spells a special token
-            return proposal.rejected("special token")
-        return proposal if length <= self.room else proposal.rejected("too long for the window")

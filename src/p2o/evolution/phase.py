@@ -1,0 +1,164 @@
+"""The evolution between two epochs: its search, the rollouts that the search asks for, and what it all cost."""
+
+import random
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, Literal
+
+from p2o.distributed.processes import gather, share
+from p2o.endpoints.usage import Usage
+from p2o.engines.base import SamplingParams
+from p2o.errors import InputError
+from p2o.evolution.proposals.leak_guard import LeakGuard
+from p2o.evolution.proposals.ledger import Ledger
+from p2o.evolution.proposals.prompt_check import PromptCheck
+from p2o.evolution.proposals.reflection import Check, Reflection
+from p2o.evolution.result import EvolutionResult
+from p2o.evolution.search import EvolutionSearch
+from p2o.evolution.selectors import ParentSelector
+from p2o.evolution.settings import EvolutionSettings, Level, evolution_sizes
+from p2o.evolution.trials import Graded
+from p2o.policy.module import PolicyModule
+from p2o.prompts.templates import TemplateBank
+from p2o.reflectors.base import ReflectionContext, ReflectionFailed, Reflector
+from p2o.reflectors.feedback import to_example
+from p2o.rollouts import RolloutRequest
+from p2o.seeds import derive_seed
+from p2o.types import Question, Rollout
+
+
+@dataclass(eq=False)
+class PhaseSettings:
+    """How every evolution of a run goes; `TemplateEvolution`, which adds what concerns the run, says what each is.
+
+    Raises:
+        InputError: A setting is out of range.
+    """
+
+    reflector: Reflector
+    selector: ParentSelector
+    budget: int | Level = "heavy_4"
+    dev_size: int = 300
+    width: int = 16
+    mini_batch_size: int = 3
+    proposals: int = 1
+    completions: int = 1
+    temperature: float = 0.0
+    carry_over: bool = False
+    show_answer: bool = True
+    leak_guard: Literal["held_back", "all", "none"] = "held_back"
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        if self.dev_size < 1:
+            raise InputError(f"evolution.dev_size must be at least 1, got {self.dev_size}.")
+        if self.temperature < 0:
+            raise InputError(f"evolution.temperature must be at least 0 (0 is greedy), got {self.temperature}.")
+        # Sizes that cannot be are rejected before training, not after an epoch of it.
+        self.search_settings(self.budget if isinstance(self.budget, int) else 0)
+
+    def search_settings(self, budget: int) -> EvolutionSettings:
+        """The sizes of a search with this budget."""
+        return EvolutionSettings(budget, self.width, self.mini_batch_size, self.completions, self.proposals)
+
+
+class EvolutionPhase:
+    """The evolution after one epoch. Every process runs the same search, and so finds the same templates.
+
+    Args:
+        settings: How evolutions of this run go.
+        module: Whose policy answers the questions.
+        hard: The hard questions of the epoch.
+        epoch: Its number.
+        last_bank: The templates of this epoch, with which the search may start.
+        guarded: Questions that no template may give away, besides the dev questions.
+        ledger: Where the cost of reflection is booked.
+    """
+
+    def __init__(
+        self,
+        settings: PhaseSettings,
+        module: PolicyModule,
+        hard: Sequence[Question],
+        epoch: int,
+        last_bank: TemplateBank,
+        guarded: Sequence[Question],
+        ledger: Ledger,
+    ) -> None:
+        self.settings = settings
+        self.module = module
+        self.epoch = epoch
+        self.ledger = ledger
+        shuffled = list(hard)
+        random.Random(derive_seed(settings.seed, "split", epoch)).shuffle(shuffled)
+        dev_size, budget = evolution_sizes(len(hard), settings.dev_size, settings.budget, settings.completions)
+        dev = shuffled[:dev_size]
+        checks: list[Check] = [
+            PromptCheck(module.renderer, hard, module.max_templated_prompt_length),
+            LeakGuard([] if settings.leak_guard == "none" else [*guarded, *dev]),
+        ]
+        self.reflection = Reflection(settings.reflector, self._context, checks, ledger, epoch)
+        carried = [template.text for template in last_bank.templates] if settings.carry_over else []
+        self.search = EvolutionSearch(
+            train=shuffled[dev_size:],
+            dev=dev,
+            settings=settings.search_settings(budget),
+            evaluate=self._evaluate,
+            reflect=self.reflection,
+            to_example=partial(to_example, instruction=module.instruction, show_answer=settings.show_answer),
+            selector=settings.selector,
+            seed=derive_seed(settings.seed, "evolution", epoch),
+            seed_templates=["", *carried],
+        )
+
+    def run(self) -> EvolutionResult:
+        """Runs the search to its end, or as far as reflection goes; the result says which of the two."""
+        started = time.monotonic()
+        tokens, replies = self.module.counts.tokens["evolution"], self.ledger.total.completion_tokens
+        failure = ""
+        try:
+            self.search.run()
+        except ReflectionFailed as failed:
+            failure = str(failed)
+        everyones = gather((time.monotonic() - started, self.module.counts.tokens["evolution"] - tokens))
+        spent = {
+            "evolution": sum(tokens for _, tokens in everyones),
+            "reflection": self.ledger.total.completion_tokens - replies,
+        }
+        seconds = max(seconds for seconds, _ in everyones)
+        return EvolutionResult.of(self.search, self.epoch, seconds, spent, self.ledger.of(self.epoch), failure)
+
+    def state_dict(self) -> dict[str, Any]:
+        """How far the search came, and the replies that must not be paid for twice, in plain types."""
+        return {"search": self.search.state_dict(), "answers": self.reflection.state_dict()}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Goes on where `state_dict` was taken, in this process or in a resumed one."""
+        self.search.load_state_dict(state["search"])
+        self.reflection.load_state_dict(state["answers"])
+
+    def _evaluate(self, pairs: Sequence[tuple[Question, str]], title: str) -> list[Graded]:
+        """n completions for each pair, all in one engine call on each process, which has a share of them.
+
+        Who samples a completion does not matter: its seed is its own.
+        """
+        seed, n, module = self.settings.seed, self.settings.completions, self.module
+        requests = [
+            RolloutRequest(question, template, derive_seed(seed, "evaluate", self.epoch, question.id, template, k))
+            for question, template in pairs
+            for k in range(n)
+        ]
+        sampling = SamplingParams(self.settings.temperature, module.sampling.max_completion_length)
+
+        def answer(part: Sequence[RolloutRequest]) -> list[Rollout]:
+            return module.worker.roll_out(module.policy, part, sampling, "evolution", title)
+
+        rollouts = share(requests, answer)
+        return [tuple(rollouts[start : start + n]) for start in range(0, len(rollouts), n)]
+
+    def _context(self, spent: Usage) -> ReflectionContext:
+        """What the reflector may use of the run, given what reflection has spent so far."""
+        module = self.module
+        return ReflectionContext(module.engine, module.renderer, module.policy, module.initial_policy, spent)

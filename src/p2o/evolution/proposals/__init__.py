@@ -1,0 +1,1 @@
+"""What happens to proposals between the reflector and the search: checks, novelty, their cost, replies kept."""

@@ -1,0 +1,36 @@
+"""Rejects templates under which the policy could not be asked some hard question."""
+
+from collections.abc import Sequence
+
+from p2o.prompts.renderer import PromptRenderer
+from p2o.reflectors.base import Proposal
+from p2o.types import Question
+
+SPECIAL_TOKEN = "special token"
+TOO_LONG_FOR_WINDOW = "too long for the window"
+
+
+class PromptCheck:
+    """Checks that the policy can be asked every hard question under a template.
+
+    This is the one place where a proposal is searched for special tokens of the policy, whoever made it.
+
+    Args:
+        renderer: Renders T(x, z).
+        questions: The hard questions.
+        room: Tokens of T(x, z) at most: the model's window less the completion.
+    """
+
+    def __init__(self, renderer: PromptRenderer, questions: Sequence[Question], room: int) -> None:
+        self.renderer = renderer
+        self.room = room
+        self.longest = max(questions, key=lambda question: len(renderer.question(question.text)))
+
+    def __call__(self, proposal: Proposal) -> Proposal:
+        """The proposal as it came, or rejected with the cause."""
+        if not proposal.template:
+            return proposal
+        if self.renderer.special_token_in(proposal.template):
+            return proposal.rejected(SPECIAL_TOKEN)
+        length = len(self.renderer.question(self.longest.text, proposal.template))
+        return proposal if length <= self.room else proposal.rejected(TOO_LONG_FOR_WINDOW)
