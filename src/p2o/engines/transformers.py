@@ -10,6 +10,7 @@ from p2o.engines.transformers_generate import generate
 from p2o.errors import InputError
 from p2o.logprobs.onednn_linear import packed_weights
 from p2o.logprobs.packable import packable
+from p2o.logprobs.shards import whole
 from p2o.progress import task
 from p2o.types import Completion, Prompt
 
@@ -39,7 +40,7 @@ class TransformersEngine(RolloutEngine):
         was_training = policy.training
         policy.eval()
         write = decode if packable(policy) else generate
-        with task(title, len(prompts), "rollout") as sampled, packed_weights(policy):
+        with whole(policy), task(title, len(prompts), "rollout") as sampled, packed_weights(policy):
             for index, completion in write(policy, prompts, sampling, self.batch_size, eos_token_ids(policy)):
                 completions[index] = completion
                 sampled.advance(1)

@@ -1,6 +1,7 @@
 """Log-probabilities and entropies of given completions under given prompts, by the fastest exact way."""
 
 from collections.abc import Sequence
+from functools import partial
 
 from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
@@ -12,6 +13,7 @@ from p2o.logprobs.packed_attention import packed_hidden
 from p2o.logprobs.packing import pack
 from p2o.logprobs.padded import padded_logps, padded_logps_and_entropies
 from p2o.logprobs.prefixes import Ids
+from p2o.logprobs.shards import is_sharded
 from p2o.logprobs.tied_embedding import TiedGradient, embed, is_tied
 
 
@@ -40,6 +42,15 @@ def completion_logps_and_entropies(
 def _packed(
     policy: PreTrainedModel, prompts: Sequence[Ids], completions: Sequence[Ids], temperature: float, entropy: bool
 ) -> tuple[Tensor, Tensor]:
+    score = policy.score_packed if is_sharded(policy) else partial(packed_scores, policy)
+    logps, entropies = score(prompts, completions, temperature, entropy)
+    return logps, entropies
+
+
+def packed_scores(
+    policy: PreTrainedModel, prompts: Sequence[Ids], completions: Sequence[Ids], temperature: float, entropy: bool
+) -> tuple[Tensor, Tensor]:
+    """Log-probs and entropies [R, T] of packed rows, the latter zero unless they are asked for."""
     packed = pack(prompts, completions).to(policy.device)
     weight = policy.get_output_embeddings().weight
     tied = TiedGradient() if is_tied(policy) and weight.requires_grad else None

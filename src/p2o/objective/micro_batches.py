@@ -3,6 +3,10 @@
 from collections.abc import Iterator, Sequence
 from typing import TypeVar
 
+from torch import nn
+
+from p2o.distributed.processes import gather
+from p2o.logprobs.shards import is_sharded
 from p2o.objective.rows import Ids, TrainingSample
 
 T = TypeVar("T")
@@ -25,6 +29,11 @@ def micro_batches(
     kept = kept or list(range(len(rows)))[: int(at_least_one)]
     pairs = [(rows[index].prompt(bare), rows[index].completion_ids) for index in kept]
     return [[kept[place] for place in part] for part in by_tokens(pairs, tokens)]
+
+
+def equal_passes(policy: nn.Module, passes: int) -> int:
+    """How many passes this process must make beyond its own, so that all that share a sharded policy make as many."""
+    return max(gather(passes)) - passes if is_sharded(policy) else 0
 
 
 def by_tokens(pairs: Sequence[tuple[Ids, Ids]], tokens: int) -> list[list[int]]:

@@ -15,7 +15,7 @@ from p2o.objective.context_estimators import ContextEstimator
 from p2o.objective.context_mask import context_mask_stats
 from p2o.objective.engine_correction import EngineCorrection, NoCorrection
 from p2o.objective.losses import PolicyLoss
-from p2o.objective.micro_batches import by_tokens
+from p2o.objective.micro_batches import by_tokens, equal_passes
 from p2o.objective.outputs import LossOutput, Mean
 from p2o.objective.regularizers import Regularizer
 from p2o.objective.rows import TrainingSample
@@ -92,7 +92,10 @@ class Objective:
                 else:
                     jobs.append((index, bare))
         pairs = [(rows[index].prompt(bare), rows[index].completion_ids) for index, bare in jobs]
-        for part in by_tokens(pairs, tokens):
+        parts = by_tokens(pairs, tokens)
+        for _ in range(equal_passes(policy, len(parts))):
+            completion_logps(policy, [rows[0].prompt_ids], [rows[0].completion_ids], self.temperature)
+        for part in parts:
             prompts, completions = zip(*(pairs[place] for place in part), strict=True)
             logps = completion_logps(policy, prompts, completions, self.temperature)
             for place, completion, line in zip(part, completions, logps, strict=True):

@@ -129,7 +129,8 @@ def restore_policy_state(
         InputError: The checkpoint holds another model, or the state of another part.
     """
     state = checkpoint["p2o"]
-    check_weights(checkpoint, str(module.model), module.state_dict())
+    if "state_dict" in checkpoint:  # a strategy that shards has loaded the weights itself
+        check_weights(checkpoint, str(module.model), module.state_dict())
     if state["adapters"] != module.adapters.plain():
         raise InputError(
             f"The checkpoint belongs to another config: it has the adapters {state['adapters'] or 'none'}, "

@@ -28,8 +28,11 @@ def log_rollouts(module: LightningModule, groups: Sequence[Sequence[Rollout]]) -
     """Logs the metrics of a rollout batch, step by step and as means of the epoch."""
     module.log_dict(rollout_metrics(groups), batch_size=len(groups), on_step=True, on_epoch=True, sync_dist=True)
     everyones = gather([(bool(rollout.template), rollout.correct) for group in groups for rollout in group])
-    for context, (accuracy, count) in context_accuracies([pair for pairs in everyones for pair in pairs]).items():
-        module.log(f"train/accuracy_{context}", accuracy, batch_size=count, on_step=False, on_epoch=True)
+    found = context_accuracies([pair for pairs in everyones for pair in pairs])
+    for name, (accuracy, count) in found.items():
+        module.log(
+            f"train/accuracy_{context}", accuracy, batch_size=count, on_step=False, on_epoch=True, sync_dist=True
+        )
 
 
 def context_accuracies(rollouts: Sequence[tuple[bool, bool]]) -> dict[str, tuple[float, int]]:

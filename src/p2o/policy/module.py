@@ -24,6 +24,7 @@ from p2o.policy.metrics import log_rollouts
 from p2o.policy.non_finite import NonFiniteGuard
 from p2o.policy.optimizer import LinearWarmup, check_optimizer
 from p2o.policy.preflight import check_lengths, check_run, check_sizes
+from p2o.policy.sharding import placed
 from p2o.policy.update import OptimizerSteps
 from p2o.prompts.renderer import PromptRenderer
 from p2o.rewards.base import Reward
@@ -108,7 +109,7 @@ class PolicyModule(LightningModule):
         self.model, self.adapters, self.gradient_checkpointing = model, adapters, gradient_checkpointing
         self.engine, self.reward, self.sampler = engine, reward, sampler
         self.advantage, self.exploration = advantage, exploration
-        self.initial_policy = InitialPolicy(lambda: self.policy, lambda: load_policy(model).to(self.device))
+        self.initial_policy = InitialPolicy(lambda: self.policy, lambda: placed(load_policy(model), self))
         parts = (context, loss, temperature, aggregation, regularizers, correction)
         loss_of_rows = objective.Objective(*parts, reference=self.initial_policy, exact_engine=engine.exact_logps)
         sizes = (mini_batch_size, micro_batch_tokens, max_grad_norm)
@@ -178,7 +179,8 @@ class PolicyModule(LightningModule):
     def configure_model(self) -> None:
         """Loads the policy; Lightning may ask more than once."""
         if not self._loaded:
-            self.policy = load_policy(self.model, self.gradient_checkpointing, self.adapters).train()
+            policy = load_policy(self.model, self.gradient_checkpointing, self.adapters)
+            self.policy = placed(policy.train(), self)
             self.strict_loading = not adapter_layers(self.policy)  # their checkpoints hold no frozen weight
             self._loaded = True
 

@@ -11,6 +11,7 @@ from lightning.pytorch.utilities import rank_zero_warn
 from p2o.errors import InputError
 from p2o.mixture.data_module import mixture_of
 from p2o.policy.metrics import validation_metric
+from p2o.policy.sharding import check_strategy
 from p2o.prompts.renderer import PromptRenderer
 from p2o.rewards.base import Reward
 from p2o.types import Question
@@ -51,6 +52,7 @@ def check_run(stage: str, trainer: Trainer, renderer: PromptRenderer, reward: Re
     Raises:
         InputError: A question cannot be asked or never be answered, or a monitored accuracy is not measured.
     """
+    check_strategy(trainer.strategy)
     data = mixture_of(trainer)
     if stage == "test":
         questions = [question for benchmark in data.test_benchmarks for question in benchmark.questions]

@@ -8,12 +8,13 @@ import torch
 from lightning import LightningModule
 from lightning.pytorch.core.optimizer import LightningOptimizer
 from torch import nn
+from torch.distributed.tensor import DTensor
 from torch.optim.lr_scheduler import LRScheduler
 from transformers import PreTrainedModel
 
 from p2o.distributed.processes import gather
 from p2o.objective.load_balancing import balanced
-from p2o.objective.micro_batches import chunks, micro_batches
+from p2o.objective.micro_batches import chunks, equal_passes, micro_batches
 from p2o.objective.objective import Objective, OldLogps
 from p2o.objective.outputs import LossOutput, joined_context_mask_stats, output_metrics
 from p2o.objective.rows import TrainingSample
@@ -101,13 +102,16 @@ class OptimizerSteps:
         zero_gradients(policy)
         bare, several = self.objective.context.bare_gradient, module.trainer.world_size > 1
         parts = micro_batches(rows, needed, self.micro_batch_tokens, bare, at_least_one=several)
+        idle = equal_passes(policy, len(parts))
         outputs: list[LossOutput] = []
         for number, part in enumerate(track(parts, "update", "micro-batch"), 1):
             with optimizer.toggle_model(sync_grad=number == len(parts)):  # one gradient exchange per optimizer step
                 output = self.objective(policy, [rows[i] for i in part], [old[i] for i in part], size)
                 module.manual_backward(output.loss)
                 outputs.append(replace(output, loss=output.loss.detach().cpu()))
-        norm = float(nn.utils.clip_grad_norm_(policy.parameters(), self.max_grad_norm))
+        for _ in range(idle):  # an exchange of shards takes all processes
+            module.manual_backward(0.0 * self.objective(policy, rows[:1], old[:1], size).loss)
+        norm = whole_norm(nn.utils.clip_grad_norm_(policy.parameters(), self.max_grad_norm))
         loss = sum(float(output.loss) for output in outputs)
         taken = self.guard.passes(module, rows, loss, norm)
         if taken:
@@ -136,7 +140,7 @@ class OptimizerSteps:
             }
         )
         for name, (share, count) in joined_context_mask_stats(outputs).shares().items():
-            module.log(f"context/{name}", share, batch_size=count, on_step=False, on_epoch=True)
+            module.log(f"context/{name}", share, batch_size=count, on_step=False, on_epoch=True, sync_dist=True)
 
 
 def count_as_step(module: LightningModule) -> None:
@@ -144,6 +148,11 @@ def count_as_step(module: LightningModule) -> None:
     progress = module.trainer.fit_loop.epoch_loop.manual_optimization.optim_step_progress
     progress.increment_ready()
     progress.increment_completed()
+
+
+def whole_norm(norm: torch.Tensor) -> float:
+    """The norm of a gradient, whose parts may lie on several processes."""
+    return float(norm.full_tensor() if isinstance(norm, DTensor) else norm)
 
 
 def zero_gradients(policy: nn.Module) -> None:

@@ -2,7 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 
 from transformers import PreTrainedModel
@@ -116,3 +116,7 @@ class Reflector(ABC):
     def samples(self) -> bool:
         """Whether it asks the engine of the run: of many processes only the first one calls `reflect`."""
         return False
+
+    def reflecting_policy(self, context: ReflectionContext) -> AbstractContextManager[PreTrainedModel]:
+        """The policy that it asks, if it samples; where that is sharded, all processes enter it together."""
+        return nullcontext(context.policy)

@@ -3,8 +3,11 @@
 import json
 import os
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from dataclasses import asdict
 from pathlib import Path
+
+from transformers import PreTrainedModel
 
 from p2o.errors import InputError
 from p2o.reflectors.base import Proposal, ReflectionContext, ReflectionFailed, ReflectionJob, Reflector
@@ -36,6 +39,10 @@ class RecordingReflector(Reflector):
     def samples(self) -> bool:
         """Whether the reflector that does the work asks the engine of the run."""
         return self.reflector.samples
+
+    def reflecting_policy(self, context: ReflectionContext) -> AbstractContextManager[PreTrainedModel]:
+        """The policy of the reflector that does the work."""
+        return self.reflector.reflecting_policy(context)
 
     def reflect(self, jobs: Sequence[ReflectionJob], context: ReflectionContext) -> list[Proposal]:
         """What the reflector proposes; written down also if it fails in between."""

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Sequence
-from contextlib import nullcontext
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from typing import Literal
 
@@ -66,9 +66,12 @@ class SelfReflector(Reflector):
 
     def reflect(self, jobs: Sequence[ReflectionJob], context: ReflectionContext) -> list[Proposal]:
         """One proposal for each job, from a single call of the engine."""
-        reflecting = nullcontext(context.policy) if self.weights == "current" else context.initial_policy()
-        with reflecting as policy:
+        with self.reflecting_policy(context) as policy:
             return self._reflect(jobs, policy, context)
+
+    def reflecting_policy(self, context: ReflectionContext) -> AbstractContextManager[PreTrainedModel]:
+        """The present policy, or the one before training."""
+        return nullcontext(context.policy) if self.weights == "current" else context.initial_policy()
 
     def _reflect(
         self, jobs: Sequence[ReflectionJob], policy: PreTrainedModel, context: ReflectionContext

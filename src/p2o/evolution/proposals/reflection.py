@@ -1,6 +1,7 @@
 """What stands between a search and its reflector: checks, the ledger, and answers that must not be paid for twice."""
 
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from dataclasses import asdict
 from typing import Any
 
@@ -8,6 +9,7 @@ from p2o.distributed.processes import on_first
 from p2o.endpoints.usage import ZERO_USAGE, Usage
 from p2o.errors import InputError
 from p2o.evolution.proposals.ledger import Ledger
+from p2o.logprobs.shards import is_sharded, whole
 from p2o.reflectors.base import Proposal, ReflectionContext, ReflectionFailed, ReflectionJob, Reflector
 
 Check = Callable[[Proposal], Proposal]  # the proposal as it came, or rejected
@@ -53,7 +55,7 @@ class Reflection:
         """
         asked = [job for job in jobs if job.key not in self._kept]
         try:
-            proposals = on_first(lambda: self._reflect(asked)) if asked else []
+            proposals = self._reflect_together(asked) if asked else []
         except ReflectionFailed as failed:
             self._book(failed.usage)
             answers = zip(asked, failed.proposals, strict=False)  # one that fails at once answers nothing
@@ -64,8 +66,16 @@ class Reflection:
         self._kept = {}
         return [self._check(answered[job.key]) for job in jobs]
 
-    def _reflect(self, jobs: Sequence[ReflectionJob]) -> list[Proposal]:
-        proposals = self.reflector.reflect(jobs, self.context(self.ledger.total))
+    def _reflect_together(self, jobs: Sequence[ReflectionJob]) -> list[Proposal]:
+        """Every process gathers a sharded policy, which takes them all; the first one reflects with it."""
+        context = self.context(self.ledger.total)
+        with ExitStack() as entered:
+            if self.reflector.samples and is_sharded(context.policy):
+                entered.enter_context(whole(entered.enter_context(self.reflector.reflecting_policy(context))))
+            return on_first(lambda: self._reflect(jobs, context))
+
+    def _reflect(self, jobs: Sequence[ReflectionJob], context: ReflectionContext) -> list[Proposal]:
+        proposals = self.reflector.reflect(jobs, context)
         if len(proposals) != len(jobs):
             raise InputError(
                 f"{self.reflector.name}.reflect: expected a proposal for each of {len(jobs)} jobs, got "
