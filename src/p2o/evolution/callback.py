@@ -151,7 +151,7 @@ class TemplateEvolution(Callback):
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Runs before ModelCheckpoint, so that the checkpoint holds the new bank."""
         hard_set = mixture_of(trainer).hard_set
-        hard_set.join(gather(hard_set.correct))
+        hard_set.join()
         hard_set.close()
         if trainer.current_epoch + 1 == trainer.max_epochs:
             self.pending = True
