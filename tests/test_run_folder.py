@@ -170,10 +170,10 @@ def test_without_evolution_no_lineage_of_an_earlier_run_is_left(run, tmp_path):
         2,
         "--evolution.budget=0",
         "--fixed_questions.questions=0",
-        "--rollout_log.train=0",
-        "--rollout_log.validation=0",
+        *(f"--{log}.enabled=false" for log in ("question_log", "rollout_log", "validation_log", "run_summary")),
     )
     assert not list(old.parent.iterdir())
+    assert not {path.name for path in tmp_path.iterdir()} & {"questions", "rollouts", "validation", "summary.json"}
     assert not (tmp_path / "fixed_questions.json").exists() and not (tmp_path / "rollouts").exists()
 
 

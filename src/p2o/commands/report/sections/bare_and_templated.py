@@ -98,10 +98,6 @@ def _pass_at_k(tries: Sequence[Sequence[bool]], k: int) -> Estimate:
     return estimate([pass_at_k(len(tried), sum(tried), k) for tried in tries])
 
 
-def _pass_at_k(tries: Sequence[Sequence[bool]], k: int) -> Estimate:
-    return estimate([pass_at_k(len(tried), sum(tried), k) for tried in tries])
-
-
 def _estimate_line(name: str, estimates: Sequence[Estimate], look: int) -> Line:
     means, lows, highs = zip(*estimates, strict=True)
     return Line(name, means, lows, highs, look=look, dashed=bool(look))
