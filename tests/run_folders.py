@@ -5,10 +5,11 @@ from pathlib import Path
 
 import yaml
 
-from p2o.callbacks.question_log import write
-from p2o.callbacks.rollout_log import COLUMNS
 from p2o.io.tables import write_jsonl, write_parquet
+from p2o.run_folder.log_columns import ROLLOUT_LOG
+from p2o.run_folder.paths import RunPaths
 from p2o.run_folder.question_record import QuestionRecord, template_id
+from p2o.run_folder.question_tables import write_questions
 
 T = "Go slowly."
 HOSTILE = (
@@ -56,10 +57,10 @@ def whole_folder(root: Path, text: str = T) -> Path:
     (root / "config.yaml").write_text(yaml.safe_dump(config, allow_unicode=True), encoding="utf-8")
     t = template_id(text)
     for epoch, records in enumerate(mined(t)):
-        write(root / "mining", epoch, records, {t: text})
-    _templates(root / "templates", text)
-    (root / "fixed_questions.json").write_text(json.dumps({"measurements": probe()}), encoding="utf-8")
-    _completions(root / "completions", text)
+        write_questions(RunPaths(root), epoch, records, {t: text})
+    _evolution(RunPaths(root), text)
+    (root / "fixed_questions.json").write_text(json.dumps({"measurements": fixed_questions()}), encoding="utf-8")
+    _rollouts(RunPaths(root), text)
     logs = root / "logs" / "version_0"
     logs.mkdir(parents=True)
     (logs / "metrics.csv").write_text("context/above,context/below,epoch\n,,0\n0.25,0.125,1\n", encoding="utf-8")
@@ -137,22 +138,22 @@ def figures(text: str) -> dict:
     }
 
 
-def _templates(folder: Path, text: str) -> None:
-    folder.mkdir()
-    write_jsonl(folder / "epoch-0000.jsonl", candidates(text))
-    (folder / "epoch-0000.json").write_text(json.dumps(figures(text)), encoding="utf-8")
+def _evolution(paths: RunPaths, text: str) -> None:
+    paths.evolution(0).parent.mkdir()
+    write_jsonl(paths.candidates(0), candidates(text))
+    paths.evolution(0).write_text(json.dumps(figures(text)), encoding="utf-8")
 
 
-def probe(values=(0.0, 0.25, 0.5, 0.5), spread=0.0) -> list[dict]:
+def fixed_questions(values=(0.0, 0.25, 0.5, 0.5), spread=0.0) -> list[dict]:
     """Start, training 0, evolution 0, training 1: eight questions of these mean rewards under their templates."""
     moments = [(0, "before training"), (0, "after training"), (1, "before training"), (1, "after training")]
     return [
-        {"epoch": epoch, "moment": moment, "seconds": 0.5, "questions": [_probed(n, value, spread) for n in range(8)]}
+        {"epoch": epoch, "moment": moment, "seconds": 0.5, "questions": [_asked(n, value, spread) for n in range(8)]}
         for (epoch, moment), value in zip(moments, values, strict=True)
     ]
 
 
-def _probed(number: int, value: float, spread: float) -> dict:
+def _asked(number: int, value: float, spread: float) -> dict:
     reward = value + spread * (-1) ** number
     templated = [True, True, False, False]
     return {
@@ -164,8 +165,8 @@ def _probed(number: int, value: float, spread: float) -> dict:
     }
 
 
-def _completions(folder: Path, text: str) -> None:
-    folder.mkdir()
+def _rollouts(paths: RunPaths, text: str) -> None:
+    paths.rollouts("validation", 0).parent.mkdir()
     for epoch in (0, 1):
         rows = [
             {
@@ -186,4 +187,4 @@ def _completions(folder: Path, text: str) -> None:
             }
             for number, context in enumerate(("bare", "templated"))
         ]
-        write_parquet(folder / f"validation-epoch-{epoch:04d}.parquet", rows, COLUMNS.schema())
+        write_parquet(paths.rollouts("validation", epoch), rows, ROLLOUT_LOG.schema())

@@ -119,7 +119,7 @@ def test_same_seed_same_result_by_the_config_that_a_run_left(two, tmp_path):
     assert yaml.safe_load((tmp_path / "config.yaml").read_text())["data"]["tau"] == 6
     assert differences(state(two[1]), state(last(tmp_path))) == []
     assert differences(*(json.loads((root / "summary.json").read_text()) for root in (two[0], tmp_path))) == []
-    for name in ("mining", "validation", "completions"):
+    for name in ("questions", "validation", "rollouts"):
         files = sorted(path.name for path in (tmp_path / name).glob("*.parquet"))
         assert files
         for file in files:

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from p2o.callbacks.question_log import read_epoch
 from p2o.cli.main import main
+from p2o.run_folder.question_tables import read_questions
 from test_fit import SMALL, differences, state
 
 CONFIGS = Path(__file__).parent.parent / "configs"
@@ -53,7 +53,7 @@ def test_resume_is_bitwise(methods, tmp_path):
 def check_dapo(kept, rollouts, root):
     """More was rolled out than each question once an epoch; all of it was counted and mined."""
     assert rollouts["train"] > 2 * QUESTIONS * K
-    records = [record for path in sorted((root / "mining").glob("*.parquet")) for record in read_epoch(path)]
+    records = [record for path in sorted((root / "questions").glob("*.parquet")) for record in read_questions(path)]
     mined = [len(record.outcomes) for record in records]
     assert any(0 < record.correct < len(record.outcomes) for record in records)
     assert sum(mined) == rollouts["train"] and {count % K for count in mined} == {0}
@@ -105,7 +105,7 @@ def test_single_turn_reflection_and_its_best_template_at_inference_time(tmp_path
     ]
     run("fit", methods, tmp_path, *options)
     run("test", methods, tmp_path, "--ckpt_path=last")
-    results = json.loads((tmp_path / "evaluation" / "results.json").read_text())
+    results = json.loads((tmp_path / "benchmarks" / "results.json").read_text())
     checkpoint = torch.load(tmp_path / "checkpoints" / "last.ckpt", weights_only=True)
     [best] = checkpoint["MixtureDataModule"]["best_template"]["templates"]
     assert results["template"] == best["text"] != ""

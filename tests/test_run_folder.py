@@ -35,8 +35,8 @@ def fit(root, epochs, *options):
             "--evolution.budget=25",
             "--evolution.min_hard_set=4",
             "--fixed_questions.questions=5",
-            "--completions.train=4",
-            "--completions.validation=3",
+            "--rollout_log.train=4",
+            "--rollout_log.validation=3",
             *options,
         ]
     )
@@ -56,8 +56,8 @@ def rows(path):
 def test_the_folder_holds_what_the_docs_say(run):
     made = {path.relative_to(run).as_posix() for path in run.rglob("*") if path.is_file()}
     assert {"config.yaml", "summary.json", "fixed_questions.json", "ledger.json"} <= made
-    assert {"templates/epoch-0000.json", "templates/epoch-0000.jsonl"} <= made
-    assert {f"completions/{kind}-epoch-000{n}.parquet" for kind in ("train", "validation") for n in (0, 1)} <= made
+    assert {"evolution/epoch-0000.json", "evolution/epoch-0000.jsonl"} <= made
+    assert {f"rollouts/{kind}-epoch-000{n}.parquet" for kind in ("train", "validation") for n in (0, 1)} <= made
     assert {"logs/version_0/metrics.csv", "checkpoints/last.ckpt"} <= made
     assert any(path.startswith("tensorboard/version_0/events.out.tfevents") for path in made)
     assert yaml.safe_load((run / "config.yaml").read_text())["data"]["tau"] == 6
@@ -65,14 +65,14 @@ def test_the_folder_holds_what_the_docs_say(run):
 
 
 def test_lineage_names_parents_and_evidence(run):
-    candidates = rows(run / "templates" / "epoch-0000.jsonl")
+    candidates = rows(run / "evolution" / "epoch-0000.jsonl")
     seed, *others = candidates
     assert (seed["id"], seed["parent"], seed["status"], seed["iteration"]) == ("", None, "seed", 0)
     assert others and all(candidate["parent"] in {c["id"] for c in candidates} for candidate in others)
     for candidate in others:
         assert candidate["id"] == template_id(candidate["text"])
         assert len(candidate["mini_batch"]) == len(candidate["before"]) == len(candidate["after"]) == 3
-    figures = json.loads((run / "templates" / "epoch-0000.json").read_text())
+    figures = json.loads((run / "evolution" / "epoch-0000.json").read_text())
     assert figures["spent"] == sum(
         i["parent_rollouts"] + i["child_rollouts"] + i["dev_rollouts"] for i in figures["iteration_figures"]
     )
@@ -86,17 +86,17 @@ def test_lineage_names_parents_and_evidence(run):
 
 
 def test_completions_are_of_the_same_questions_in_every_epoch(run):
-    first, second = (rows(run / "completions" / f"train-epoch-000{n}.parquet") for n in (0, 1))
+    first, second = (rows(run / "rollouts" / f"train-epoch-000{n}.parquet") for n in (0, 1))
     assert len(first) == len(second) == 4 * 6
     assert {row["id"] for row in first} == {row["id"] for row in second}
     assert all(row["context"] == "bare" and not row["template"] for row in first)
     assert any(row["context"] == "templated" and row["template"] for row in second)
-    validation = rows(run / "completions" / "validation-epoch-0001.parquet")
+    validation = rows(run / "rollouts" / "validation-epoch-0001.parquet")
     assert [row["context"] for row in validation].count("bare") == 3
     assert all(row["completion"] and row["outcome"] for row in validation)
 
 
-def test_the_probe_asks_before_and_after_each_half_step(run):
+def test_fixed_questions_are_asked_before_and_after_each_half_step(run):
     measurements = json.loads((run / "fixed_questions.json").read_text())["measurements"]
     moments = [(m["epoch"], m["moment"]) for m in measurements]
     assert moments == [(e, f"{m} training") for e in (0, 1) for m in ("before", "after")]
@@ -138,11 +138,11 @@ def resumed(run, tmp_path_factory):
 
 
 def test_a_resumed_run_leaves_the_same_files(run, resumed):
-    for folder, suffix in (("templates", "jsonl"), ("mining", "parquet"), ("completions", "parquet")):
+    for folder, suffix in (("evolution", "jsonl"), ("questions", "parquet"), ("rollouts", "parquet")):
         first, second = (sorted((root / folder).glob(f"*.{suffix}")) for root in (run, resumed))
         assert [path.name for path in first] == [path.name for path in second]
         assert [rows(path) for path in first] == [rows(path) for path in second]
-    for name in ("templates/epoch-0000.json", "fixed_questions.json", "ledger.json", "summary.json"):
+    for name in ("evolution/epoch-0000.json", "fixed_questions.json", "ledger.json", "summary.json"):
         first, second = (json.loads((root / name).read_text()) for root in (run, resumed))
         assert without_clocks(first) == without_clocks(second)
 
@@ -162,7 +162,7 @@ def test_folders_that_somebody_chose_stay_in_the_config(tmp_path):
 
 
 def test_without_evolution_no_lineage_of_an_earlier_run_is_left(run, tmp_path):
-    old = tmp_path / "templates" / "epoch-0000.jsonl"
+    old = tmp_path / "evolution" / "epoch-0000.jsonl"
     old.parent.mkdir()
     old.write_text("{}\n")
     fit(
@@ -170,11 +170,11 @@ def test_without_evolution_no_lineage_of_an_earlier_run_is_left(run, tmp_path):
         2,
         "--evolution.budget=0",
         "--fixed_questions.questions=0",
-        "--completions.train=0",
-        "--completions.validation=0",
+        *(f"--{log}.enabled=false" for log in ("question_log", "rollout_log", "validation_log", "run_summary")),
     )
     assert not list(old.parent.iterdir())
-    assert not (tmp_path / "fixed_questions.json").exists() and not (tmp_path / "completions").exists()
+    assert not {path.name for path in tmp_path.iterdir()} & {"questions", "rollouts", "validation", "summary.json"}
+    assert not (tmp_path / "fixed_questions.json").exists() and not (tmp_path / "rollouts").exists()
 
 
 def test_a_report_of_it_lacks_nothing(run, tmp_path):

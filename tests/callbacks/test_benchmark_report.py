@@ -32,7 +32,7 @@ def run(root, model, *options):
             *options,
         ]
     )
-    return json.loads((root / "evaluation" / "results.json").read_text())
+    return json.loads((root / "benchmarks" / "results.json").read_text())
 
 
 def test_protocol_results_and_completions(tmp_path, tiny_model, capsys):
@@ -47,7 +47,7 @@ def test_protocol_results_and_completions(tmp_path, tiny_model, capsys):
     assert list(sampled["pass@k"]) == ["1", "2", "4", "8", "16"] and list(greedy["pass@k"]) == ["1"]
     assert sum(sampled["outcomes"].values()) == pytest.approx(1)
     assert results["model"] == str(tiny_model) and results["checkpoint"] is None
-    rows = pq.read_table(tmp_path / "evaluation" / "completions.parquet").to_pylist()
+    rows = pq.read_table(tmp_path / "benchmarks" / "completions.parquet").to_pylist()
     assert [(row["benchmark"], row["id"], row["sample"]) for row in rows] == [
         *[("few", f"q{n}", k) for n in range(2) for k in range(16)],
         ("many", "q0", 0),
@@ -57,10 +57,10 @@ def test_protocol_results_and_completions(tmp_path, tiny_model, capsys):
     truncated = [row["truncated"] for row in rows[:32]]
     assert sampled["truncated"] == pytest.approx(sum(truncated) / 32)
     assert sampled["completion_length"] == pytest.approx(sum(row["tokens"] for row in rows[:32]) / 32)
-    table = (tmp_path / "evaluation" / "results.md").read_text()
+    table = (tmp_path / "benchmarks" / "results.md").read_text()
     assert "| few " in table and "| average " in table
     assert results == run(tmp_path, tiny_model, f"--data.benchmarks=[{few}, {many}]", "--data.benchmark_limit=2")
-    main(["grade", str(tmp_path / "evaluation" / "completions.parquet"), str(tmp_path / "again.jsonl")])
+    main(["grade", str(tmp_path / "benchmarks" / "completions.parquet"), str(tmp_path / "again.jsonl")])
     again = [json.loads(line) for line in (tmp_path / "again.jsonl").read_text().splitlines()]
     assert [row["outcome"] for row in again] == [row["outcome"] for row in rows]
 
@@ -78,7 +78,6 @@ def test_without_benchmarks_the_validation_questions_are_asked(tmp_path, tiny_mo
         (["--data.benchmarks=[none.jsonl]"], "none.jsonl: expected a readable data file"),
         (["--data.benchmarks=[aime24]", "--data.benchmark_folder=none"], "none/aime24.jsonl: expected a readable"),
         (["--data.benchmark_limit=-1"], "data.benchmark_limit must be at least 0"),
-        (["--report.folder="], "report.folder: expected the name of a folder"),
     ],
 )
 def test_refusals(tmp_path, tiny_model, capsys, options, message):

@@ -1,4 +1,4 @@
-"""The probe with the real micro-policy on one process and on two whose engine works only if both ask it."""
+"""Fixed questions asked of the real micro-policy on one process and on two whose engine works only if both ask it."""
 
 import json
 from datetime import timedelta

@@ -23,7 +23,7 @@ OPTIONS = [
     "--trainer.max_epochs=2",
     "--progress.style=lines",
     "--progress.seconds=0",
-    "--samples.every=2",
+    "--console_samples.every=2",
 ]
 
 

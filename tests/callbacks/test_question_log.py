@@ -4,9 +4,11 @@ import os
 import pytest
 
 from factories import rollout
-from p2o.callbacks.question_log import add, of_all_processes, read_epoch, write
+from p2o.callbacks.question_log import add
 from p2o.run_folder.hard_set_summary import summarise
+from p2o.run_folder.paths import RunPaths
 from p2o.run_folder.question_record import QuestionRecord, record, template_id
+from p2o.run_folder.question_tables import read_questions, write_questions
 
 T, U = template_id("Go slowly."), template_id("Go fast.")
 TEXTS = {T: "Go slowly.", U: "Go fast."}
@@ -37,11 +39,6 @@ def test_a_question_that_was_asked_twice_has_one_record_of_all_its_rollouts():
     assert records["q0"].correct == 3 and not records["q0"].hard
 
 
-def test_a_question_padded_onto_two_processes_counts_once():
-    first, padded, other = entry(0, "a", 1), entry(0, "a", 1), entry(0, "b", 0)
-    assert of_all_processes([{"a": first}, {"b": other, "a": padded}]) == [other, first]
-
-
 EPOCHS = [
     [entry(0, "a", 0), entry(0, "b", 0), entry(0, "c", 2), entry(0, "d", 0)],
     [entry(1, "a", 1, (T, U)), entry(1, "b", 0, (T, "")), entry(1, "c", 0), entry(1, "d", 2)],
@@ -68,28 +65,28 @@ def test_summary():
 
 def test_files_hold_what_was_recorded(tmp_path):
     for number, records in enumerate(EPOCHS):
-        write(tmp_path, number, records, TEXTS if number else {})
-    assert [read_epoch(path) for path in sorted(tmp_path.glob("*.parquet"))] == EPOCHS
-    assert json.loads((tmp_path / "templates.json").read_text()) == TEXTS
-    assert json.loads((tmp_path / "summary.json").read_text()) == {"epochs": summarise(EPOCHS, TEXTS)}
+        write_questions(RunPaths(tmp_path), number, records, TEXTS if number else {})
+    assert [read_questions(path) for path in sorted(tmp_path.glob("questions/*.parquet"))] == EPOCHS
+    assert json.loads(RunPaths(tmp_path).question_templates.read_text()) == TEXTS
+    assert json.loads(RunPaths(tmp_path).question_summary.read_text()) == {"epochs": summarise(EPOCHS, TEXTS)}
 
 
 def test_an_epoch_that_is_run_again_replaces_its_file_and_those_behind_do_not_count(tmp_path):
     for number, records in enumerate(EPOCHS):
-        write(tmp_path, number, records, TEXTS)
-    write(tmp_path, 0, EPOCHS[0][:1], {})
-    [only] = json.loads((tmp_path / "summary.json").read_text())["epochs"]
+        write_questions(RunPaths(tmp_path), number, records, TEXTS)
+    write_questions(RunPaths(tmp_path), 0, EPOCHS[0][:1], {})
+    [only] = json.loads(RunPaths(tmp_path).question_summary.read_text())["epochs"]
     assert only["questions"] == 1
 
 
 def test_an_interrupted_write_damages_nothing(tmp_path, monkeypatch):
-    write(tmp_path, 0, EPOCHS[0], {})
-    before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+    write_questions(RunPaths(tmp_path), 0, EPOCHS[0], {})
+    before = {path.name: path.read_bytes() for path in (tmp_path / "questions").iterdir()}
 
     def die(*_):
         raise KeyboardInterrupt
 
     monkeypatch.setattr(os, "replace", die)
     with pytest.raises(KeyboardInterrupt):
-        write(tmp_path, 0, EPOCHS[1], TEXTS)
-    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
+        write_questions(RunPaths(tmp_path), 0, EPOCHS[1], TEXTS)
+    assert {path.name: path.read_bytes() for path in (tmp_path / "questions").iterdir()} == before

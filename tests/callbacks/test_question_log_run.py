@@ -6,8 +6,8 @@ from pathlib import Path
 
 import torch
 
-from p2o.callbacks.question_log import read_epoch
 from p2o.cli.main import main
+from p2o.run_folder.question_tables import read_questions
 
 CONFIG = Path(__file__).parent.parent.parent / "configs" / "quickstart.yaml"
 
@@ -35,8 +35,8 @@ def fit(root, model, *options):
 
 def test_what_is_stored_is_what_the_run_did(tmp_path, tiny_model):
     fit(tmp_path, tiny_model, "--trainer.max_epochs=2")
-    folder = tmp_path / "mining"
-    epochs = [read_epoch(path) for path in sorted(folder.glob("epoch-*.parquet"))]
+    folder = tmp_path / "questions"
+    epochs = [read_questions(path) for path in sorted(folder.glob("epoch-*.parquet"))]
     assert [len({record.id for record in records}) for records in epochs] == [5, 5]
     assert all(len(record.outcomes) == len(record.templates) == 6 for records in epochs for record in records)
     checkpoint = torch.load(tmp_path / "checkpoints" / "last.ckpt", weights_only=True)
@@ -49,8 +49,8 @@ def test_what_is_stored_is_what_the_run_did(tmp_path, tiny_model):
 
 def test_a_resumed_run_continues_the_record(tmp_path, tiny_model):
     fit(tmp_path, tiny_model, "--trainer.max_epochs=1")
-    first = (tmp_path / "mining" / "epoch-0000.parquet").read_bytes()
+    first = (tmp_path / "questions" / "epoch-0000.parquet").read_bytes()
     fit(tmp_path, tiny_model, "--trainer.max_epochs=2", "--ckpt_path=last")
-    assert (tmp_path / "mining" / "epoch-0000.parquet").read_bytes() == first
-    epochs = json.loads((tmp_path / "mining" / "summary.json").read_text())["epochs"]
+    assert (tmp_path / "questions" / "epoch-0000.parquet").read_bytes() == first
+    epochs = json.loads((tmp_path / "questions" / "summary.json").read_text())["epochs"]
     assert [entry["epoch"] for entry in epochs] == [0, 1]

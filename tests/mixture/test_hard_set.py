@@ -39,15 +39,3 @@ def test_state_survives_in_the_middle_of_an_epoch():
     for each in (hard_set, other):
         each.observe([rollout(True, number=1)])
     assert other.state_dict() == hard_set.state_dict() == {"correct": {"q1": 2}, "hard": ["q5"]}
-
-
-def test_a_question_padded_onto_two_processes_counts_once():
-    processes = [HardSet(2), HardSet(2)]
-    processes[0].observe([rollout(True, number=0), rollout(False, number=0)])
-    processes[1].observe([rollout(True, number=0), rollout(False, number=0)])  # the sampler's padding
-    processes[1].observe([rollout(True, number=1), rollout(True, number=1)])
-    counts = [each.correct for each in processes]
-    for each in processes:
-        each.join(counts)
-        each.close()
-        assert each.hard == {"q0"}  # one of K, not two of 2K

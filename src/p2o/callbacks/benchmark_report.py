@@ -6,38 +6,33 @@ from typing import Any
 from lightning import Callback, LightningModule, Trainer
 from lightning.pytorch.utilities import rank_zero_info
 
-from p2o.distributed.processes import gather
-from p2o.errors import InputError
+from p2o.distributed.unions import first_rank_wins
 from p2o.evaluation.scores import BenchmarkScores
 from p2o.evaluation.table import average, markdown_table
 from p2o.io.files import write_json, write_text
 from p2o.io.tables import write_parquet
 from p2o.mixture.data_module import mixture_of
 from p2o.policy.module import PolicyModule
-from p2o.run_folder.rollout_rows import RolloutRows
-
-PLACE = ("benchmark", "id", "sample")
-COLUMNS = RolloutRows(
-    (*PLACE, "question", "answer", "completion", "truncated", "tokens", "reward", "outcome", "extracted")
-)
+from p2o.run_folder.log_columns import BENCHMARK_COMPLETIONS
+from p2o.run_folder.paths import RunPaths
 
 
-class EvaluationReport(Callback):
-    """Scores the benchmarks of `p2o test`: results.json, results.md and completions.parquet.
+class BenchmarkReport(Callback):
+    """Prints the scores of `p2o test` as a table, and writes them to `benchmarks/` with all completions.
+
+    The files are results.json, results.md and completions.parquet; those of an earlier test are replaced.
 
     Args:
-        folder: Where they go, within `trainer.default_root_dir`; what an earlier test left there is replaced.
+        enabled: Whether files are written; the table is printed in any case.
     """
 
-    def __init__(self, folder: str = "evaluation") -> None:
-        if not folder:
-            raise InputError("report.folder: expected the name of a folder within trainer.default_root_dir, got ''.")
-        self.folder = folder
+    def __init__(self, enabled: bool = True) -> None:
+        self.enabled = enabled
         self._scores: list[BenchmarkScores] = []
         self._completions: dict[tuple[str, str, int], dict[str, Any]] = {}
 
     def on_test_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Starts with empty metrics."""
+        """Begins without scores and completions of an earlier test."""
         self._scores = [BenchmarkScores(b, pl_module.device) for b in mixture_of(trainer).test_benchmarks]
         self._completions = {}
 
@@ -50,23 +45,21 @@ class EvaluationReport(Callback):
         batch_idx: int,
         dataloader_idx: int = 0,
     ) -> None:
-        """Observes graded completions, grouped by question."""
+        """Takes the graded completions of some questions."""
         scores = self._scores[dataloader_idx]
         for rollouts in outputs["groups"]:
             scores.update(rollouts)
             for number, rollout in enumerate(rollouts):
                 name = scores.benchmark.name
-                self._completions[name, rollout.question.id, number] = COLUMNS.row(
+                self._completions[name, rollout.question.id, number] = BENCHMARK_COMPLETIONS.row(
                     rollout, benchmark=name, sample=number
                 )
 
     def on_test_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Writes and prints."""
+        """Writes the files and prints the table."""
         assert isinstance(pl_module, PolicyModule)
         benchmarks = {scores.benchmark.name: scores.compute() for scores in self._scores}
-        completions: dict[tuple[str, str, int], dict[str, Any]] = {}
-        for others in gather(self._completions):
-            completions |= others
+        completions = first_rank_wins(self._completions)
         table = "\n".join(markdown_table(benchmarks))
         results = {
             "model": pl_module.model,
@@ -78,10 +71,12 @@ class EvaluationReport(Callback):
             "average": average(benchmarks),
             "benchmarks": benchmarks,
         }
-        if trainer.is_global_zero:
-            folder = Path(trainer.default_root_dir) / self.folder
-            folder.mkdir(parents=True, exist_ok=True)
-            write_json(folder / "results.json", results)
-            write_text(folder / "results.md", table + "\n")
-            write_parquet(folder / "completions.parquet", list(completions.values()), COLUMNS.schema())
-            rank_zero_info(f"{table}\nWrote {folder}: results.json, results.md, completions.parquet.")
+        rank_zero_info(table)
+        if self.enabled and trainer.is_global_zero:
+            paths = RunPaths(Path(trainer.default_root_dir))
+            paths.benchmarks.mkdir(parents=True, exist_ok=True)
+            write_json(paths.benchmark_results, results)
+            write_text(paths.benchmark_table, table + "\n")
+            write_parquet(paths.benchmark_completions, completions.values(), BENCHMARK_COMPLETIONS.schema())
+            made = (paths.benchmark_results, paths.benchmark_table, paths.benchmark_completions)
+            rank_zero_info(f"Wrote {paths.benchmarks}: {', '.join(path.name for path in made)}.")

@@ -9,7 +9,7 @@ from p2o.errors import InputError
 from p2o.types import Rollout
 
 
-class SampleCompletions(Callback):
+class ConsoleSamples(Callback):
     """Shows some completions of a training step on the console.
 
     Args:
@@ -21,8 +21,8 @@ class SampleCompletions(Callback):
     def __init__(self, every: int = 0, count: int = 2, max_characters: int = 600) -> None:
         if every < 0 or count < 1 or max_characters < 1:
             raise InputError(
-                f"samples needs every >= 0 (0 is off), count >= 1 and max_characters >= 1, got {every}, {count} and "
-                f"{max_characters}."
+                "console_samples needs every >= 0 (0 is off), count >= 1 and max_characters >= 1, got "
+                f"{every}, {count} and {max_characters}."
             )
         self.every = every
         self.count = count
@@ -36,7 +36,7 @@ class SampleCompletions(Callback):
         batch: Any,  # noqa: ANN401
         batch_idx: int,
     ) -> None:
-        """Counts batches within the epoch, so that a resumed run shows what the uninterrupted one would."""
+        """Shows completions of every n-th batch of the epoch, so that a resumed run shows what a straight one would."""
         if self.every and batch_idx % self.every == 0:
             where = f"epoch {trainer.current_epoch}, batch {batch_idx}"
             for rollout in in_turn(outputs["rollouts"])[: self.count]:

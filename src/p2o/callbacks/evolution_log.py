@@ -7,55 +7,53 @@ from typing import Any
 
 from lightning import Callback, LightningModule, Trainer
 
-from p2o.errors import InputError
 from p2o.evolution.callback import TemplateEvolution
 from p2o.evolution.result import EvolutionResult
 from p2o.io.files import write_json
 from p2o.io.tables import write_jsonl
+from p2o.run_folder.paths import RunPaths
 from p2o.run_folder.question_record import template_id
 
 
-class TemplateLog(Callback):
-    """Writes, for the evolution after epoch N, `epoch-N.jsonl` (a candidate a line) and `epoch-N.json` (what it cost).
+class EvolutionLog(Callback):
+    """Writes, for the evolution after epoch N, `evolution/epoch-N.jsonl` and `evolution/epoch-N.json`.
 
-    What reflection has cost so far goes to `ledger.json` at the top.
+    The first holds a candidate on each line, the second what the evolution was given and what it cost. What reflection
+    has cost so far goes to `ledger.json`.
 
     Args:
-        folder: Where they go, within `trainer.default_root_dir`.
+        enabled: Whether anything is written.
     """
 
-    def __init__(self, folder: str = "templates") -> None:
-        if not folder:
-            raise InputError("templates.folder: expected the name of a folder within trainer.default_root_dir, got ''.")
-        self.folder = folder
+    def __init__(self, enabled: bool = True) -> None:
+        self.enabled = enabled
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """A resumed run may just have made up for the last evolution."""
+        """Writes the evolution that a resumed run has just made up for."""
         if trainer.current_epoch:
             self._write(trainer, trainer.current_epoch - 1)
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Runs after evolution: `p2o fit` puts this callback behind it."""
-        path = Path(trainer.default_root_dir) / self.folder / _name(trainer.current_epoch)
-        if trainer.is_global_zero:  # what an earlier run left here is no evolution of this one
-            path.with_suffix(".jsonl").unlink(missing_ok=True)
-            path.with_suffix(".json").unlink(missing_ok=True)
+        paths = RunPaths(Path(trainer.default_root_dir))
+        if self.enabled and trainer.is_global_zero:  # what an earlier run left here is no evolution of this one
+            paths.candidates(trainer.current_epoch).unlink(missing_ok=True)
+            paths.evolution(trainer.current_epoch).unlink(missing_ok=True)
         self._write(trainer, trainer.current_epoch)
 
     def _write(self, trainer: Trainer, epoch: int) -> None:
         evolution = next(c for c in trainer.callbacks if isinstance(c, TemplateEvolution))  # type: ignore[attr-defined]
         evolved = evolution.finished
-        if trainer.is_global_zero and evolved is not None and evolved.epoch == epoch:
-            path = Path(trainer.default_root_dir) / self.folder / _name(epoch)
-            path.parent.mkdir(parents=True, exist_ok=True)
-            write_jsonl(path.with_suffix(".jsonl"), lineage(evolved))
-            write_json(path.with_suffix(".json"), figures(evolved))
-            entries = evolution.ledger.state_dict()
-            write_json(Path(trainer.default_root_dir) / "ledger.json", {"entries": entries})
+        if self.enabled and trainer.is_global_zero and evolved is not None and evolved.epoch == epoch:
+            paths = RunPaths(Path(trainer.default_root_dir))
+            paths.evolution(epoch).parent.mkdir(parents=True, exist_ok=True)
+            write_jsonl(paths.candidates(epoch), lineage(evolved))
+            write_json(paths.evolution(epoch), evolution_figures(evolved))
+            write_json(paths.ledger, {"entries": evolution.ledger.state_dict()})
 
 
 def lineage(evolved: EvolutionResult) -> Iterator[dict[str, Any]]:
-    """A row for each candidate, the pool first; ids are those of the mining files, and the empty template's is ""."""
+    """A row for each candidate, the pool first; ids are those of the question log, and the empty template's is ""."""
     pool = evolved.history.pool
     weights = {template.text: template.score for template in evolved.bank.templates}
     for candidate in (*pool, *evolved.history.others):
@@ -67,8 +65,8 @@ def lineage(evolved: EvolutionResult) -> Iterator[dict[str, Any]]:
         }
 
 
-def figures(evolved: EvolutionResult) -> dict[str, Any]:
-    """Sizes, cost, iterations and the cover of the dev questions."""
+def evolution_figures(evolved: EvolutionResult) -> dict[str, Any]:
+    """Sizes, cost, iterations and the cover of the dev questions, in plain types."""
     ids = [template_id(template.text) for template in evolved.bank.templates]
     return {
         **evolved.report(),
@@ -80,7 +78,3 @@ def figures(evolved: EvolutionResult) -> dict[str, Any]:
         "dev_questions": list(evolved.dev),
         "solvers": {question: [ids[index] for index in indices] for question, indices in evolved.bank.solvers.items()},
     }
-
-
-def _name(epoch: int) -> str:
-    return f"epoch-{epoch:04d}"

@@ -1,4 +1,4 @@
-"""What the probe asks, and what comes of it."""
+"""Which fixed questions are asked, and how their answers are put down."""
 
 import random
 from collections.abc import Mapping, Sequence
@@ -11,11 +11,11 @@ from p2o.rollouts import RolloutRequest
 from p2o.seeds import derive_seed
 from p2o.types import Question
 
-Answer = list[float]  # reward, and 1 if it is correct or else 0
-FixedAnswers = Mapping[tuple[str, int], Answer]  # of question and number of the completion
+RewardAndVerdict = list[float]  # reward, and 1 if it is correct or else 0
+FixedAnswers = Mapping[tuple[str, int], RewardAndVerdict]  # of question and number of the completion
 
 
-def probe_questions(questions: Sequence[Question], count: int, seed: int) -> list[Question]:
+def choose_questions(questions: Sequence[Question], count: int, seed: int) -> list[Question]:
     """`count` of the questions, drawn uniformly, in the order of the data."""
     ids = sorted(question.id for question in questions)
     drawn = set(random.Random(derive_seed(seed, "fixed_questions")).sample(ids, min(count, len(ids))))
@@ -30,7 +30,7 @@ def measure(
     Args:
         module: The policy that is asked.
         data: Hard set and template bank.
-        questions: The probe.
+        questions: The fixed questions.
         epoch: Decides the draws of templates.
         bare: Bare answers that this policy gave before; if there are none, it is asked.
     """
@@ -52,12 +52,12 @@ def measure(
     ]
 
 
-def bare_answers(entries: Sequence[Mapping[str, Any]]) -> dict[tuple[str, int], Answer]:
-    """The bare answers of an earlier measurement."""
+def bare_answers(entries: Sequence[Mapping[str, Any]]) -> dict[tuple[str, int], RewardAndVerdict]:
+    """The bare answers of an earlier measurement, by question and number of the completion."""
     return {(entry["id"], k): answer for entry in entries for k, answer in enumerate(entry["bare"])}
 
 
-def _ask(module: PolicyModule, asked: Sequence[tuple[Question, int, str]]) -> dict[tuple[str, int], Answer]:
+def _ask(module: PolicyModule, asked: Sequence[tuple[Question, int, str]]) -> dict[tuple[str, int], RewardAndVerdict]:
     """One engine call on each process, which has a share; an answer's seed depends on question and number alone."""
     if not asked:
         return {}
@@ -66,9 +66,9 @@ def _ask(module: PolicyModule, asked: Sequence[tuple[Question, int, str]]) -> di
         for question, k, template in asked
     ]
 
-    def answer(part: Sequence[RolloutRequest]) -> list[Answer]:
+    def ask_share(part: Sequence[RolloutRequest]) -> list[RewardAndVerdict]:
         rollouts = module.worker.roll_out(module.policy, part, module.sampling, "fixed_questions", "fixed questions")
         return [[rollout.reward, float(rollout.correct)] for rollout in rollouts]
 
-    answers = zip(asked, share(requests, answer), strict=True)
+    answers = zip(asked, share(requests, ask_share), strict=True)
     return {(question.id, k): answered for (question, k, _), answered in answers}

@@ -6,11 +6,12 @@ from typing import Any
 
 from lightning import Callback, LightningModule, Trainer
 
-from p2o.callbacks.fixed_question_rollouts import FixedAnswers, bare_answers, measure, probe_questions
+from p2o.callbacks.fixed_question_rollouts import FixedAnswers, bare_answers, choose_questions, measure
 from p2o.errors import InputError
 from p2o.io.files import write_json
 from p2o.mixture.data_module import mixture_of
 from p2o.policy.module import PolicyModule
+from p2o.run_folder.paths import RunPaths
 
 
 class FixedQuestionEvaluation(Callback):
@@ -23,42 +24,41 @@ class FixedQuestionEvaluation(Callback):
     Args:
         questions: How many training questions, drawn uniformly by the seed; 0: none. Each costs K rollouts an epoch,
             and up to 2K more if it carries templates.
-        filename: Of the measurements, within `trainer.default_root_dir`.
     """
 
-    def __init__(self, questions: int = 0, filename: str = "fixed_questions.json") -> None:
-        if questions < 0 or not filename:
-            raise InputError(f"probe: expected questions >= 0 and a filename, got {questions} and {filename!r}.")
+    def __init__(self, questions: int = 0) -> None:
+        if questions < 0:
+            raise InputError(f"fixed_questions.questions: expected at least 0, which asks none, got {questions}.")
         self.questions = questions
-        self.filename = filename
         self.measurements: list[dict[str, Any]] = []  # plain types
 
     def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """The policy as the last epoch left it, under new templates."""
+        """Measures the policy as the last epoch left it, under new templates."""
         known = bare_answers(self.measurements[-1]["questions"]) if self.measurements else {}
         self._measure(trainer, pl_module, "before training", known)
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """The new policy, under this epoch's templates: `p2o fit` puts this callback before evolution."""
+        """Measures the new policy under this epoch's templates: `p2o fit` puts this callback before evolution."""
         self._measure(trainer, pl_module, "after training", {})
 
     def _measure(self, trainer: Trainer, module: LightningModule, moment: str, bare: FixedAnswers) -> None:
-        """On every process, of which each has a share: an engine may need all of them."""
+        """Asks on every process, of which each has a share: an engine may need all of them."""
         assert isinstance(module, PolicyModule)
         if self.questions:
             started = time.monotonic()
             data = mixture_of(trainer)
-            questions = probe_questions(data.train_questions, self.questions, module.seed)
+            questions = choose_questions(data.train_questions, self.questions, module.seed)
             entries = measure(module, data, questions, trainer.current_epoch, bare)
             seconds = round(time.monotonic() - started, 3)
             self.measurements.append(
                 {"epoch": trainer.current_epoch, "moment": moment, "seconds": seconds, "questions": entries}
             )
             if trainer.is_global_zero:
-                write_json(Path(trainer.default_root_dir) / self.filename, {"measurements": self.measurements})
+                paths = RunPaths(Path(trainer.default_root_dir))
+                write_json(paths.fixed_questions, {"measurements": self.measurements})
 
     def state_dict(self) -> dict[str, Any]:
-        """Plain types."""
+        """The measurements so far, in plain types."""
         return {"measurements": self.measurements}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:

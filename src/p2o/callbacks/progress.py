@@ -37,7 +37,7 @@ class LiveProgress(ProgressBar):
         self.style = "off"
 
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
-        """Chooses the display."""
+        """Chooses the display that the config asks for."""
         super().setup(trainer, pl_module, stage)
         show(self.style, self.seconds)
 
@@ -59,41 +59,41 @@ class LiveProgress(ProgressBar):
         batch: Any,  # noqa: ANN401
         batch_idx: int,
     ) -> None:
-        """One step."""
+        """Counts the rollout batch and its updates as one step."""
         self.steps.advance()
 
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Ends it."""
+        """Closes the bar of the epochs."""
         self._training.close()
 
     def on_validation_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Within an epoch, or alone."""
+        """Opens the bar of a validation, within an epoch or of `p2o validate`."""
         self._evaluate("validation", trainer.num_val_batches)
 
     def _evaluate(self, title: str, batches: Sequence[int | float]) -> None:
         self.batches = self._evaluation.enter_context(task(title, int(sum(batches)), "batch"))
 
     def on_validation_batch_end(self, *_: Any) -> None:  # noqa: ANN401 (Lightning's signature)
-        """One batch."""
+        """Counts a batch of validation questions."""
         self.batches.advance()
 
     def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Ends it."""
+        """Closes the bar of the validation."""
         self._evaluation.close()
 
     def on_test_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """The benchmarks."""
+        """Opens the bar of `p2o test`."""
         self._evaluate("test", trainer.num_test_batches)
 
     def on_test_batch_end(self, *_: Any) -> None:  # noqa: ANN401 (Lightning's signature)
-        """One batch."""
+        """Counts a batch of benchmark questions."""
         self.batches.advance()
 
     def on_test_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Ends it."""
+        """Closes the bar of the test."""
         self._evaluation.close()
 
     def on_exception(self, trainer: Trainer, pl_module: LightningModule, exception: BaseException) -> None:
-        """The message of an error belongs below the bars, not into them."""
+        """Closes all bars, since the message of an error belongs below them."""
         self._evaluation.close()
         self._training.close()

@@ -1,60 +1,62 @@
 """Stores completions of a fixed sample of questions, so that the same question can be read epoch after epoch."""
 
+from collections import Counter
 from collections.abc import Sequence
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 from lightning import Callback, LightningModule, Trainer
 from lightning.pytorch.trainer.states import TrainerFn
 
-from p2o.distributed.processes import gather
+from p2o.distributed.unions import concatenated
 from p2o.errors import InputError
+from p2o.io.row_spool import RowSpool
 from p2o.io.tables import write_parquet
 from p2o.mixture.data_module import mixture_of
-from p2o.run_folder.rollout_rows import RolloutRows
+from p2o.run_folder.log_columns import ROLLOUT_LOG
+from p2o.run_folder.paths import Part, RunPaths
 from p2o.seeds import derive_seed
 from p2o.types import Question, Rollout
 
-Rows = dict[tuple[str, int, str], dict[str, Any]]  # id, number, context -> row; a question met twice counts once
 
-PLACE = ("epoch", "context", "id", "difficulty", "sample")
-COLUMNS = RolloutRows(
-    (*PLACE, "question", "answer", "template", "completion", "truncated", "tokens", "reward", "outcome", "extracted")
-)
+class RolloutLog(Callback):
+    """Writes `rollouts/train-epoch-N.parquet` and `validation-epoch-N.parquet`, a row for each completion.
 
-
-class CompletionLog(Callback):
-    """Writes `train-epoch-N.parquet` and `validation-epoch-N.parquet`, a row per completion, as `p2o grade` reads them.
-
-    The same questions in every epoch: those whose ids hash lowest.
+    The questions are the same in every epoch: those whose ids hash lowest. `p2o report` shows some of them, and
+    `p2o grade` takes the files as they are. Completions wait in a temporary file for the end of their epoch.
 
     Args:
-        train: Training questions whose completions are kept; -1: all. They stay in memory until the epoch ends.
+        enabled: Whether anything is written.
+        train: Training questions whose completions are kept; -1: all.
         validation: Validation questions whose completions are kept, bare and templated; -1: all.
-        folder: Where they go, within `trainer.default_root_dir`.
     """
 
-    def __init__(self, train: int = 24, validation: int = 24, folder: str = "completions") -> None:
-        if min(train, validation) < -1 or not folder:
+    def __init__(self, enabled: bool = True, train: int = 24, validation: int = 24) -> None:
+        if min(train, validation) < -1:
             raise InputError(
-                "completions: expected train and validation to be -1 (all) or more and a name of a folder, got "
-                f"{train}, {validation} and {folder!r}."
+                f"rollout_log: expected train and validation to be -1 (all) or more, got {train} and {validation}."
             )
+        self.enabled = enabled
         self.train = train
         self.validation = validation
-        self.folder = folder
         self._kept: set[str] = set()
-        self._train_rows: Rows = {}
-        self._validation_rows: Rows = {}
+        self._asked: Counter[str] = Counter()  # completions of a question in this epoch, on this process
+        self._spools: dict[Part, RowSpool] = {}  # on the first process alone
 
     def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Chooses the questions."""
+        """Chooses the questions whose completions are kept."""
         data = mixture_of(trainer)
-        self._kept = set(chosen(data.train_questions, self.train) + chosen(data.validation_questions, self.validation))
+        if self.enabled:
+            self._kept = {
+                *chosen(data.train_questions, self.train),
+                *chosen(data.validation_questions, self.validation),
+            }
 
     def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Starts anew."""
-        self._train_rows = {}
+        """Begins the epoch's file of training completions."""
+        self._asked.clear()
+        self._begin(trainer, "train")
 
     def on_train_batch_end(
         self,
@@ -64,14 +66,13 @@ class CompletionLog(Callback):
         batch: Any,  # noqa: ANN401
         batch_idx: int,
     ) -> None:
-        """Observes the rollouts of chosen questions."""
-        for group in outputs["groups"]:
-            asked = sum(id == group[0].question.id for id, _, _ in self._train_rows)  # before, in this epoch
-            self._keep(self._train_rows, trainer.current_epoch, group, asked)
+        """Keeps the rollouts of chosen questions."""
+        self._keep(trainer, "train", outputs["groups"])
 
     def on_validation_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Starts anew."""
-        self._validation_rows = {}
+        """Begins the epoch's file of validation completions, if it is a validation within training."""
+        if trainer.state.fn is TrainerFn.FITTING:
+            self._begin(trainer, "validation")
 
     def on_validation_batch_end(
         self,
@@ -82,40 +83,60 @@ class CompletionLog(Callback):
         batch_idx: int,
         dataloader_idx: int = 0,
     ) -> None:
-        """Observes the answers to chosen questions in each context."""
-        for rollouts in outputs["rollouts"].values():
-            for rollout in rollouts:
-                self._keep(self._validation_rows, trainer.current_epoch, [rollout])
+        """Keeps the answers to chosen questions in each context."""
+        if trainer.state.fn is TrainerFn.FITTING:
+            self._keep(trainer, "validation", [[rollout] for part in outputs["rollouts"].values() for rollout in part])
 
     def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Writes the epoch's validation, if it is one of training."""
-        if trainer.state.fn is TrainerFn.FITTING:
-            self._write(trainer, "validation", self._validation_rows)
+        """Writes the completions of the epoch's validation."""
+        self._write(trainer, "validation")
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Writes the epoch's training."""
-        self._write(trainer, "train", self._train_rows)
+        """Writes the completions of the epoch's training."""
+        self._write(trainer, "train")
 
-    def _keep(self, rows: Rows, epoch: int, group: Sequence[Rollout], first: int = 0) -> None:
-        if group[0].question.id in self._kept:
+    def on_exception(self, trainer: Trainer, pl_module: LightningModule, exception: BaseException) -> None:
+        """Deletes the temporary files of an epoch that did not end."""
+        while self._spools:
+            self._spools.popitem()[1].close()
+
+    def _begin(self, trainer: Trainer, part: Part) -> None:
+        if trainer.is_global_zero and self._kept:
+            path = _path(trainer, part)
+            self._spools[part] = RowSpool(path.with_name(f".{path.name}.part"))
+
+    def _keep(self, trainer: Trainer, part: Part, groups: Sequence[Sequence[Rollout]]) -> None:
+        """Adds the rollouts of all processes; a question that two of them had for padding counts once."""
+        if not self._kept:
+            return
+        rows = []
+        for group in groups:
+            question = group[0].question.id
+            if question not in self._kept:
+                continue
+            first = self._asked[question] if part == "train" else 0
+            self._asked[question] += len(group) if part == "train" else 0
             for number, rollout in enumerate(group, first):
                 context = "templated" if rollout.template else "bare"
-                rows[rollout.question.id, number, context] = COLUMNS.row(
-                    rollout, epoch=epoch, context=context, sample=number
-                )
+                rows.append(ROLLOUT_LOG.row(rollout, epoch=trainer.current_epoch, context=context, sample=number))
+        spool = self._spools.get(part)
+        for row in concatenated(rows):
+            if spool is not None:
+                spool.add((row["id"], row["sample"], row["context"]), row)
 
-    def _write(self, trainer: Trainer, kind: str, mine: Rows) -> None:
-        rows: Rows = {}
-        for theirs in gather(mine):
-            rows |= theirs
-        if trainer.is_global_zero and rows:
-            folder = Path(trainer.default_root_dir) / self.folder
-            folder.mkdir(parents=True, exist_ok=True)
-            path = folder / f"{kind}-epoch-{trainer.current_epoch:04d}.parquet"
-            write_parquet(path, [rows[key] for key in sorted(rows)], COLUMNS.schema())
+    def _write(self, trainer: Trainer, part: Part) -> None:
+        spool = self._spools.pop(part, None)
+        if spool is not None:
+            with closing(spool):
+                if len(spool):
+                    write_parquet(_path(trainer, part), spool, ROLLOUT_LOG.schema())
 
 
 def chosen(questions: Sequence[Question], count: int) -> list[str]:
     """Ids of `count` questions, or of all: a sample that does not depend on their order or on the seed of the run."""
     ids = sorted((question.id for question in questions), key=lambda id: derive_seed(0, "completions", id))
     return ids if count == -1 else ids[:count]
+
+
+def _path(trainer: Trainer, part: Part) -> Path:
+    return RunPaths(Path(trainer.default_root_dir)).rollouts(part, trainer.current_epoch)

@@ -4,44 +4,47 @@ import time
 from pathlib import Path
 from typing import Any
 
-import torch
 from lightning import Callback, LightningModule, Trainer
 from lightning.pytorch.utilities import rank_zero_info
 
+from p2o.distributed.unions import summed
 from p2o.evolution.callback import TemplateEvolution
 from p2o.io.files import write_json
 from p2o.mixture.data_module import mixture_of
 from p2o.policy.module import PolicyModule
+from p2o.run_folder.paths import RunPaths
 
 History = dict[str, dict[str, float] | None]  # {"bare": {"easy": 0.98, "hard": 0.01}, "templated": None}
 
 
 class RunSummary(Callback):
-    """Writes `summary.json` after every epoch, so that a killed run has one too.
+    """Prints a line after every epoch and writes `summary.json`, so that a killed run has one too.
+
+    `p2o report` and `p2o compare` need the file.
 
     Args:
-        filename: Of the summary, within `trainer.default_root_dir`.
+        enabled: Whether the file is written; the line is printed in any case.
     """
 
-    def __init__(self, filename: str = "summary.json") -> None:
-        self.filename = filename
+    def __init__(self, enabled: bool = True) -> None:
+        self.enabled = enabled
         self.seconds = 0.0  # of training before this process
         self.epochs: list[dict[str, Any]] = []
         self._started = time.monotonic()
         self._epoch_started = time.monotonic()
 
     def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Starts the clock."""
+        """Starts the clock of the run."""
         self._started = time.monotonic()
 
     def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Starts the epoch's clock."""
+        """Starts the clock of the epoch."""
         self._epoch_started = time.monotonic()
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """A resumed run may just have made up for the last evolution."""
+        """Adds the evolution that a resumed run has just made up for."""
         if self.epochs:
-            self.epochs[-1].update(evolved(trainer, trainer.current_epoch - 1), **spent_so_far(trainer, pl_module))
+            self.epochs[-1].update(evolved(trainer, trainer.current_epoch - 1), **spent_so_far(pl_module))
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Runs after evolution: callbacks run in their order, and `p2o fit` puts this one behind it."""
@@ -50,14 +53,14 @@ class RunSummary(Callback):
                 "reward": round(float(trainer.callback_metrics["train/reward_epoch"]), 6),
                 "hard_set": len(mixture_of(trainer).hard_set.hard),
                 "validation": validation_accuracies(trainer.callback_metrics),
-                **spent_so_far(trainer, pl_module),
+                **spent_so_far(pl_module),
                 "seconds": round(time.monotonic() - self._epoch_started, 2),
                 **evolved(trainer, trainer.current_epoch),
             }
         )
         rank_zero_info(epoch_line(trainer.current_epoch, self.epochs[-1]))
-        if trainer.is_global_zero:
-            write_json(Path(trainer.default_root_dir) / self.filename, self.summary())
+        if self.enabled and trainer.is_global_zero:
+            write_json(RunPaths(Path(trainer.default_root_dir)).summary, self.summary())
 
     def summary(self) -> dict[str, Any]:
         """The summary after the epochs so far; other tools read its names."""
@@ -80,7 +83,7 @@ class RunSummary(Callback):
         return self.seconds + time.monotonic() - self._started
 
     def state_dict(self) -> dict[str, Any]:
-        """Plain types."""
+        """The epochs so far and the seconds that they took, in plain types."""
         return {"seconds": self._elapsed(), "epochs": self.epochs}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
@@ -89,15 +92,10 @@ class RunSummary(Callback):
         self.epochs = list(state_dict["epochs"])
 
 
-def spent_so_far(trainer: Trainer, module: LightningModule) -> dict[str, dict[str, int]]:
-    """Completions and their tokens by phase, summed over the processes of a distributed run."""
+def spent_so_far(module: LightningModule) -> dict[str, dict[str, int]]:
+    """Completions and their tokens by phase, of all processes of a distributed run together."""
     assert isinstance(module, PolicyModule)
-    return {
-        name: {
-            phase: int(trainer.strategy.reduce(torch.tensor(count), reduce_op="sum")) for phase, count in counts.items()
-        }
-        for name, counts in module.counts.state_dict().items()
-    }
+    return {name: summed(counts) for name, counts in module.counts.state_dict().items()}
 
 
 def evolved(trainer: Trainer, epoch: int) -> dict[str, Any]:
@@ -118,7 +116,7 @@ def validation_accuracies(metrics: Any) -> History:  # noqa: ANN401 (Lightning's
 
 
 def epoch_line(number: int, epoch: dict[str, Any]) -> str:
-    """An epoch in one line."""
+    """What the console says of an epoch, in one line."""
     parts = [f"epoch {number:>2}", f"reward {epoch['reward']:.3f}", f"hard questions {epoch['hard_set']:>4}"]
     for context, accuracies in epoch["validation"].items():
         shown = " ".join(f"{name} {value:.1%}" for name, value in accuracies.items()) if accuracies else "-"

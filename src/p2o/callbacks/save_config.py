@@ -6,13 +6,14 @@ from lightning import LightningModule, Trainer
 from lightning.pytorch.cli import SaveConfigCallback
 
 from p2o.io.files import write_text
+from p2o.run_folder.paths import RunPaths
 
 
 class RunConfig(SaveConfigCallback):
     """Writes `config.yaml` of `p2o fit` into the run folder, besides the one that Lightning puts beside each log."""
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Once the checkpoint is loaded: a run that is refused for it changes nothing."""
+        """Waits until the checkpoint is loaded, so that a run that is refused for it changes nothing."""
         if trainer.is_global_zero:
             text = self.parser.dump(self.config, skip_none=False)
-            write_text(Path(trainer.default_root_dir) / "config.yaml", text)
+            write_text(RunPaths(Path(trainer.default_root_dir)).config, text)

@@ -1,4 +1,4 @@
-"""Stores what became of every validation question: one Parquet file an epoch."""
+"""Stores what became of every validation question: a table for each epoch."""
 
 from pathlib import Path
 from typing import Any
@@ -6,33 +6,29 @@ from typing import Any
 from lightning import Callback, LightningModule, Trainer
 from lightning.pytorch.trainer.states import TrainerFn
 
-from p2o.distributed.processes import gather
-from p2o.errors import InputError
+from p2o.distributed.unions import first_rank_wins
 from p2o.io.tables import write_parquet
-from p2o.run_folder.rollout_rows import RolloutRows
+from p2o.run_folder.log_columns import VALIDATION_LOG
+from p2o.run_folder.paths import RunPaths
 
 Key = tuple[str, str]  # context, id of the question
 
-COLUMNS = RolloutRows(("epoch", "context", "id", "difficulty", "correct", "outcome", "tokens"))
-
 
 class ValidationLog(Callback):
-    """Writes `epoch-N.parquet`: a row per context and question of the validation after epoch N of `p2o fit`.
+    """Writes `validation/epoch-N.parquet`: a row for each context and question of the validation after epoch N.
 
-    `p2o compare` reads them: its bootstrap resamples questions.
+    `p2o compare` needs these tables: its bootstrap resamples questions.
 
     Args:
-        folder: Where they go, within `trainer.default_root_dir`.
+        enabled: Whether anything is written.
     """
 
-    def __init__(self, folder: str = "validation") -> None:
-        if not folder:
-            raise InputError("outcomes.folder: expected the name of a folder within trainer.default_root_dir, got ''.")
-        self.folder = folder
+    def __init__(self, enabled: bool = True) -> None:
+        self.enabled = enabled
         self._rows: dict[Key, dict[str, Any]] = {}
 
     def on_validation_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Starts anew."""
+        """Forgets the answers of the last validation."""
         self._rows = {}
 
     def on_validation_batch_end(
@@ -44,24 +40,18 @@ class ValidationLog(Callback):
         batch_idx: int,
         dataloader_idx: int = 0,
     ) -> None:
-        """Observes graded completions, by context."""
+        """Keeps what became of each question in each context."""
         for context, rollouts in outputs["rollouts"].items():
             for rollout in rollouts:
-                row = COLUMNS.row(rollout, epoch=trainer.current_epoch, context=context)
+                row = VALIDATION_LOG.row(rollout, epoch=trainer.current_epoch, context=context)
                 self._rows[context, rollout.question.id] = row
 
     def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Writes the epoch, if it is one of training."""
-        if trainer.state.fn is not TrainerFn.FITTING:
+        """Writes the validation of all processes, if it is one within training."""
+        if not self.enabled or trainer.state.fn is not TrainerFn.FITTING:
             return
-        rows: dict[Key, dict[str, Any]] = {}
-        for theirs in gather(self._rows):  # a question that two processes had for padding counts once
-            rows |= theirs
+        rows = first_rank_wins(self._rows)
         if trainer.is_global_zero:
-            write(Path(trainer.default_root_dir) / self.folder, trainer.current_epoch, list(rows.values()))
-
-
-def write(folder: Path, epoch: int, rows: list[dict[str, Any]]) -> None:
-    """Adds an epoch to the folder."""
-    folder.mkdir(parents=True, exist_ok=True)
-    write_parquet(folder / f"epoch-{epoch:04d}.parquet", rows, COLUMNS.schema())
+            path = RunPaths(Path(trainer.default_root_dir)).validation(trainer.current_epoch)
+            path.parent.mkdir(parents=True, exist_ok=True)
+            write_parquet(path, rows.values(), VALIDATION_LOG.schema())

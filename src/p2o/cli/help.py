@@ -32,8 +32,10 @@ _SECTIONS = """sections of the config:
   data         questions, K, tau, bare rollouts, batches, benchmarks
   evolution    reflector, selector, budget, dev size, when there are too few hard questions
   trainer      Lightning's own: epochs, devices, nodes, precision, the run's folder (default_root_dir)
-  progress, samples     what is shown meanwhile
-  mining, templates, completions, outcomes, probe, summary, report, checkpoint     what is written
+  progress, console_samples     what is shown meanwhile
+  fixed_questions      the same questions before and after each half-step
+  question_log, evolution_log, rollout_log, validation_log     what is written of each epoch
+  run_summary, benchmark_report, checkpoint                    what is written of the run
 
 An option is a path in the config: --data.tau 2, --evolution.budget 0. Later files and options win.
 

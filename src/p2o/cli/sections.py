@@ -5,13 +5,13 @@ from typing import Any
 from lightning import Callback
 from lightning.pytorch.callbacks import ModelCheckpoint
 
-from p2o.callbacks.benchmark_report import EvaluationReport
-from p2o.callbacks.console_samples import SampleCompletions
-from p2o.callbacks.evolution_log import TemplateLog
+from p2o.callbacks.benchmark_report import BenchmarkReport
+from p2o.callbacks.console_samples import ConsoleSamples
+from p2o.callbacks.evolution_log import EvolutionLog
 from p2o.callbacks.fixed_questions import FixedQuestionEvaluation
 from p2o.callbacks.progress import LiveProgress
-from p2o.callbacks.question_log import MiningLog
-from p2o.callbacks.rollout_log import CompletionLog
+from p2o.callbacks.question_log import QuestionLog
+from p2o.callbacks.rollout_log import RolloutLog
 from p2o.callbacks.run_summary import RunSummary
 from p2o.callbacks.validation_log import ValidationLog
 from p2o.evolution.callback import TemplateEvolution
@@ -20,13 +20,13 @@ SECTIONS: dict[str, type[Callback]] = {
     "progress": LiveProgress,
     "fixed_questions": FixedQuestionEvaluation,
     "evolution": TemplateEvolution,
-    "templates": TemplateLog,
-    "mining": MiningLog,
-    "samples": SampleCompletions,
-    "outcomes": ValidationLog,
-    "completions": CompletionLog,
-    "summary": RunSummary,
-    "report": EvaluationReport,
+    "evolution_log": EvolutionLog,
+    "question_log": QuestionLog,
+    "console_samples": ConsoleSamples,
+    "validation_log": ValidationLog,
+    "rollout_log": RolloutLog,
+    "run_summary": RunSummary,
+    "benchmark_report": BenchmarkReport,
     "checkpoint": ModelCheckpoint,
 }
 """In the order in which an epoch ends: logs come after the evolution they tell of, and the checkpoint comes last."""

@@ -27,10 +27,10 @@ from p2o.io.files import check_writable
 from p2o.mixture.data_module import MixtureDataModule
 from p2o.policy.checkpoints import load_checkpoint
 from p2o.policy.module import PolicyModule
+from p2o.run_folder.paths import CHECKPOINTS, LOGS, TENSORBOARD
 
 # An abbreviation would set an option silently; exit_on_error would print the usage before each message.
 PARSER: dict[str, Any] = {"allow_abbrev": False, "exit_on_error": False}
-CHECKPOINTS = "checkpoints"  # within the run folder
 
 COMMON: dict[str, Any] = {
     "model_class": PolicyModule,
@@ -48,7 +48,7 @@ COMMON: dict[str, Any] = {
 
 
 class P2OCLI(LightningCLI):
-    """LightningCLI with a section for each callback: `evolution`, `mining`, `samples` and so on."""
+    """LightningCLI with a section for each callback: `evolution`, `question_log`, `console_samples` and so on."""
 
     def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
         """Adds the sections, their defaults, and the seed that they share."""
@@ -86,8 +86,8 @@ class P2OCLI(LightningCLI):
         root, parts = self._root, self.config_init[self.subcommand]
         if parts.trainer.logger is None:
             kwargs["logger"] = [  # flushed at each step: a killed run keeps what it had logged
-                CSVLogger(root, "logs", flush_logs_every_n_steps=1),
-                TensorBoardLogger(root, "tensorboard"),
+                CSVLogger(root, LOGS, flush_logs_every_n_steps=1),
+                TensorBoardLogger(root, TENSORBOARD),
             ]
         if parts.checkpoint.dirpath is None:  # a fixed folder, so that `--ckpt_path last` finds it
             parts.checkpoint.dirpath = str((root / CHECKPOINTS).resolve())

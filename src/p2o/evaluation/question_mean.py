@@ -37,7 +37,7 @@ class QuestionMean(Metric):
         return self.sums[seen] / self.counts[seen]
 
     def compute(self) -> Tensor:
-        """The mean []."""
+        """The mean over the questions seen, a scalar []."""
         return self.values().mean()
 
 
@@ -45,5 +45,5 @@ class QuestionInterval(QuestionMean):
     """95 % bootstrap interval of that mean, over questions."""
 
     def compute(self) -> Tensor:
-        """Low and high [2]."""
+        """The low and the high end of the interval [2]."""
         return bootstrap_interval(self.values())

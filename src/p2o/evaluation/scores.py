@@ -1,4 +1,4 @@
-"""All metrics of one benchmark."""
+"""The scores of one benchmark, from the graded completions of its questions."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -13,7 +13,7 @@ from p2o.types import Outcome, Rollout
 
 
 class BenchmarkScores:
-    """Collects the graded completions of a benchmark.
+    """Collects the graded completions of a benchmark and computes its figures.
 
     Args:
         benchmark: Its questions, and how often each is asked.

@@ -5,7 +5,6 @@ from typing import Any, Literal
 
 from lightning import Callback, LightningModule, Trainer
 
-from p2o.distributed.processes import gather
 from p2o.errors import InputError
 from p2o.evolution.phase import EvolutionPhase, PhaseSettings
 from p2o.evolution.proposals.ledger import Ledger
@@ -99,7 +98,7 @@ class TemplateEvolution(PhaseSettings, Callback):
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Closes the hard set and evolves on it: before ModelCheckpoint, so that the checkpoint holds the new bank."""
         hard_set = mixture_of(trainer).hard_set
-        hard_set.join(gather(hard_set.correct))
+        hard_set.join()
         hard_set.close()
         if trainer.current_epoch + 1 == trainer.max_epochs:
             self.pending = True

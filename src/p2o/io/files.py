@@ -9,6 +9,10 @@ from typing import Any
 
 from p2o.errors import InputError
 
+# Half of a surrogate pair, which JSON can bring into a text and UTF-8 cannot hold, is written as `\\ud800`: JSON reads
+# this as the same half again.
+LONE_SURROGATES = "backslashreplace"
+
 
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
@@ -28,14 +32,14 @@ def replacing(path: Path) -> Iterator[Path]:
 
 
 def write_json(path: Path, value: dict[str, Any]) -> None:
-    """An object as JSON."""
+    """Writes an object as indented JSON, which takes the place of an older file at once."""
     write_text(path, json.dumps(value, indent=2, ensure_ascii=False) + "\n")
 
 
 def write_text(path: Path, text: str) -> None:
-    """A text as UTF-8."""
+    """Writes a text file in UTF-8, which takes the place of an older one at once."""
     with replacing(path) as part:
-        part.write_text(text, encoding="utf-8")
+        part.write_text(text, encoding="utf-8", errors=LONE_SURROGATES)
 
 
 def check_writable(folder: Path) -> None:
@@ -44,11 +48,11 @@ def check_writable(folder: Path) -> None:
     Raises:
         InputError: Names the folder and what the system says.
     """
-    probe = folder / f".writable-{os.getpid()}"
+    trial = folder / f".writable-{os.getpid()}"
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        probe.touch()
-        probe.unlink()
+        trial.touch()
+        trial.unlink()
     except OSError as error:
         raise InputError(
             f"trainer.default_root_dir: expected a folder that can be written to, {str(folder)!r} is not: "

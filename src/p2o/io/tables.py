@@ -1,14 +1,16 @@
 """Rows of data files: JSONL and Parquet, read row by row and written so that an interruption damages nothing."""
 
 import json
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
 from p2o.errors import InputError
-from p2o.io.files import replacing
+from p2o.io.files import LONE_SURROGATES, replacing
 
 NumberedRow = tuple[int, dict[str, Any]]  # its line in the file, or its number in the table; from 1
+ROW_GROUP = 4096  # rows of a Parquet table that are in memory at a time while it is written
 Select = Callable[[list[str]], list[str]]  # the columns of a Parquet file -> those that are read; may refuse them
 
 
@@ -28,19 +30,44 @@ def read_rows(path: Path, select: Select = list) -> Iterator[NumberedRow]:
 
 
 def write_jsonl(path: Path, rows: Iterable[Mapping[str, Any]]) -> None:
-    """One object a line."""
-    with replacing(path) as part, part.open("w", encoding="utf-8") as lines:
+    """Writes a `.jsonl` file with one object on each line."""
+    with replacing(path) as part, part.open("w", encoding="utf-8", errors=LONE_SURROGATES) as lines:
         for row in rows:
-            lines.write(json.dumps(row, ensure_ascii=False) + "\n")
+            lines.write(json_line(row))
 
 
-def write_parquet(path: Path, rows: Sequence[Mapping[str, Any]], schema: Any) -> None:  # noqa: ANN401 (pyarrow's)
-    """A table with the columns of `schema`, compressed."""
+def json_line(row: Mapping[str, Any]) -> str:
+    """A row as a line of a `.jsonl` file."""
+    return json.dumps(row, ensure_ascii=False) + "\n"
+
+
+def write_parquet(path: Path, rows: Iterable[Mapping[str, Any]], schema: Any) -> None:  # noqa: ANN401 (pyarrow's)
+    """Writes a compressed table with the columns of `schema`, some thousand rows at a time.
+
+    Parquet has no room for halves of surrogate pairs, which a JSON file may bring in: they are spelled out.
+    """
     import pyarrow
     import pyarrow.parquet
 
-    with replacing(path) as part:
-        pyarrow.parquet.write_table(pyarrow.Table.from_pylist(list(rows), schema=schema), part, compression="zstd")
+    with replacing(path) as part, pyarrow.parquet.ParquetWriter(part, schema, compression="zstd") as table:
+        stream = iter(rows)
+        while batch := list(islice(stream, ROW_GROUP)):
+            try:
+                group = pyarrow.Table.from_pylist(batch, schema=schema)
+            except UnicodeEncodeError:
+                group = pyarrow.Table.from_pylist([_spelled_out(row) for row in batch], schema=schema)
+            table.write_table(group)
+
+
+def _spelled_out(value: Any) -> Any:  # noqa: ANN401 (whatever a row holds)
+    match value:
+        case str():
+            return value.encode("utf-8", LONE_SURROGATES).decode("utf-8")
+        case dict():
+            return {name: _spelled_out(part) for name, part in value.items()}
+        case list() | tuple():
+            return [_spelled_out(part) for part in value]
+    return value
 
 
 def _jsonl(path: Path) -> Iterator[NumberedRow]:

@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from typing import Any
 
+from p2o.distributed.unions import first_rank_wins
 from p2o.types import Rollout
 
 
@@ -24,16 +25,12 @@ class HardSet:
             question = rollout.question.id
             self.correct[question] = self.correct.get(question, 0) + int(rollout.correct)
 
-    def join(self, processes: Iterable[dict[str, int]]) -> None:
-        """Takes over the counts of all processes, in order of their rank.
+    def join(self) -> None:
+        """Takes over the counts of all processes; every process calls it.
 
-        Lightning's sampler pads the last step with questions that another process has as well; their first count holds,
-        as τ is a number of K rollouts.
+        A question that two of them asked for padding keeps one count of the two, as τ is a number of K rollouts.
         """
-        joined: dict[str, int] = {}
-        for counts in processes:
-            joined = counts | joined
-        self.correct = joined
+        self.correct = first_rank_wins(self.correct)
 
     def close(self) -> None:
         """Ends the epoch: its hard questions become `hard`, and counting starts anew."""

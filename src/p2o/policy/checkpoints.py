@@ -10,7 +10,7 @@ from lightning.pytorch.trainer.states import TrainerFn
 from torch import Tensor
 from transformers import PreTrainedModel
 
-from p2o.distributed.processes import gather
+from p2o.distributed.unions import summed
 from p2o.errors import InputError
 from p2o.logprobs.adapters import adapter_layers
 from p2o.rollouts.counts import RolloutCounts
@@ -110,11 +110,7 @@ def policy_state(module: AnyModule, parts: Mapping[str, Stateful], counts: Rollo
         parts: Parts with a state, by their name in the section `model`.
         counts: Of this process; those of all are kept.
     """
-    everyones = gather(counts.state_dict())
-    totals = {
-        name: {phase: sum(count[name].get(phase, 0) for count in everyones) for phase in everyones[0][name]}
-        for name in everyones[0]
-    }
+    totals = {name: summed(by_phase) for name, by_phase in counts.state_dict().items()}
     states = {name: part.state_dict() for name, part in parts.items()}
     model, policy, adapters = module.model, module.policy, module.adapters
     return {"model": model, "config": policy.config.to_dict(), "adapters": adapters.plain(), **states, **totals}

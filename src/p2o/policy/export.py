@@ -1,7 +1,5 @@
 """From a checkpoint to a model folder."""
 
-import os
-import shutil
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -12,6 +10,7 @@ from torch import Tensor
 from transformers import AutoConfig, AutoModelForCausalLM, GenerationConfig, PreTrainedModel
 
 from p2o.errors import InputError
+from p2o.io.folders import check_new, new_folder
 from p2o.logprobs.adapters import merged_parameters
 from p2o.policy.adapters import LoRA
 from p2o.policy.checkpoints import PREFIX, load_checkpoint
@@ -26,25 +25,16 @@ def export(checkpoint: Path, out: Path) -> None:
     Raises:
         InputError: The checkpoint cannot be read, the model it was made from is gone, or `out` cannot be written.
     """
-    out = out.expanduser().resolve()
-    if out.exists() and (not out.is_dir() or any(out.iterdir())):
-        raise InputError(f"{out}: expected a new or an empty folder for the model, this is a file or holds something.")
+    check_new(out, "the model")
     transformers.utils.logging.disable_progress_bar()  # of shards: one line says what was written
     content = load_checkpoint(checkpoint)
     name = content["p2o"]["model"]
     tokenizer = load_tokenizer(name)
     model = _model(checkpoint, content)
     model.generation_config = _generation_config(name, model)
-    part = out.with_name(f".{out.name}.part-{os.getpid()}")
-    try:
-        part.mkdir(parents=True)
-        model.save_pretrained(part)
-        tokenizer.save_pretrained(part)
-        os.replace(part, out)
-    except OSError as error:
-        raise InputError(f"{out}: expected a folder that can be written to: {error.strerror or error}.") from error
-    finally:
-        shutil.rmtree(part, ignore_errors=True)
+    with new_folder(out, "the model") as folder:
+        model.save_pretrained(folder)
+        tokenizer.save_pretrained(folder)
 
 
 def _model(path: Path, content: dict[str, Any]) -> PreTrainedModel:

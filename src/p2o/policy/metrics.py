@@ -30,9 +30,7 @@ def log_rollouts(module: LightningModule, groups: Sequence[Sequence[Rollout]]) -
     everyones = gather([(bool(rollout.template), rollout.correct) for group in groups for rollout in group])
     found = context_accuracies([pair for pairs in everyones for pair in pairs])
     for name, (accuracy, count) in found.items():
-        module.log(
-            f"train/accuracy_{context}", accuracy, batch_size=count, on_step=False, on_epoch=True, sync_dist=True
-        )
+        module.log(f"train/accuracy_{name}", accuracy, batch_size=count, on_step=False, on_epoch=True, sync_dist=True)
 
 
 def context_accuracies(rollouts: Sequence[tuple[bool, bool]]) -> dict[str, tuple[float, int]]:

@@ -11,7 +11,7 @@ from torch import Tensor
 from transformers import PreTrainedModel
 
 from p2o import objective, rollouts
-from p2o.distributed.processes import gather
+from p2o.distributed.unions import concatenated
 from p2o.engines.base import RolloutEngine, SamplingParams
 from p2o.logprobs.adapters import adapter_layers
 from p2o.mixture.data_module import mixture_of
@@ -133,8 +133,8 @@ class PolicyModule(LightningModule):
         self.update(self, self.policy, rollouts.training_samples(sampled.train, advantages, self.renderer))
         groups = [*sampled.train, *sampled.dropped]
         log_rollouts(self, groups)
-        for answers in gather([objective.final_answer(rollout) for group in groups for rollout in group]):
-            self.exploration.observe(answers)
+        answers = [objective.final_answer(rollout) for group in groups for rollout in group]
+        self.exploration.observe(concatenated(answers))
         return {"rollouts": [rollout for group in groups for rollout in group], "groups": groups}
 
     def rollout_step(self, number: int = 0) -> rollouts.RolloutStep:

@@ -22,10 +22,10 @@ Style = Literal["auto", "bars", "lines", "off"]
 
 
 class Off(Display):
-    """Shows nothing."""
+    """The display that shows nothing at all."""
 
     def changed(self, tasks: Sequence[Task]) -> None:
-        """Does nothing."""
+        """Takes no notice of the tasks."""
 
 
 class Lines(Display):
@@ -40,7 +40,7 @@ class Lines(Display):
         self._last = time.monotonic()
 
     def changed(self, tasks: Sequence[Task]) -> None:
-        """Writes a line if it is time for one."""
+        """Writes a line if the last one is old enough."""
         if tasks and time.monotonic() - self._last >= self.seconds:
             self._last = time.monotonic()
             print(line(tasks), file=sys.stderr, flush=True)
@@ -105,7 +105,7 @@ class SerialConsole(Console):
         super().__init__(stderr=stderr)
 
     def print(self, *objects: Any, **options: Any) -> None:  # noqa: ANN401 (rich's signature)
-        """Waits for its turn."""
+        """Prints when no redrawing is under way."""
         with self.turn:
             super().print(*objects, **options)
 

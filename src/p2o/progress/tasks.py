@@ -57,7 +57,7 @@ class Task:
 
 
 class Display(ABC):
-    """Shows tasks."""
+    """Shows the open tasks to whoever watches the run."""
 
     @abstractmethod
     def changed(self, tasks: Sequence[Task]) -> None:
@@ -69,13 +69,13 @@ _displays: list[Display] = []  # at most one
 
 
 def changed() -> None:
-    """Tells the display."""
+    """Tells the display that a task has begun, advanced or ended."""
     for display in _displays:
         display.changed(tuple(_open))
 
 
 def use(display: Display) -> None:
-    """Shows tasks there from now on."""
+    """Shows the tasks on this display from now on, and clears the one before."""
     for old in _displays:
         old.changed(())
     _displays[:] = [display]

@@ -7,7 +7,7 @@ from typing import Any
 
 import torch
 
-from p2o.distributed.processes import gather
+from p2o.distributed.unions import concatenated, first_rank_wins
 from p2o.endpoints import ZERO_USAGE, Usage
 from p2o.rollouts.sampler import SampledGroups, Sampler, Workload
 from p2o.rollouts.step import RolloutStep
@@ -58,9 +58,8 @@ class TeacherCompletions(Sampler):
         step.worker.counts.add("teacher", written)
         stream = iter(written)
         mine = {id: [next(stream) for _ in new[id].templates] for id in new}
-        for theirs, cost in gather((mine, self.teacher.cost)):
-            self.completions |= theirs
-            self.teacher.spent += cost
+        self.completions |= first_rank_wins(mine)
+        self.teacher.spent = sum(concatenated([self.teacher.cost]), self.teacher.spent)
         known = [completion for item in items for completion in self.completions[item.question.id]]
         return SampledGroups(step.worker.grade_teacher_completions(items, known), [])
 

@@ -9,11 +9,11 @@ from p2o.run_folder.question_record import QuestionRecord
 
 
 def summarise(epochs: Sequence[Sequence[QuestionRecord]], texts: Mapping[str, str]) -> list[dict[str, Any]]:
-    """One entry for each epoch, in plain types.
+    """Sizes, comings and goings of the hard set and counts of outcomes: one entry for each epoch, in plain types.
 
     Args:
         epochs: The records of each epoch, in order.
-        texts: Template ids and what they stand for.
+        texts: The texts of templates by their ids.
     """
     entries = [_entry(records, texts) for records in epochs]
     for (before, after), entry in zip(pairwise(epochs), entries[1:], strict=True):

@@ -1,4 +1,4 @@
-"""What is kept of a question and an epoch."""
+"""What the question log keeps of a question in an epoch."""
 
 import hashlib
 from collections.abc import Sequence
@@ -14,12 +14,12 @@ class QuestionRecord:
     Args:
         epoch: Number of the epoch, from 0.
         id: The question's id.
-        difficulty: Its difficulty label.
+        difficulty: The question's difficulty label.
         context: "bare", "templated", or "mixed" if some of the K rollouts were bare.
-        correct: How many rollouts were correct.
-        hard: Whether they are fewer than tau.
+        correct: How many of the rollouts were correct.
+        hard: Whether these are fewer than τ.
         templates: Id of each rollout's template, "" for the bare question, K.
-        outcomes: Outcome of each rollout, K.
+        outcomes: Outcome of each rollout, such as "correct" or "truncated", K.
     """
 
     epoch: int
@@ -33,7 +33,7 @@ class QuestionRecord:
 
 
 def record(epoch: int, group: Sequence[Rollout], tau: int) -> QuestionRecord:
-    """The record of one group of rollouts."""
+    """The record of one group of rollouts, which is hard if fewer than `tau` of them are correct."""
     question = group[0].question
     correct = sum(rollout.correct for rollout in group)
     return QuestionRecord(

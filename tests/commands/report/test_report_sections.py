@@ -5,22 +5,22 @@ from dataclasses import replace
 
 import pytest
 
-from p2o.commands.report.blocks import Figures, Missing, Table, Text
+from p2o.commands.report.blocks import Figures, Missing, Text, ValueTable
 from p2o.commands.report.flows import Flow, flows, solved_bare
 from p2o.commands.report.half_steps import half_steps, joint, label, verdicts
 from p2o.commands.report.runs import load_run, load_runs
 from p2o.commands.report.sections import SECTIONS
+from p2o.commands.report.sections.bare_and_templated import bare_and_templated
 from p2o.commands.report.sections.completions import completions
-from p2o.commands.report.sections.context import context
+from p2o.commands.report.sections.context_ratio import context_ratio
 from p2o.commands.report.sections.cost import charged, cost
 from p2o.commands.report.sections.coverage import coverage
+from p2o.commands.report.sections.evolution import roots
 from p2o.commands.report.sections.internalisation import internalisation
 from p2o.commands.report.sections.overview import overview
-from p2o.commands.report.sections.prompts import prompts
-from p2o.commands.report.sections.search import roots
 from p2o.errors import InputError
 from p2o.run_folder.question_record import template_id
-from run_folders import T, bare_folder, candidates, mined, probe, whole_folder
+from run_folders import T, bare_folder, candidates, fixed_questions, mined, whole_folder
 
 
 @pytest.fixture(scope="module")
@@ -31,7 +31,8 @@ def run(tmp_path_factory):
 def tables(section):
     drawn = [figure.table for block in section.blocks if isinstance(block, Figures) for figure in block.figures]
     return {
-        table.caption: table for table in [*drawn, *(block for block in section.blocks if isinstance(block, Table))]
+        table.caption: table
+        for table in [*drawn, *(block for block in section.blocks if isinstance(block, ValueTable))]
     }
 
 
@@ -52,26 +53,27 @@ def test_bare_rollouts_solve_at_the_rate_of_tau():
 
 
 def test_half_steps_are_paired_by_question():
-    steps = half_steps(probe(values=(0.0, 0.25, 0.5, 0.5), spread=0.3))
+    steps = half_steps(fixed_questions(values=(0.0, 0.25, 0.5, 0.5), spread=0.3))
     assert [step.name for step in steps] == ["training 0", "evolution 0", "training 1"]
     for step, change in zip(steps, (0.25, 0.25, 0.0), strict=True):
         assert tuple(step.change) == pytest.approx((change,) * 3)
     assert [step.verdict for step in steps] == ["better", "better", "no clear change"]
-    measurements = probe(spread=0.3)
+    measurements = fixed_questions(spread=0.3)
     assert joint(measurements[1]).low < 0.25 < joint(measurements[1]).high  # unpaired, questions differ
     assert label(measurements[0]) == "start"
 
 
 def test_regressions_and_oscillation_are_flagged():
-    flagged = [text.text for text in verdicts(half_steps(probe(values=(0.2, 0.5, 0.3, 0.6)))) if text.look == "flag"]
+    found = verdicts(half_steps(fixed_questions(values=(0.2, 0.5, 0.3, 0.6))))
+    flagged = [text.text for text in found if text.look == "flag"]
     assert flagged == [
         "Regression: evolution 0.",
         "Oscillation: evolution 0 against training 0; training 1 against evolution 0.",
     ]
-    rising = verdicts(half_steps(probe(values=(0.2, 0.3, 0.4, 0.5))))
+    rising = verdicts(half_steps(fixed_questions(values=(0.2, 0.3, 0.4, 0.5))))
     assert not [text for text in rising if text.look == "flag"]
     assert "never fell" in rising[0].text
-    assert "did not grow monotonically" in verdicts(half_steps(probe(values=(0.2, 0.5, 0.3, 0.6))))[0].text
+    assert "did not grow monotonically" in verdicts(half_steps(fixed_questions(values=(0.2, 0.5, 0.3, 0.6))))[0].text
 
 
 def test_cost_of_the_formula(run):
@@ -115,13 +117,13 @@ def test_the_cover_counts_what_each_template_adds(run):
 
 
 def test_pass_at_k_compares_the_same_questions(run):
-    found = tables(prompts([run]))
+    found = tables(bare_and_templated([run]))
     assert [row[0] for row in found["Training rollouts: pass@1"].rows] == ["1"]
     [[_, bare, templated]] = found["Training rollouts: pass@2"].rows
     assert bare.startswith("33.3%") and templated.startswith("66.7%")  # of a, b and c
-    assert {caption for caption in found if caption.startswith("Probe")} == {
-        "Probe, before training: pass@1",
-        "Probe, before training: pass@2",
+    assert {caption for caption in found if caption.startswith("Fixed questions")} == {
+        "Fixed questions, before training: pass@1",
+        "Fixed questions, before training: pass@2",
     }
 
 
@@ -131,20 +133,20 @@ def test_internalisation_follows_questions_that_were_hard(run):
 
 
 def test_questions_without_bare_rollouts_are_not_compared(run):
-    templated = [replace(record, templates=("t",) * 4) for record in run.mining[1]]
-    found = tables(prompts([replace(run, mining={1: templated}, measurements=[])]))
+    templated = [replace(record, templates=("t",) * 4) for record in run.questions[1]]
+    found = tables(bare_and_templated([replace(run, questions={1: templated}, measurements=[])]))
     assert found == {}
 
 
 def test_a_question_that_left_is_followed_on(run):
-    gone = [replace(record, hard=False, outcomes=("correct",) * 4, templates=("",) * 4) for record in run.mining[1]]
+    gone = [replace(record, hard=False, outcomes=("correct",) * 4, templates=("",) * 4) for record in run.questions[1]]
     later = [replace(record, epoch=2) for record in gone]
-    rows = tables(internalisation([replace(run, mining={0: run.mining[0], 1: gone, 2: later})]))
+    rows = tables(internalisation([replace(run, questions={0: run.questions[0], 1: gone, 2: later})]))
     assert [row[1][:4] for row in rows["Questions that were hard once"].rows] == ["100.", "100."]
 
 
 def test_context_ratio_is_read_from_the_log(run):
-    assert tables(context([run]))["Masked tokens"].rows == [["1", "12.5%", "25.0%"]]
+    assert tables(context_ratio([run]))["Masked tokens"].rows == [["1", "12.5%", "25.0%"]]
 
 
 def test_completions_stand_side_by_side(run):
@@ -190,7 +192,7 @@ def test_files_of_epochs_that_are_not_finished_do_not_count(tmp_path):
     one = {name: value[:1] if isinstance(value, list) else value for name, value in summary.items()} | {"epochs": 1}
     (root / "summary.json").write_text(json.dumps(one))
     run = load_run(root, "run")
-    assert list(run.mining) == [0] and [m["epoch"] for m in run.measurements] == [0, 0]
+    assert list(run.questions) == [0] and [m["epoch"] for m in run.measurements] == [0, 0]
 
 
 def test_runs_have_the_shortest_names_that_differ(tmp_path):
@@ -202,7 +204,7 @@ def test_runs_have_the_shortest_names_that_differ(tmp_path):
 
 def test_an_evolution_that_scored_nothing_says_why(tmp_path):
     root = whole_folder(tmp_path / "run")
-    (root / "templates" / "epoch-0000.jsonl").write_text("")
+    (root / "evolution" / "epoch-0000.jsonl").write_text("")
     nothing = {
         "best_dev_scores": [],
         "iteration_figures": [],
@@ -211,12 +213,12 @@ def test_an_evolution_that_scored_nothing_says_why(tmp_path):
         "dev": 0,
         "stopped": "it is so",
     }
-    figures = json.loads((root / "templates" / "epoch-0000.json").read_text())
-    (root / "templates" / "epoch-0000.json").write_text(json.dumps(figures | nothing))
+    figures = json.loads((root / "evolution" / "epoch-0000.json").read_text())
+    (root / "evolution" / "epoch-0000.json").write_text(json.dumps(figures | nothing))
     run = load_run(root, "run")
     for section in SECTIONS:
         made = section([run])
-        if made.id in ("search", "coverage"):
+        if made.id in ("evolution", "coverage"):
             assert [block.text for block in made.blocks] == ["No evolution scored a template, after epoch 0: it is so."]
 
 

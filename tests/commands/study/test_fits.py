@@ -3,12 +3,13 @@ from copy import deepcopy
 import pytest
 
 from p2o.commands.study.fits import Store, config_fingerprint
+from p2o.errors import InputError
 
 CONFIG = {
     "seed_everything": 0,
     "trainer": {"max_epochs": 2, "default_root_dir": "runs/a", "enable_progress_bar": None},
     "model": {"lr": 1e-4},
-    "summary": {"filename": "summary.json"},
+    "console_samples": {"every": 0},
 }
 
 
@@ -20,7 +21,7 @@ def changed(section, **values):
 
 @pytest.mark.parametrize(
     "config",
-    [changed("trainer", default_root_dir="b"), changed("summary", filename="b"), CONFIG | {"seed_everything": 3}],
+    [changed("trainer", default_root_dir="b"), changed("console_samples", every=2), CONFIG | {"seed_everything": 3}],
 )
 def test_place_and_seed_leave_the_fingerprint(config):
     assert config_fingerprint(config) == config_fingerprint(CONFIG)
@@ -42,3 +43,9 @@ def test_one_folder_for_a_config_and_a_seed(tmp_path):
     first.folder.mkdir()
     assert Store(tmp_path).fit("other", CONFIG, 0).folder == first.folder
     assert Store(tmp_path).fit("other", CONFIG, 1).folder.name.startswith("other-")
+
+
+@pytest.mark.parametrize("section", ["validation_log", "run_summary"])
+def test_a_run_without_the_logs_that_the_tables_need_is_refused_before_it_begins(tmp_path, section):
+    with pytest.raises(InputError, match=f"leave {section}.enabled at true"):
+        Store(tmp_path).fit("a", CONFIG | {section: {"enabled": False}}, 0)

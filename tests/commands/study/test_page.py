@@ -2,8 +2,8 @@ import pytest
 import torch
 
 from p2o.commands.study.definition import Method, Study
-from p2o.commands.study.formats import Page, Table, html, latex, markdown
-from p2o.commands.study.page import make_page, number, percent
+from p2o.commands.study.formats import Page, TextTable, html, latex, markdown
+from p2o.commands.study.page import make_page, mean_number, mean_percent
 from p2o.commands.study.results import RunResult
 from p2o.commands.study.rows import StudyRow, best_rows
 
@@ -67,13 +67,13 @@ def test_missing_runs_are_named(page):
 
 
 def test_spread():
-    assert percent([0.5]) == "50.0 %" and percent([]) == "–" and percent([0.5, 0.6]) == "55.0 ± 7.1 %"
-    assert number([1200.0]) == number([1200, 1200]) == "1,200" and number([1, 3]) == "2 ± 1"
+    assert mean_percent([0.5]) == "50.0 %" and mean_percent([]) == "–" and mean_percent([0.5, 0.6]) == "55.0 ± 7.1 %"
+    assert mean_number([1200.0]) == mean_number([1200, 1200]) == "1,200" and mean_number([1, 3]) == "2 ± 1"
 
 
 def test_text_is_data_in_every_format():
     awkward = "<script>a|b & 50 % _x_ \\input{y}\nnew"
-    page = Page(awkward, [Table("A", ["name", awkward], [[awkward, "1e-4"]])], [awkward])
+    page = Page(awkward, [TextTable("A", ["name", awkward], [[awkward, "1e-4"]])], [awkward])
     for text in (markdown(page), html(page)):
         assert "<script>" not in text and "&lt;script&gt;" in text
     [cells] = [line for line in markdown(page).splitlines() if line.endswith("1e-4 |")]

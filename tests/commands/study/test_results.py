@@ -4,12 +4,13 @@ import pytest
 import torch
 from torch.testing import assert_close
 
-from p2o.callbacks.validation_log import write
 from p2o.commands.study.fits import Fit
 from p2o.commands.study.results import curve_weights, read_result, spent_before
 from p2o.errors import InputError
+from p2o.io.tables import write_parquet
+from p2o.run_folder.log_columns import VALIDATION_LOG
+from p2o.run_folder.paths import RunPaths
 
-CONFIG = {"summary": {"filename": "s.json"}, "outcomes": {"folder": "v"}}
 # Two epochs: 100 rollouts of training each, 60 of evolution after the first, 40 after the second.
 HISTORY = [{"train": 100, "evolution": 60}, {"train": 200, "evolution": 100}]
 
@@ -21,20 +22,32 @@ def row(epoch, context, name, difficulty, correct):
     }  # fmt: skip
 
 
+def write(root, epoch, rows):
+    write_parquet(RunPaths(root).validation(epoch), rows, VALIDATION_LOG.schema())
+
+
 @pytest.fixture
 def fit(tmp_path):
     summary = {"epochs": 2, "rollout_history": HISTORY, "validation": {"bare": {"easy": 1.0}, "templated": None}}
-    (tmp_path / "s.json").write_text(json.dumps(summary))
+    summary |= {
+        "reward": [0.5, 1.0],
+        "hard_set": [1, 0],
+        "history": [None, None],
+        "rollouts": HISTORY[-1],
+        "seconds": 3,
+    }
+    (tmp_path / "summary.json").write_text(json.dumps(summary))
+    (tmp_path / "validation").mkdir()
     first = [
         row(0, "bare", "h2", "hard", False),
         row(0, "bare", "h1", "hard", True),
         row(0, "bare", "e", "easy", False),
     ]
-    write(tmp_path / "v", 0, first)
+    write(tmp_path, 0, first)
     last = [row(1, "bare", "h1", "hard", True), row(1, "bare", "h2", "hard", True), row(1, "bare", "e", "easy", False)]
-    write(tmp_path / "v", 1, [*last, row(1, "templated", "h1", "hard", True), row(1, "templated", "h2", "hard", False)])
-    write(tmp_path / "v", 2, [row(2, "bare", "h1", "hard", False)])  # of a run that went another way
-    return Fit(CONFIG, 7, tmp_path)
+    write(tmp_path, 1, [*last, row(1, "templated", "h1", "hard", True), row(1, "templated", "h2", "hard", False)])
+    write(tmp_path, 2, [row(2, "bare", "h1", "hard", False)])  # of a run that went another way
+    return Fit({}, 7, tmp_path)
 
 
 def test_rollouts_before_a_validation_leave_out_the_evolution_after_it():
@@ -79,6 +92,6 @@ def test_figures_of_the_summary(fit):
 def test_what_cannot_be_read_is_named(fit):
     with pytest.raises(InputError, match="'medium' is the difficulty of no validation question"):
         read_result(fit, "bare/medium")
-    (fit.folder / "s.json").write_text("{")
-    with pytest.raises(InputError, match=r"s\.json: expected the summary of a finished run"):
+    (fit.folder / "summary.json").write_text("{")
+    with pytest.raises(InputError, match=r"summary\.json: expected a JSON object"):
         read_result(fit, "bare/hard")

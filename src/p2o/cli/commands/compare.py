@@ -12,7 +12,7 @@ from p2o.cli.config_files import read_mapping
 from p2o.commands.study.definition import Method, Study, Variant
 from p2o.commands.study.fits import Store
 from p2o.commands.study.report import write_report
-from p2o.commands.study.rows import Trial
+from p2o.commands.study.rows import VariantRuns
 from p2o.commands.study.runner import run_missing
 from p2o.errors import InputError
 from p2o.io.files import check_writable
@@ -25,11 +25,11 @@ def compare_command(words: Sequence[str]) -> None:
     study, out = read_study(words)
     path = Path(words[0])
     store = Store(out / "fits")
-    trials = [_trial(path, variant, study.seeds, store) for variant in study.variants()]
+    variants = [_variant_runs(path, variant, study.seeds, store) for variant in study.variants()]
     check_writable(out)
-    by_seed = [fit for fits in zip(*(trial.fits for trial in trials), strict=True) for fit in fits]
+    by_seed = [fit for fits in zip(*(each.fits for each in variants), strict=True) for fit in fits]
     failed = run_missing(by_seed, study.jobs, _say)  # one seed of everything is a better half than all of one half
-    print(write_report(out / path.stem, study, trials), end="")
+    print(write_report(out / path.stem, study, variants), end="")
     _say(f"Wrote {out / path.stem}: table.md, table.tex, table.html, results.json.")
     if failed:
         raise InputError(
@@ -76,13 +76,13 @@ def _plain(value: Any) -> Any:  # noqa: ANN401 (of any option)
     return value
 
 
-def _trial(path: Path, variant: Variant, seeds: Sequence[int], store: Store) -> Trial:
+def _variant_runs(path: Path, variant: Variant, seeds: Sequence[int], store: Store) -> VariantRuns:
     """A variant with a run for each seed, not yet begun; its config is read first, so that mistakes show at once."""
     try:
         config = read_config(variant.arguments(path.parent))
     except ArgumentError as error:
         raise InputError(f"{path}: {variant.row}: {error}") from error
-    return Trial(variant, [store.fit(variant.method, config, seed) for seed in seeds])
+    return VariantRuns(variant, [store.fit(variant.method, config, seed) for seed in seeds])
 
 
 def _say(line: str) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 from p2o.cli.parser import OneMessage
 from p2o.errors import InputError
 from p2o.io.files import write_text
+from p2o.run_folder.paths import RunPaths
 
 
 def report_command(words: Sequence[str]) -> None:
@@ -26,7 +27,7 @@ def report_command(words: Sequence[str]) -> None:
     from p2o.commands.report.sections import SECTIONS
 
     runs = load_runs(options.runs)
-    out = options.out or options.runs[0] / "report.html"
+    out = options.out or RunPaths(options.runs[0]).report
     if not out.parent.is_dir():
         raise InputError(f"{out}: expected a file in a folder that exists, {out.parent} does not.")
     title = "p2o report: " + ", ".join(run.name for run in runs)

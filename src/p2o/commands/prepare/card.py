@@ -40,27 +40,27 @@ def make_card(
     }
 
 
-def markdown(card: dict[str, Any]) -> Iterator[str]:
-    """The card's lines for readers."""
+def card_lines(card: dict[str, Any]) -> Iterator[str]:
+    """The card as lines of Markdown, for readers."""
     yield f"# {card['name']}"
     yield ""
     for key, value in card.items():
         match value:
             case {} if value:
                 yield f"\n## {key[0].upper()}{key[1:]}\n"
-                yield from (f"- {name}: {_shown(entry)}" for name, entry in value.items())
+                yield from (f"- {name}: {_in_words(entry)}" for name, entry in value.items())
             case [{}, *_]:
                 yield f"\n## {key[0].upper()}{key[1:]}\n"
-                yield from (f"- {_shown(entry)}" for entry in value)
+                yield from (f"- {_in_words(entry)}" for entry in value)
             case _ if key != "name":
-                yield f"- {key}: {_shown(value)}"
+                yield f"- {key}: {_in_words(value)}"
     yield "\nWhat was left out, row by row with the reason, is in `left_out.jsonl`."
 
 
-def _shown(value: object) -> str:
+def _in_words(value: object) -> str:
     match value:
         case dict():
-            return ", ".join(f"{name} {_shown(entry)}" for name, entry in value.items())
+            return ", ".join(f"{name} {_in_words(entry)}" for name, entry in value.items())
         case list():
-            return ", ".join(map(_shown, value)) or "none"
+            return ", ".join(map(_in_words, value)) or "none"
     return "none" if value is None else str(value)

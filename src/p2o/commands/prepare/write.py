@@ -1,16 +1,14 @@
 """Writes prepared data: Parquet files, the data card, and the list of what was left out."""
 
 import hashlib
-import os
-import shutil
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from p2o.commands.prepare.card import markdown
+from p2o.commands.prepare.card import card_lines
 from p2o.commands.prepare.pipeline import Prepared
-from p2o.errors import InputError
-from p2o.io.files import write_json
+from p2o.io.files import write_json, write_text
+from p2o.io.folders import new_folder
 from p2o.io.tables import write_jsonl, write_parquet
 
 
@@ -20,21 +18,11 @@ def write(out: Path, prepared: Prepared, card: dict[str, Any]) -> dict[str, Any]
     Raises:
         InputError: `out` holds something already, or cannot be written.
     """
-    out = out.expanduser().resolve()
-    if out.exists() and (not out.is_dir() or any(out.iterdir())):
-        raise InputError(f"{out}: expected a new or an empty folder for the data, this is a file or holds something.")
-    part = out.with_name(f".{out.name}.part-{os.getpid()}")
-    try:
-        part.mkdir(parents=True)
-        card = card | {"parts": _write_parts(part, prepared)}
-        write_jsonl(part / "left_out.jsonl", map(asdict, prepared.left_out))
-        write_json(part / "card.json", card)
-        (part / "README.md").write_text("\n".join(markdown(card)) + "\n", encoding="utf-8")
-        os.replace(part, out)
-    except OSError as error:
-        raise InputError(f"{out}: expected a folder that can be written to: {error.strerror or error}.") from error
-    finally:
-        shutil.rmtree(part, ignore_errors=True)
+    with new_folder(out, "the data") as folder:
+        card = card | {"parts": _write_parts(folder, prepared)}
+        write_jsonl(folder / "left_out.jsonl", map(asdict, prepared.left_out))
+        write_json(folder / "card.json", card)
+        write_text(folder / "README.md", "\n".join(card_lines(card)) + "\n")
     return card
 
 
@@ -53,6 +41,6 @@ def _write_parts(folder: Path, prepared: Prepared) -> dict[str, Any]:
 
 
 def sha256(path: Path) -> str:
-    """The digest of a file."""
+    """The SHA-256 digest of a file, in hexadecimal digits."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()

@@ -7,7 +7,7 @@ from typing import ClassVar, Literal
 
 @dataclass(frozen=True)
 class Heading:
-    """Of a part of a section."""
+    """The heading of a part of a section."""
 
     kind: ClassVar[str] = "heading"
     text: str
@@ -31,7 +31,7 @@ class Missing:
 
 
 @dataclass(frozen=True)
-class Table:
+class ValueTable:
     """Cells as they are shown; `open` if it is no mere double of a figure."""
 
     kind: ClassVar[str] = "table"
@@ -49,12 +49,12 @@ class Figure:
     title: str
     svg: str
     alt: str
-    table: Table
+    table: ValueTable
 
 
 @dataclass(frozen=True)
 class Figures:
-    """Side by side where there is room."""
+    """Figures that stand side by side where there is room."""
 
     kind: ClassVar[str] = "figures"
     figures: Sequence[Figure]
@@ -62,7 +62,7 @@ class Figures:
 
 @dataclass(frozen=True)
 class Node:
-    """A template of a lineage tree."""
+    """A template of a lineage tree, with what was asked and answered to get it."""
 
     title: str
     marks: Sequence[str]
@@ -76,7 +76,7 @@ class Node:
 
 @dataclass(frozen=True)
 class Tree:
-    """Templates by parent."""
+    """The templates of an evolution, each below the one that it was proposed from."""
 
     kind: ClassVar[str] = "tree"
     caption: str
@@ -86,7 +86,7 @@ class Tree:
 
 @dataclass(frozen=True)
 class Cell:
-    """One completion."""
+    """One completion with its outcome, and the template that it was sampled under."""
 
     title: str
     outcome: str
@@ -95,8 +95,8 @@ class Cell:
 
 
 @dataclass(frozen=True)
-class Example:
-    """Completions of one question, a row for each epoch."""
+class CompletionGrid:
+    """Completions of one question, a row for each epoch, bare beside templated."""
 
     kind: ClassVar[str] = "example"
     title: str
@@ -105,7 +105,7 @@ class Example:
     rows: Sequence[Sequence[Cell]]
 
 
-Block = Heading | Text | Missing | Table | Figure | Figures | Tree | Example
+Block = Heading | Text | Missing | ValueTable | Figure | Figures | Tree | CompletionGrid
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from matplotlib.figure import Figure as Canvas
 from matplotlib.legend import Legend
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 
-from p2o.commands.report.blocks import Figure, Table
+from p2o.commands.report.blocks import Figure, ValueTable
 from p2o.commands.report.palette import COLOURS, HATCHES, MARKERS
 
 STYLE = {
@@ -79,8 +79,8 @@ def line_chart(
         if percent:
             axes.yaxis.set_major_formatter(PercentFormatter(1.0, decimals=0))
         head = [xlabel, *(line.label for line in lines)]
-        rows = [[str(value), *(_value(line, index, percent) for line in lines)] for index, value in enumerate(x)]
-        return _figure(title, ylabel, canvas, axes, len(lines), Table(title, head, rows, open=False))
+        rows = [[str(value), *(_cell_text(line, index, percent) for line in lines)] for index, value in enumerate(x)]
+        return _finished_figure(title, ylabel, canvas, axes, len(lines), ValueTable(title, head, rows, open=False))
 
 
 def bar_chart(
@@ -116,10 +116,10 @@ def bar_chart(
             axes.yaxis.set_major_formatter(PercentFormatter(1.0, decimals=0))
         head = [xlabel, *drawn]
         rows = [
-            [str(value), *(_shown(abs(values[index]), percent) for values in drawn.values())]
+            [str(value), *(_number_text(abs(values[index]), percent) for values in drawn.values())]
             for index, value in enumerate(x)
         ]
-        return _figure(title, ylabel, canvas, axes, len(parts), Table(title, head, rows, open=False))
+        return _finished_figure(title, ylabel, canvas, axes, len(parts), ValueTable(title, head, rows, open=False))
 
 
 @contextmanager
@@ -145,7 +145,7 @@ def _legend(canvas: Canvas, axes: Axes, columns: int) -> Legend:
     return canvas.legend(*lines, loc="outside lower center", ncols=columns, fontsize=8, handlelength=3)
 
 
-def _figure(title: str, ylabel: str, canvas: Canvas, axes: Axes, count: int, table: Table) -> Figure:
+def _finished_figure(title: str, ylabel: str, canvas: Canvas, axes: Axes, count: int, table: ValueTable) -> Figure:
     if count > 1:
         legend = _legend(canvas, axes, columns=2)
         if legend.get_window_extent().width > canvas.bbox.width:  # long names of runs, cut off side by side
@@ -169,14 +169,14 @@ def _spans(line: Line) -> list[list[float]]:
     return [[max(0.0, y - low) for y, low, _ in triples], [max(0.0, high - y) for y, _, high in triples]]
 
 
-def _value(line: Line, index: int, percent: bool) -> str:
+def _cell_text(line: Line, index: int, percent: bool) -> str:
     value = line.y[index]
     if value is None:
         return "–"
     if line.low and (low := line.low[index]) is not None and (high := line.high[index]) is not None:
-        return f"{_shown(value, percent)} [{_shown(low, percent)}, {_shown(high, percent)}]"
-    return _shown(value, percent)
+        return f"{_number_text(value, percent)} [{_number_text(low, percent)}, {_number_text(high, percent)}]"
+    return _number_text(value, percent)
 
 
-def _shown(value: float, percent: bool) -> str:
+def _number_text(value: float, percent: bool) -> str:
     return f"{value:.1%}" if percent else f"{value:g}" if float(value).is_integer() else f"{value:.3f}"

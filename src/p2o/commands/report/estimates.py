@@ -21,11 +21,11 @@ class Estimate(NamedTuple):
 
     @property
     def signed(self) -> str:
-        """Of a difference of rewards."""
+        """The estimate of a difference, with its sign."""
         return f"{self.mean:+.3f} [{self.low:+.3f}, {self.high:+.3f}]"
 
 
 def estimate(values: Sequence[float]) -> Estimate:
-    """Of one value for each question; at least one."""
+    """The mean of one value for each question, of which there is at least one, and its interval."""
     low, high = bootstrap_interval(torch.tensor(values, dtype=torch.float64)).tolist()
     return Estimate(fmean(values), low, high)

@@ -23,11 +23,11 @@ class Flow:
     left_helped: int
 
 
-def flows(mining: Mapping[int, Sequence[QuestionRecord]], tau: int) -> dict[int, Flow]:
-    """By epoch; in the first one, all that is hard has entered."""
+def flows(epochs: Mapping[int, Sequence[QuestionRecord]], tau: int) -> dict[int, Flow]:
+    """What became of the hard set in each epoch; in the first one, all that is hard has entered."""
     found: dict[int, Flow] = {}
     last: set[str] = set()
-    for epoch, records in sorted(mining.items()):
+    for epoch, records in sorted(epochs.items()):
         now = {record.id for record in records if record.hard}
         left = [record for record in records if record.id in last - now]
         bare = sum(solved_bare(record, tau) for record in left)

@@ -12,7 +12,7 @@ from p2o.commands.report.estimates import Estimate, estimate
 
 @dataclass(frozen=True)
 class HalfStep:
-    """From one measurement to the next.
+    """The change from one measurement to the next.
 
     Args:
         name: "training 0" moves the policy, "evolution 0" the templates.
@@ -24,26 +24,26 @@ class HalfStep:
 
     @property
     def verdict(self) -> str:
-        """What the interval allows to say."""
+        """Says in words what the interval allows to say."""
         if self.change.low > 0:
             return "better"
         return "worse" if self.change.high < 0 else "no clear change"
 
 
 def joint(measurement: Mapping[str, Any], context: str = "mixture") -> Estimate:
-    """The mean reward over the probe questions: the joint objective for "mixture", the policy alone for "bare"."""
+    """The mean reward over the fixed questions: the joint objective for "mixture", the policy alone for "bare"."""
     return estimate(list(_rewards(measurement, context).values()))
 
 
 def label(measurement: Mapping[str, Any]) -> str:
-    """Which half-step it follows."""
+    """Names the half-step that a measurement follows."""
     if measurement["moment"] == "after training":
         return f"training {measurement['epoch']}"
     return f"evolution {measurement['epoch'] - 1}" if measurement["epoch"] else "start"
 
 
 def half_steps(measurements: Sequence[Mapping[str, Any]]) -> list[HalfStep]:
-    """Differences of neighbours, question by question."""
+    """The changes between neighbouring measurements, paired question by question."""
     found = []
     for before, after in pairwise(measurements):
         old, new = _rewards(before, "mixture"), _rewards(after, "mixture")

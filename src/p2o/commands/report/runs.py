@@ -1,24 +1,22 @@
-"""A run folder as the report reads it; docs/run_folder.md says what is in one."""
+"""A run as the sections of the report see it."""
 
-import csv
-import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import yaml
-
-from p2o.callbacks.question_log import read_epoch
 from p2o.commands.report.blocks import Block, Heading, Missing, Text
 from p2o.errors import InputError
 from p2o.io.tables import read_rows
+from p2o.run_folder.paths import RunPaths
 from p2o.run_folder.question_record import QuestionRecord
+from p2o.run_folder.question_tables import read_questions
+from p2o.run_folder.readers import read_evolution, read_fixed_questions, read_metrics, read_run_config, read_summary
 
 
 @dataclass(frozen=True)
 class Evolution:
-    """The evolution after an epoch."""
+    """The evolution after an epoch: its figures and every candidate."""
 
     epoch: int
     figures: dict[str, Any]
@@ -27,20 +25,20 @@ class Evolution:
 
 @dataclass(frozen=True)
 class Run:
-    """What a run left behind; what it did not write is empty."""
+    """What a run left in its folder; what it did not write is empty."""
 
     name: str
-    folder: Path
+    paths: RunPaths
     config: dict[str, Any]
     summary: dict[str, Any]
-    mining: dict[int, list[QuestionRecord]]  # by epoch
+    questions: dict[int, list[QuestionRecord]]  # by epoch
     evolutions: list[Evolution]
-    measurements: list[dict[str, Any]]  # of the probe
+    measurements: list[dict[str, Any]]  # of the fixed questions
     metrics: dict[int, dict[str, float]]  # epoch means by name, of the CSV logger
 
     @property
     def epochs(self) -> int:
-        """Finished ones."""
+        """How many epochs the run has finished."""
         return int(self.summary["epochs"])
 
     @property
@@ -60,32 +58,24 @@ def load_run(folder: Path, name: str) -> Run:
     """Reads a run folder; files of epochs that the run has not finished are left out.
 
     Raises:
-        InputError: It is none, or one of its files is damaged.
+        InputError: It is no run folder, or one of its files is damaged.
     """
-    summary = _json(folder / "summary.json") if (folder / "summary.json").is_file() else {}
-    match summary:
-        case {"epochs": int(epochs), "reward": [*_], "hard_set": [*_], "history": [*_], "rollouts": {}}:
-            pass
-        case _:
-            raise InputError(
-                f"{folder}: expected the folder of a run of p2o fit, with at least one finished epoch: there is no "
-                "summary.json in it that p2o wrote. Give the run's trainer.default_root_dir."
-            )
-    probe = (
-        _json(folder / "fixed_questions.json")["measurements"] if (folder / "fixed_questions.json").is_file() else []
-    )
+    paths = RunPaths(folder)
+    summary = read_summary(paths)
+    epochs = range(summary["epochs"])
     return Run(
         name=name,
-        folder=folder,
-        config=_yaml(folder / "config.yaml"),
+        paths=paths,
+        config=read_run_config(paths),
         summary=summary,
-        mining={number: read_epoch(path) for number, path in _epochs(folder / "mining", "parquet", epochs)},
+        questions={n: read_questions(paths.questions(n)) for n in epochs if paths.questions(n).is_file()},
         evolutions=[
-            Evolution(number, _json(path.with_suffix(".json")), [row for _, row in read_rows(path)])
-            for number, path in _epochs(folder / "templates", "jsonl", epochs)
+            Evolution(n, read_evolution(paths.evolution(n)), [row for _, row in read_rows(paths.candidates(n))])
+            for n in epochs
+            if paths.candidates(n).is_file()
         ],
-        measurements=[measurement for measurement in probe if measurement["epoch"] < epochs],
-        metrics=_metrics(folder, epochs),
+        measurements=read_fixed_questions(paths, len(epochs)),
+        metrics=_epoch_means(paths, len(epochs)),
     )
 
 
@@ -106,34 +96,10 @@ def per_run(runs: Sequence[Run], blocks: Callable[[Run], Sequence[Block]], note:
     return [*(block for part in headed for block in part), *([Text(note, "small")] if note and data else [])]
 
 
-def _epochs(folder: Path, suffix: str, epochs: int) -> list[tuple[int, Path]]:
-    paths = ((number, folder / f"epoch-{number:04d}.{suffix}") for number in range(epochs))
-    return [(number, path) for number, path in paths if path.is_file()]
-
-
-def _json(path: Path) -> dict[str, Any]:
-    try:
-        return dict(json.loads(path.read_text(encoding="utf-8")))
-    except (OSError, ValueError, TypeError) as error:
-        raise InputError(f"{path}: expected a JSON object that p2o fit wrote: {error}.") from error
-
-
-def _yaml(path: Path) -> dict[str, Any]:
-    if not path.is_file():
-        return {}
-    try:
-        return dict(yaml.safe_load(path.read_text(encoding="utf-8")))
-    except (OSError, ValueError, TypeError, yaml.YAMLError) as error:
-        raise InputError(f"{path}: expected the YAML config of a run: {error}.") from error
-
-
-def _metrics(folder: Path, epochs: int) -> dict[int, dict[str, float]]:
+def _epoch_means(paths: RunPaths, epochs: int) -> dict[int, dict[str, float]]:
     """Of every epoch what was logged last: a resumed run logs an epoch that was cut off anew."""
     found: dict[int, dict[str, float]] = {}
-    for path in sorted(folder.glob("logs/version_*/metrics.csv"), key=lambda path: path.stat().st_mtime):
-        with path.open(encoding="utf-8", newline="") as lines:
-            for row in csv.DictReader(lines):
-                if (row.get("epoch") or "").isdigit() and (epoch := int(row["epoch"])) < epochs:
-                    values = {name: float(value) for name, value in row.items() if name and value and name != "epoch"}
-                    found.setdefault(epoch, {}).update(values)
+    for row in read_metrics(paths):
+        if (epoch := row.get("epoch")) is not None and epoch < epochs:
+            found.setdefault(int(epoch), {}).update({name: value for name, value in row.items() if name != "epoch"})
     return found

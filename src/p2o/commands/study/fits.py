@@ -16,11 +16,13 @@ from typing import Any
 
 import yaml
 
+from p2o.errors import InputError
 from p2o.io.files import write_text
 
 # What says where files go and what is shown, and changes nothing about training: whole sections, and of the Trainer's.
 _SECTIONS = frozenset(
-    "seed_everything ckpt_path progress templates mining samples outcomes completions summary report checkpoint".split()
+    "seed_everything ckpt_path progress evolution_log question_log console_samples validation_log rollout_log "
+    "run_summary benchmark_report checkpoint".split()
 )
 _TRAINER = frozenset(["default_root_dir", "enable_progress_bar", "enable_model_summary", "logger", "log_every_n_steps"])
 _FOLDER = re.compile(r".+-(?P<run>[0-9a-f]{10}-seed\d+)")
@@ -39,14 +41,19 @@ class Fit:
     seed: int
     folder: Path
 
+    def __post_init__(self) -> None:
+        for section in ("validation_log", "run_summary"):
+            if not self.config.get(section, {}).get("enabled", True):
+                raise InputError(f"p2o compare needs what {section} writes: leave {section}.enabled at true.")
+
     @property
     def log(self) -> Path:
-        """What it printed."""
+        """The file that holds what the run printed."""
         return self.folder / "log.txt"
 
     @property
     def done(self) -> bool:
-        """Whether it has ended well."""
+        """Whether the run has ended well."""
         return (self.folder / "done").exists()
 
     def run(self) -> bool:
@@ -76,7 +83,7 @@ class Fit:
         return status == 0
 
     def tail(self) -> str:
-        """The end of its log."""
+        """The last lines of what the run printed, for a message on its failure."""
         with suppress(OSError):
             return "\n".join(self.log.read_text(encoding="utf-8", errors="replace").splitlines()[-TAIL:])
         return "(no log)"

@@ -8,7 +8,7 @@ from tabulate import tabulate
 
 
 @dataclass(frozen=True)
-class Table:
+class TextTable:
     """A table of text; the first column is a name, the others are figures. The title is plain words, no markup."""
 
     title: str
@@ -21,31 +21,31 @@ class Page:
     """Tables, and what must be said of them."""
 
     title: str
-    tables: Sequence[Table]
+    tables: Sequence[TextTable]
     notes: Sequence[str]
 
 
 def markdown(page: Page) -> str:
     """A page for a console or a README."""
-    parts = [f"# {_line(page.title)}"]
+    parts = [f"# {_markdown_text(page.title)}"]
     for table in page.tables:
-        parts += [f"## {_line(table.title)}", _tabulate(table, "pipe", _line)]
-    notes = [f"- {_line(note)}" for note in page.notes]
+        parts += [f"## {_markdown_text(table.title)}", _tabulate(table, "pipe", _markdown_text)]
+    notes = [f"- {_markdown_text(note)}" for note in page.notes]
     return "\n\n".join([*parts, "\n".join(notes)]) + "\n"
 
 
 def latex(page: Page) -> str:
     """One `table` after the other, for the package booktabs; the notes are comments."""
-    parts = [f"% {_flat(page.title)}", *(f"% {_flat(note)}" for note in page.notes)]
+    parts = [f"% {_one_line(page.title)}", *(f"% {_one_line(note)}" for note in page.notes)]
     for table in page.tables:
-        body = _tabulate(table, "latex_booktabs", _flat)
+        body = _tabulate(table, "latex_booktabs", _one_line)
         parts.append(f"\\begin{{table}}\n\\centering\n\\caption{{{table.title}}}\n{body}\n\\end{{table}}")
     return "\n".join(parts) + "\n"
 
 
 def html(page: Page) -> str:
     """A page of its own, without scripts or anything from elsewhere."""
-    tables = [f"<h2>{escape(table.title)}</h2>\n{_tabulate(table, 'html', _flat)}" for table in page.tables]
+    tables = [f"<h2>{escape(table.title)}</h2>\n{_tabulate(table, 'html', _one_line)}" for table in page.tables]
     notes = "\n".join(f"<li>{escape(note)}</li>" for note in page.notes)
     return (
         '<!doctype html>\n<html lang="en">\n<meta charset="utf-8">\n'
@@ -56,7 +56,7 @@ def html(page: Page) -> str:
     )
 
 
-def _tabulate(table: Table, kind: str, clean: Callable[[str], str]) -> str:
+def _tabulate(table: TextTable, kind: str, clean: Callable[[str], str]) -> str:
     text: str = tabulate(
         [[clean(cell) for cell in row] for row in table.rows],
         headers=[clean(name) for name in table.header],
@@ -67,10 +67,10 @@ def _tabulate(table: Table, kind: str, clean: Callable[[str], str]) -> str:
     return text
 
 
-def _flat(text: str) -> str:
+def _one_line(text: str) -> str:
     return " ".join(text.split())
 
 
-def _line(text: str) -> str:
+def _markdown_text(text: str) -> str:
     """Markdown without HTML, and without bars that would end a cell."""
-    return escape(_flat(text), quote=False).replace("|", "\\|")
+    return escape(_one_line(text), quote=False).replace("|", "\\|")

@@ -5,7 +5,7 @@ from statistics import fmean, stdev
 
 from p2o.commands.study.bootstrap import differences, paired_bootstrap
 from p2o.commands.study.definition import Study
-from p2o.commands.study.formats import Page, Table
+from p2o.commands.study.formats import Page, TextTable
 from p2o.commands.study.results import RunResult
 from p2o.commands.study.rows import StudyRow
 
@@ -44,7 +44,7 @@ def make_page(study: Study, rows: Sequence[StudyRow], best: Mapping[str, StudyRo
     return Page(study.title or "Comparison", tables, notes)
 
 
-def _accuracy(study: Study, best: Mapping[str, StudyRow]) -> Table:
+def _accuracy(study: Study, best: Mapping[str, StudyRow]) -> TextTable:
     base = best[study.baseline]
     names = [metric.removeprefix("validation.").replace(".", "/") for metric in study.metrics]
     header = ["method", "seeds", study.accuracy, "difference", "over the run", "its difference"]
@@ -56,22 +56,22 @@ def _accuracy(study: Study, best: Mapping[str, StudyRow]) -> Table:
             [
                 " ".join(filter(None, [name, row.variant.tuned and f"({row.variant.tuned})"])),
                 f"{len(done)} of {len(study.seeds)}",
-                percent([float(result.final.mean()) for result in done]),
+                mean_percent([float(result.final.mean()) for result in done]),
                 _difference(row, base, "final"),
-                percent([float(result.curve.mean()) for result in done]),
+                mean_percent([float(result.curve.mean()) for result in done]),
                 _difference(row, base, "curve"),
                 _reached(done, study.target),
-                *(percent(figures(done, metric)) for metric in study.metrics),
+                *(mean_percent(found_figures(done, metric)) for metric in study.metrics),
             ]
         )
-    return Table("Accuracy", [*header, *names], rows)
+    return TextTable("Accuracy", [*header, *names], rows)
 
 
 def _target(study: Study) -> str:
     return f"to {100 * study.target:.0f} %"
 
 
-def _cost(best: Mapping[str, StudyRow]) -> Table:
+def _cost(best: Mapping[str, StudyRow]) -> TextTable:
     columns: dict[str, Callable[[RunResult], float]] = {
         "rollouts": lambda result: result.summary["rollouts"]["train"] + result.summary["rollouts"]["evolution"],
         "of evolution": lambda result: result.summary["rollouts"]["evolution"],
@@ -81,27 +81,27 @@ def _cost(best: Mapping[str, StudyRow]) -> Table:
         "seconds": lambda result: result.summary["seconds"],
     }
     rows = [
-        [name, *(number([column(result) for result in row.results]) for column in columns.values())]
+        [name, *(mean_number([column(result) for result in row.results]) for column in columns.values())]
         for name, row in best.items()
     ]
-    return Table("Cost of a run, validation's rollouts and tokens left out", ["method", *columns], rows)
+    return TextTable("Cost of a run, validation's rollouts and tokens left out", ["method", *columns], rows)
 
 
-def _tuning(study: Study, tuned: Sequence[StudyRow], best: Mapping[str, StudyRow]) -> Table:
+def _tuning(study: Study, tuned: Sequence[StudyRow], best: Mapping[str, StudyRow]) -> TextTable:
     rows = [
         [
             f"{row.variant.row} ({row.variant.tuned})",
             "best" if best[row.variant.row] is row else "",
             f"{len(row.results)} of {len(study.seeds)}",
-            percent([float(result.final.mean()) for result in row.results]),
-            percent([float(result.curve.mean()) for result in row.results]),
+            mean_percent([float(result.final.mean()) for result in row.results]),
+            mean_percent([float(result.curve.mean()) for result in row.results]),
         ]
         for row in tuned
     ]
-    return Table("Tuned values", ["method", "", "seeds", study.accuracy, "over the run"], rows)
+    return TextTable("Tuned values", ["method", "", "seeds", study.accuracy, "over the run"], rows)
 
 
-def figures(results: Sequence[RunResult], path: str) -> list[float]:
+def found_figures(results: Sequence[RunResult], path: str) -> list[float]:
     """A figure of those results that have it."""
     return [value for result in results if (value := result.figure(path)) is not None]
 
@@ -120,7 +120,7 @@ def _reached(results: Sequence[RunResult], target: float) -> str:
     return f"{fmean(found):,.0f}" + (f" ({len(found)} of {len(results)})" if len(found) < len(results) else "")
 
 
-def percent(shares: Sequence[float]) -> str:
+def mean_percent(shares: Sequence[float]) -> str:
     """Shares as "93.8 ± 1.0 %"; one alone has no deviation."""
     if not shares:
         return NOTHING
@@ -128,7 +128,7 @@ def percent(shares: Sequence[float]) -> str:
     return f"{100 * fmean(shares):.1f}{deviation} %"
 
 
-def number(values: Sequence[float]) -> str:
+def mean_number(values: Sequence[float]) -> str:
     """Numbers as "5,760 ± 12"; equal ones and one alone have no deviation."""
     if not values:
         return NOTHING

@@ -7,31 +7,31 @@ from typing import Any
 from p2o.commands.study.definition import Study
 from p2o.commands.study.formats import html, latex, markdown
 from p2o.commands.study.page import make_page
-from p2o.commands.study.rows import StudyRow, Trial, best_rows, read_row
+from p2o.commands.study.rows import StudyRow, VariantRuns, best_rows, read_row
 from p2o.io.files import write_json, write_text
 
 
-def write_report(folder: Path, study: Study, trials: Sequence[Trial]) -> str:
+def write_report(folder: Path, study: Study, variants: Sequence[VariantRuns]) -> str:
     """Writes table.md, table.tex, table.html and results.json; returns the Markdown."""
-    rows = [read_row(trial) for trial in trials]
+    rows = [read_row(each) for each in variants]
     best = best_rows(rows)
-    missing = dict.fromkeys(fit.folder.name for trial in trials for fit in trial.fits if not fit.done)
+    missing = dict.fromkeys(fit.folder.name for each in variants for fit in each.fits if not fit.done)
     page = make_page(study, rows, best, list(missing))
     folder.mkdir(parents=True, exist_ok=True)
     text = markdown(page)
     write_text(folder / "table.md", text)
     write_text(folder / "table.tex", latex(page))
     write_text(folder / "table.html", html(page))
-    figures = [_figures(trial, row, study, best) for trial, row in zip(trials, rows, strict=True)]
+    figures = [_plain_row(each, row, study, best) for each, row in zip(variants, rows, strict=True)]
     write_json(folder / "results.json", {"rows": figures})
     return text
 
 
-def _figures(trial: Trial, row: StudyRow, study: Study, best: Mapping[str, StudyRow]) -> dict[str, Any]:
+def _plain_row(variant_runs: VariantRuns, row: StudyRow, study: Study, best: Mapping[str, StudyRow]) -> dict[str, Any]:
     """A row in plain types; runs that are not done are named and have no figures."""
     results = {result.seed: result for result in row.results}
     runs = []
-    for fit in trial.fits:
+    for fit in variant_runs.fits:
         run: dict[str, Any] = {"seed": fit.seed, "folder": str(fit.folder), "done": fit.seed in results}
         if result := results.get(fit.seed):
             run |= {

@@ -1,6 +1,5 @@
 """What a finished run came to, read from its folder."""
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -10,12 +9,14 @@ from torch import Tensor
 
 from p2o.commands.study.fits import Fit
 from p2o.errors import InputError
-from p2o.io.tables import read_rows
+from p2o.run_folder.log_columns import VALIDATION_LOG
+from p2o.run_folder.paths import RunPaths
+from p2o.run_folder.readers import read_summary
 
 
 @dataclass(frozen=True)
 class RunResult:
-    """A finished run.
+    """What a finished run came to.
 
     Args:
         seed: Its seed.
@@ -79,16 +80,12 @@ def read_result(fit: Fit, accuracy: str) -> RunResult:
     Raises:
         InputError: The run's folder lacks a file, or there are no such questions.
     """
-    path = fit.folder / fit.config["summary"]["filename"]
-    try:
-        summary = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise InputError(f"{path}: expected the summary of a finished run: {error}. Delete the folder.") from error
+    paths = RunPaths(fit.folder)
+    summary = read_summary(paths)
     context, _, difficulty = accuracy.partition("/")
-    outcomes = fit.folder / fit.config["outcomes"]["folder"]
     epochs = []
     for number in range(summary["epochs"]):
-        rows = [row for _, row in read_rows(outcomes / f"epoch-{number:04d}.parquet")]
+        rows = list(VALIDATION_LOG.read(paths.validation(number)))
         part = [row for row in rows if row["difficulty"] == difficulty]
         if not part:
             raise InputError(

@@ -10,7 +10,7 @@ from p2o.commands.study.results import RunResult, read_result
 
 
 @dataclass(frozen=True)
-class Trial:
+class VariantRuns:
     """A variant and its runs, one for each seed, done or not."""
 
     variant: Variant
@@ -30,9 +30,9 @@ class StudyRow:
         return fmean(float(result.final.mean()) for result in self.results) if self.results else -1.0
 
 
-def read_row(trial: Trial) -> StudyRow:
-    """What is done of a trial."""
-    return StudyRow(trial.variant, [read_result(fit, trial.variant.accuracy) for fit in trial.fits if fit.done])
+def read_row(runs: VariantRuns) -> StudyRow:
+    """What is done of a runs."""
+    return StudyRow(runs.variant, [read_result(fit, runs.variant.accuracy) for fit in runs.fits if fit.done])
 
 
 def best_rows(rows: Sequence[StudyRow]) -> dict[str, StudyRow]:

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from p2o.commands.report.blocks import Block, Figure, Figures, Missing, Section, Table, Text
+from p2o.commands.report.blocks import Block, Figure, Figures, Missing, Section, Text, ValueTable
 from p2o.commands.report.charts import Line, line_chart
 from p2o.commands.report.half_steps import half_steps, joint, label, verdicts
 from p2o.commands.report.runs import Run, per_run
@@ -12,12 +12,12 @@ NOTE = (
     "carry, the empty one where they are not hard; bare is the same with no template at all. Bars and brackets are "
     "95 % intervals that resample questions, too narrow with fewer than about 30 of them; clear is what they exclude. "
     "Differences are paired by question and "
-    "sampled with the same seeds. Evolution includes mining: it also decides anew which questions are hard."
+    "sampled with the same seeds. Evolution also decides anew which questions are hard."
 )
 
 
 def convergence(runs: Sequence[Run]) -> Section:
-    """A figure, a verdict and a table for each run."""
+    """Shows the joint objective of each run, and what every half-step did to it."""
     return Section(
         "convergence",
         "Convergence",
@@ -38,22 +38,22 @@ def _blocks(run: Run) -> list[Block]:
     count = len(run.measurements[0]["questions"])
     seconds = sum(measurement["seconds"] for measurement in run.measurements)
     return [
-        Figures([_figure(run)]),
+        Figures([_objective_by_half_step(run)]),
         *verdicts(steps),
-        Table(
+        ValueTable(
             "Half-steps",
             ["half-step", "change of the joint objective [95 %]", "verdict"],
             [[step.name, step.change.signed, step.verdict] for step in steps],
         ),
         Text(
-            f"{count} probe questions; with {len(steps)} half-steps, about {0.05 * len(steps):.1f} would leave their "
-            f"interval by chance. The probe took {seconds:,.0f} s of {run.summary['seconds']:,.0f} s.",
+            f"{count} fixed questions; with {len(steps)} half-steps, about {0.05 * len(steps):.1f} would leave their "
+            f"interval by chance. They took {seconds:,.0f} s of {run.summary['seconds']:,.0f} s.",
             look="small",
         ),
     ]
 
 
-def _figure(run: Run) -> Figure:
+def _objective_by_half_step(run: Run) -> Figure:
     lines = []
     for look, (name, context) in enumerate((("joint objective", "mixture"), ("bare", "bare"))):
         means, lows, highs = zip(*(joint(measurement, context) for measurement in run.measurements), strict=True)

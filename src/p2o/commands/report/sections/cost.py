@@ -2,10 +2,10 @@
 
 from collections.abc import Iterator, Sequence
 
-from p2o.commands.report.blocks import Block, Figures, Missing, Section, Table
+from p2o.commands.report.blocks import Block, Figures, Missing, Section, ValueTable
 from p2o.commands.report.charts import bar_chart
 from p2o.commands.report.runs import Evolution, Run, per_run
-from p2o.commands.report.sections.search import no_evolution
+from p2o.commands.report.sections.evolution import no_evolution
 
 NOTE = (
     "Rollouts: planned is the budget, known before; the formula is that of Algorithm 3, V·seeds + 2B·parents + "
@@ -16,7 +16,7 @@ NOTE = (
 
 
 def cost(runs: Sequence[Run]) -> Section:
-    """Rollouts by phase, and a table of evolutions."""
+    """Shows the rollouts of each phase, and what every evolution was planned and found to cost."""
     return Section(
         "cost",
         "Cost",
@@ -73,11 +73,11 @@ def _evolutions(run: Run) -> list[Block]:
         "money",
     ]
     return [
-        Table("Evolutions", head, list(_rows(run))),
+        ValueTable("Evolutions", head, list(_evolution_rows(run))),
     ]
 
 
-def _rows(run: Run) -> Iterator[list[str]]:
+def _evolution_rows(run: Run) -> Iterator[list[str]]:
     seconds = run.summary.get("epoch_seconds", [])
     for evolution in run.evolutions:
         figures = evolution.figures

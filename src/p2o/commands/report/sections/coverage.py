@@ -4,10 +4,11 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from p2o.commands.report.blocks import Block, Figures, Section, Table, Text
+from p2o.commands.report.blocks import Block, Figures, Section, Text, ValueTable
 from p2o.commands.report.charts import Line, line_chart
 from p2o.commands.report.runs import Evolution, Run, per_run
-from p2o.commands.report.sections.search import no_evolution
+from p2o.commands.report.sections.evolution import no_evolution
+from p2o.commands.report.texts import shortened
 from p2o.prompts.set_cover import solves
 
 NOTE = (
@@ -17,7 +18,7 @@ NOTE = (
 
 
 def coverage(runs: Sequence[Run]) -> Section:
-    """A figure for each run, and a table for each evolution."""
+    """Shows what share of the dev questions the bank solves, and how its templates were used."""
     return Section(
         "coverage",
         "Coverage and assignment",
@@ -65,14 +66,14 @@ def _bank(run: Run, evolution: Evolution) -> Block:
             f"The bank after epoch {evolution.epoch} is empty, since no dev question was solved: "
             f"epoch {evolution.epoch + 1} was bare."
         )
-    return Table(
+    return ValueTable(
         f"Bank after epoch {evolution.epoch}, and epoch {evolution.epoch + 1}",
         ["template", "weight", "solves", "adds", "drawn", "correct"],
-        list(_rows(run, evolution)),
+        list(_bank_rows(run, evolution)),
     )
 
 
-def _rows(run: Run, evolution: Evolution) -> Iterator[list[str]]:
+def _bank_rows(run: Run, evolution: Evolution) -> Iterator[list[str]]:
     bank = [candidate for candidate in _pool(evolution) if candidate["weight"] is not None]
     drawn, right = _use(run, evolution.epoch + 1)
     left = set().union(*map(solved_by, bank))
@@ -81,7 +82,7 @@ def _rows(run: Run, evolution: Evolution) -> Iterator[list[str]]:
         adds, left = len(solved_by(best) & left), left - solved_by(best)
         count = drawn[best["id"]]
         yield [
-            _short(best["text"]),
+            shortened(best["text"], 160) or "(empty)",
             f"{best['weight']:.2f}",
             str(len(solved_by(best))),
             str(adds),
@@ -94,12 +95,8 @@ def _use(run: Run, epoch: int) -> tuple[Counter[str], Counter[str]]:
     """Templated rollouts of an epoch by template, and how many of them were correct."""
     pairs = [
         (template, outcome)
-        for record in run.mining.get(epoch, [])
+        for record in run.questions.get(epoch, [])
         for template, outcome in zip(record.templates, record.outcomes, strict=True)
         if template
     ]
     return Counter(t for t, _ in pairs), Counter(t for t, outcome in pairs if outcome == "correct")
-
-
-def _short(text: str, length: int = 160) -> str:
-    return (text if len(text) <= length else f"{text[:length]} …") or "(empty)"

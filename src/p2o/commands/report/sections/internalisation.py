@@ -17,7 +17,7 @@ NOTE = (
 
 
 def internalisation(runs: Sequence[Run]) -> Section:
-    """A figure for each run."""
+    """Follows the questions of each run that were hard once, bare and under templates."""
     return Section(
         "internalisation",
         "Internalisation",
@@ -29,13 +29,13 @@ def internalisation(runs: Sequence[Run]) -> Section:
 def _blocks(run: Run) -> list[Block]:
     cohorts = dict(_cohorts(run))
     if not any(cohorts.values()):
-        return [
-            Missing("No question was hard in an epoch before the last: mining/epoch-N.parquet has nothing to follow.")
-        ]
+        return [Missing("No question was hard in an epoch before the last: there is nothing to follow in questions/.")]
     names = {"bare": ("bare",), "bare, where templated too": ("paired_bare",), "templated": ("templated",)}
     curves = {name: [_estimate(records, *keys) for records in cohorts.values()] for name, keys in names.items()}
     lines = [
-        _line(name, curve, look) for look, (name, curve) in enumerate(curves.items()) if any(value for value in curve)
+        _curve_line(name, curve, look)
+        for look, (name, curve) in enumerate(curves.items())
+        if any(value for value in curve)
     ]
     blocks: list[Block] = [
         Figures([line_chart("Questions that were hard once", list(cohorts), lines, "epoch", "correct rollouts")]),
@@ -53,7 +53,7 @@ def _blocks(run: Run) -> list[Block]:
 def _cohorts(run: Run) -> Iterator[tuple[int, list[QuestionRecord]]]:
     """Records of the questions that were hard at the end of some earlier epoch, by epoch."""
     known: set[str] = set()
-    for epoch, records in sorted(run.mining.items()):
+    for epoch, records in sorted(run.questions.items()):
         if known:
             yield epoch, [record for record in records if record.id in known]
         known |= {record.id for record in records if record.hard}
@@ -72,7 +72,7 @@ def _estimate(records: Sequence[QuestionRecord], kind: str) -> Estimate | None:
     return estimate(values) if values else None
 
 
-def _line(name: str, curve: Sequence[Estimate | None], look: int) -> Line:
+def _curve_line(name: str, curve: Sequence[Estimate | None], look: int) -> Line:
     return Line(
         name,
         [value and value.mean for value in curve],

@@ -5,12 +5,13 @@ from collections.abc import Sequence
 from p2o.commands.report.blocks import Block, Figure, Figures, Missing, Section, Text
 from p2o.commands.report.charts import Line, line_chart
 from p2o.commands.report.runs import Run
+from p2o.commands.report.texts import filled_up
 
 
 def learning(runs: Sequence[Run]) -> Section:
-    """A figure of rewards, and one for each difficulty of the validation questions."""
+    """Compares training rewards, and validation accuracy for each difficulty."""
     epochs = list(range(max(run.epochs for run in runs)))
-    rewards = [Line(run.name, _filled(run.summary["reward"], len(epochs)), look=i) for i, run in enumerate(runs)]
+    rewards = [Line(run.name, filled_up(run.summary["reward"], len(epochs)), look=i) for i, run in enumerate(runs)]
     figures = [line_chart("Training reward", epochs, rewards, "epoch", "mean reward", percent=False)]
     validation = _validation(runs, epochs)
     blocks: list[Block] = [Figures([*figures, *validation])]
@@ -48,9 +49,5 @@ def _accuracies(run: Run, name: str, look: int, several: bool, epochs: int) -> l
         values = [(epoch[context] or {}).get(name) for epoch in run.summary["history"]]
         if any(value is not None for value in values):
             label = f"{run.name}, {context}" if several else context
-            lines.append(Line(label, _filled(values, epochs), look=look, dashed=bool(dashed)))
+            lines.append(Line(label, filled_up(values, epochs), look=look, dashed=bool(dashed)))
     return lines
-
-
-def _filled(values: Sequence[float | None], length: int) -> list[float | None]:
-    return [*values, *[None] * (length - len(values))]

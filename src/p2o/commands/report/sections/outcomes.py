@@ -15,7 +15,7 @@ NOTE = (
 
 
 def outcomes(runs: Sequence[Run]) -> Section:
-    """Two figures for each run."""
+    """Shows the shares of outcomes for bare and for templated rollouts of each run."""
     return Section(
         "outcomes",
         "Outcomes",
@@ -25,15 +25,15 @@ def outcomes(runs: Sequence[Run]) -> Section:
 
 
 def _blocks(run: Run) -> list[Block]:
-    figures = [figure for templated in (False, True) for figure in _figure(run, templated)]
+    figures = [figure for templated in (False, True) for figure in _outcome_shares(run, templated)]
     if not figures:
-        return [Missing("No mining/epoch-N.parquet: p2o fit writes it in every run.")]
+        return [Missing("No questions/epoch-N.parquet: p2o fit writes it unless question_log.enabled is false.")]
     return [
         Figures(figures),
     ]
 
 
-def _figure(run: Run, templated: bool) -> list[Figure]:
+def _outcome_shares(run: Run, templated: bool) -> list[Figure]:
     counts = {
         epoch: Counter(
             outcome
@@ -41,7 +41,7 @@ def _figure(run: Run, templated: bool) -> list[Figure]:
             for template, outcome in zip(record.templates, record.outcomes, strict=True)
             if bool(template) == templated
         )
-        for epoch, records in sorted(run.mining.items())
+        for epoch, records in sorted(run.questions.items())
     }
     counts = {epoch: count for epoch, count in counts.items() if count}
     if not counts:

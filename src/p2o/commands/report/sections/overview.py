@@ -3,8 +3,9 @@
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from p2o.commands.report.blocks import Block, Missing, Section, Table
+from p2o.commands.report.blocks import Block, Missing, Section, ValueTable
 from p2o.commands.report.runs import Run
+from p2o.commands.report.texts import shortened
 
 PLACES = ("trainer.logger", "trainer.default_root_dir", "checkpoint.dirpath", "config")  # where, not what
 SETTINGS = (
@@ -23,10 +24,10 @@ SETTINGS = (
 
 
 def overview(runs: Sequence[Run]) -> Section:
-    """Tables alone."""
+    """Shows where each run ended, its settings, and where the configs differ."""
     blocks: list[Block] = [
-        Table("Where the runs ended", ["", *(run.name for run in runs)], list(_ends(runs))),
-        Table("Settings", ["", *(run.name for run in runs)], list(_settings(runs))),
+        ValueTable("Where the runs ended", ["", *(run.name for run in runs)], list(_ends(runs))),
+        ValueTable("Settings", ["", *(run.name for run in runs)], list(_settings(runs))),
     ]
     if len(runs) > 1:
         blocks.append(_differences(runs))
@@ -62,25 +63,21 @@ def _settings(runs: Sequence[Run]) -> Iterator[list[str]]:
 
 
 def _differences(runs: Sequence[Run]) -> Block:
-    flat = [dict(_flat(run.config)) for run in runs]
+    flat = [dict(_flat_options(run.config)) for run in runs]
     keys = dict.fromkeys(key for config in flat for key in config)
     rows = [
-        [key.replace(".init_args", ""), *(_short(str(config.get(key, "–"))) for config in flat)]
+        [key.replace(".init_args", ""), *(shortened(str(config.get(key, "–")), 60) for config in flat)]
         for key in keys
         if not key.startswith(PLACES) and len({repr(config.get(key)) for config in flat}) > 1
     ]
     if not rows:
         return Missing("The configs do not differ, but for the folders they write to.")
-    return Table("Where the configs differ", ["option", *(run.name for run in runs)], rows)
+    return ValueTable("Where the configs differ", ["option", *(run.name for run in runs)], rows)
 
 
-def _short(text: str, length: int = 60) -> str:
-    return text if len(text) <= length else f"{text[:length]} …"
-
-
-def _flat(value: Any, path: str = "") -> Iterator[tuple[str, Any]]:  # noqa: ANN401 (YAML holds anything)
+def _flat_options(value: Any, path: str = "") -> Iterator[tuple[str, Any]]:  # noqa: ANN401 (YAML holds anything)
     if isinstance(value, dict):
         for name, part in value.items():
-            yield from _flat(part, f"{path}.{name}" if path else str(name))
+            yield from _flat_options(part, f"{path}.{name}" if path else str(name))
     else:
         yield path, value

@@ -6,22 +6,22 @@ from p2o.commands.report.blocks import Block, Figure, Figures, Missing, Section
 from p2o.commands.report.charts import Line, line_chart
 from p2o.commands.report.estimates import Estimate, estimate
 from p2o.commands.report.runs import Run, per_run
-from p2o.commands.report.sections.search import no_evolution
+from p2o.commands.report.sections.evolution import no_evolution
 from p2o.evaluation.estimators import pass_at_k
 
 Tries = list[tuple[list[bool], list[bool]]]  # of each question: bare answers and templated ones, right or wrong
 
 NOTE = (
     "Questions that carried templates in the epoch. Bars: 95 % bootstrap interval over questions. k is the "
-    "smaller number of tries of the two. The probe asks the policy before the epoch's updates; training "
+    "smaller number of tries of the two. Fixed questions are asked before the epoch's updates; training "
     "rollouts are those of the mixture, and the policy changes during the epoch."
 )
 
 
-def prompts(runs: Sequence[Run]) -> Section:
-    """Two figures for each run, one from the probe and one from training."""
+def bare_and_templated(runs: Sequence[Run]) -> Section:
+    """Compares pass@1 and pass@K of both kinds, on the fixed questions and in training."""
     return Section(
-        "prompts",
+        "bare_and_templated",
         "Bare and templated questions",
         "On hard questions, what do the evolved templates add to one try and to K tries?",
         per_run(runs, _blocks, NOTE),
@@ -29,11 +29,12 @@ def prompts(runs: Sequence[Run]) -> Section:
 
 
 def _blocks(run: Run) -> list[Block]:
-    probed = {m["epoch"]: _probed(m["questions"]) for m in run.measurements if m["moment"] == "before training"}
-    mined = {epoch: _mined(run, epoch) for epoch in run.mining}
+    before = [measurement for measurement in run.measurements if measurement["moment"] == "before training"]
+    fixed = {measurement["epoch"]: _of_fixed_questions(measurement["questions"]) for measurement in before}
+    trained = {epoch: _of_training(run, epoch) for epoch in run.questions}
     figures = [
-        *_figures("Probe, before training", probed),
-        *_figures("Training rollouts", mined),
+        *_pass_at_k_figures("Fixed questions, before training", fixed),
+        *_pass_at_k_figures("Training rollouts", trained),
     ]
     if not figures and run.setting("evolution", "budget") == 0:
         return [no_evolution(run)]
@@ -41,7 +42,7 @@ def _blocks(run: Run) -> list[Block]:
         return [
             Missing(
                 "No epoch has both bare and templated answers to hard questions: set --data.bare_rollouts 1 or more, "
-                "or switch the probe on with --fixed_questions.questions."
+                "or have fixed questions asked with --fixed_questions.questions."
             )
         ]
     return [
@@ -49,7 +50,7 @@ def _blocks(run: Run) -> list[Block]:
     ]
 
 
-def _probed(questions: Sequence[dict[str, list[list[float]]]]) -> Tries:
+def _of_fixed_questions(questions: Sequence[dict[str, list[list[float]]]]) -> Tries:
     return [
         (
             [correct > 0 for _, correct in question["bare"]],
@@ -60,9 +61,9 @@ def _probed(questions: Sequence[dict[str, list[list[float]]]]) -> Tries:
     ]
 
 
-def _mined(run: Run, epoch: int) -> Tries:
+def _of_training(run: Run, epoch: int) -> Tries:
     tries: Tries = []
-    for record in run.mining[epoch]:
+    for record in run.questions[epoch]:
         pairs = [
             (template, outcome == "correct")
             for template, outcome in zip(record.templates, record.outcomes, strict=True)
@@ -73,7 +74,7 @@ def _mined(run: Run, epoch: int) -> Tries:
     return tries
 
 
-def _figures(title: str, tries: Mapping[int, Tries]) -> list[Figure]:
+def _pass_at_k_figures(title: str, tries: Mapping[int, Tries]) -> list[Figure]:
     found = {epoch: questions for epoch, questions in tries.items() if questions}
     if not found:
         return []
@@ -83,7 +84,7 @@ def _figures(title: str, tries: Mapping[int, Tries]) -> list[Figure]:
             f"{title}: pass@{k}",
             list(found),
             [
-                _line(name, [estimate([pass_at_k(len(q[i]), sum(q[i]), k) for q in qs]) for qs in found.values()], i)
+                _estimate_line(name, [_pass_at_k([q[i] for q in questions], k) for questions in found.values()], i)
                 for i, name in enumerate(("bare", "templated"))
             ],
             "epoch",
@@ -93,6 +94,10 @@ def _figures(title: str, tries: Mapping[int, Tries]) -> list[Figure]:
     ]
 
 
-def _line(name: str, estimates: Sequence[Estimate], look: int) -> Line:
+def _pass_at_k(tries: Sequence[Sequence[bool]], k: int) -> Estimate:
+    return estimate([pass_at_k(len(tried), sum(tried), k) for tried in tries])
+
+
+def _estimate_line(name: str, estimates: Sequence[Estimate], look: int) -> Line:
     means, lows, highs = zip(*estimates, strict=True)
     return Line(name, means, lows, highs, look=look, dashed=bool(look))

@@ -7,6 +7,7 @@ from typing import Any
 from p2o.commands.report.blocks import Block, Figures, Missing, Node, Section, Tree
 from p2o.commands.report.charts import Line, line_chart
 from p2o.commands.report.runs import Evolution, Run, per_run
+from p2o.commands.report.texts import filled_up, shortened
 
 REJECTED = 10  # of one parent that are shown
 LENGTH = 4000  # characters of a prompt or a reply
@@ -17,10 +18,10 @@ NOTE = (
 )
 
 
-def search(runs: Sequence[Run]) -> Section:
-    """A figure and a tree for each evolution."""
+def evolution(runs: Sequence[Run]) -> Section:
+    """Shows the best dev score by iteration, and the lineage of each evolution's templates."""
     return Section(
-        "search",
+        "evolution",
         "Evolution",
         "Does the search find better templates, and which came from which?",
         per_run(runs, _blocks, NOTE),
@@ -28,7 +29,7 @@ def search(runs: Sequence[Run]) -> Section:
 
 
 def no_evolution(run: Run) -> Missing:
-    """Why there is none."""
+    """Says why a run has no evolution to show."""
     if run.setting("evolution", "budget") == 0:
         return Missing("No evolution: evolution.budget is 0, which is plain GRPO.")
     if run.evolutions:
@@ -36,7 +37,7 @@ def no_evolution(run: Run) -> Missing:
         return Missing(f"No evolution scored a template, {'; '.join(reasons)}.")
     return Missing(
         "No evolution was logged: a run needs more than one epoch and at least evolution.min_hard_set hard questions; "
-        "the files are written to templates/."
+        "the files are written to evolution/ unless evolution_log.enabled is false."
     )
 
 
@@ -45,7 +46,7 @@ def _blocks(run: Run) -> list[Block]:
         return [no_evolution(run)]
     longest = max(len(evolution.figures["best_dev_scores"]) for evolution in run.searches)
     lines = [
-        Line(f"after epoch {evolution.epoch}", _filled(evolution.figures["best_dev_scores"], longest), look=look)
+        Line(f"after epoch {evolution.epoch}", filled_up(evolution.figures["best_dev_scores"], longest), look=look)
         for look, evolution in enumerate(run.searches)
     ]
     return [
@@ -65,7 +66,7 @@ def _tree(evolution: Evolution) -> Tree:
 
 
 def roots(candidates: Sequence[Mapping[str, Any]]) -> list[Node]:
-    """The tree of an evolution's candidates."""
+    """The candidates of an evolution as trees, each under the template that it was proposed from."""
     children: dict[str | None, list[Mapping[str, Any]]] = {}
     for candidate in candidates:
         children.setdefault(candidate["parent"], []).append(candidate)
@@ -81,11 +82,11 @@ def _node(candidate: Mapping[str, Any], children: Mapping[str | None, Sequence[M
         title=candidate["text"] or "(the empty template: the bare question)",
         marks=list(_marks(candidate)),
         text=candidate["text"],
-        prompt=_cut(candidate["prompt"]),
-        reply=_cut(candidate["reply"]),
+        prompt=shortened(candidate["prompt"], LENGTH, " in evolution/"),
+        reply=shortened(candidate["reply"], LENGTH, " in evolution/"),
         children=[_node(child, children) for child in pool],
         rejected=[_node(child, {}) for child in rejected[:REJECTED]],
-        note=f"{left_out} more in templates/" if left_out else "",
+        note=f"{left_out} more in evolution/" if left_out else "",
     )
 
 
@@ -98,11 +99,3 @@ def _marks(candidate: Mapping[str, Any]) -> list[str]:
     if candidate["weight"] is not None:
         marks.append(f"in the bank, weight {candidate['weight']:.2f}")
     return marks
-
-
-def _cut(text: str) -> str:
-    return text if len(text) <= LENGTH else f"{text[:LENGTH]} … ({len(text) - LENGTH} more characters in templates/)"
-
-
-def _filled(values: Sequence[float], length: int) -> list[float | None]:
-    return [*values, *[None] * (length - len(values))]

@@ -11,10 +11,10 @@ SIDES = ("below", "above")
 NOTE = "Of templated rollouts with signal; all others take no part in the gradient."
 
 
-def context(runs: Sequence[Run]) -> Section:
-    """Two figures for each run."""
+def context_ratio(runs: Sequence[Run]) -> Section:
+    """Shows how much of the templated completions was masked, by epoch and by position, in each run."""
     return Section(
-        "context",
+        "context_ratio",
         "Context ratio",
         "How many templated tokens does the mask leave out, on which side, and where in the completion?",
         per_run(runs, _blocks, NOTE),

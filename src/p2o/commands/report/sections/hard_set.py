@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from p2o.commands.report.blocks import Block, Figures, Missing, Section, Table
+from p2o.commands.report.blocks import Block, Figures, Missing, Section, ValueTable
 from p2o.commands.report.charts import Line, bar_chart, line_chart
 from p2o.commands.report.flows import flows
 from p2o.commands.report.runs import Run, per_run
@@ -13,8 +13,8 @@ NOTE = (
 )
 
 
-def hard(runs: Sequence[Run]) -> Section:
-    """A figure over all runs, and the flows of each."""
+def hard_set(runs: Sequence[Run]) -> Section:
+    """Compares the size of the hard set over the runs, and shows what entered and left it in each."""
     epochs = list(range(max(run.epochs for run in runs)))
     lines = [
         Line(run.name, [*run.summary["hard_set"], *[None] * (len(epochs) - run.epochs)], look=i)
@@ -25,7 +25,7 @@ def hard(runs: Sequence[Run]) -> Section:
         sizes = line_chart("Hard questions", epochs, lines, "epoch", "questions", percent=False)
         blocks.append(Figures([sizes]))
     return Section(
-        "hard",
+        "hard_set",
         "Hard questions",
         "How many questions get fewer than τ rollouts right, and do they come to be solved bare?",
         [*blocks, *per_run(runs, _flows, NOTE)],
@@ -34,9 +34,14 @@ def hard(runs: Sequence[Run]) -> Section:
 
 def _flows(run: Run) -> list[Block]:
     tau = run.setting("data", "tau")
-    if not run.mining or not isinstance(tau, int):
-        return [Missing("No mining/epoch-N.parquet or no config.yaml: both are written by p2o fit in every run.")]
-    found = flows(run.mining, tau)
+    if not run.questions or not isinstance(tau, int):
+        return [
+            Missing(
+                "No questions/epoch-N.parquet or no config.yaml: p2o fit writes both unless question_log.enabled is "
+                "false."
+            )
+        ]
+    found = flows(run.questions, tau)
     rows = [
         [
             str(epoch),
@@ -54,5 +59,5 @@ def _flows(run: Run) -> list[Block]:
     head = ["epoch", "hard", "entered", "stuck", "left, solved bare", "left, solved with help"]
     return [
         Figures([bar_chart("Into and out of the hard set", list(found), parts, "epoch", "questions (left: below 0)")]),
-        Table("Flows", head, rows),
+        ValueTable("Flows", head, rows),
     ]

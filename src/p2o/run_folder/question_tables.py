@@ -1,0 +1,37 @@
+"""The question log as files: a table for each epoch, the texts of templates, and a summary over all epochs."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+
+from p2o.io.files import write_json
+from p2o.io.tables import write_parquet
+from p2o.run_folder.hard_set_summary import summarise
+from p2o.run_folder.log_columns import QUESTION_LOG
+from p2o.run_folder.paths import RunPaths
+from p2o.run_folder.question_record import QuestionRecord
+from p2o.run_folder.readers import read_json
+
+
+def write_questions(paths: RunPaths, epoch: int, records: Sequence[QuestionRecord], texts: Mapping[str, str]) -> None:
+    """Adds an epoch; files of later epochs, which a run left that went another way, do not count in the summary."""
+    known = read_json(paths.question_templates) if paths.question_templates.is_file() else {}
+    path = paths.questions(epoch)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_json(paths.question_templates, known | dict(texts))
+    write_parquet(path, [asdict(record) for record in records], QUESTION_LOG.schema())
+    logged = [paths.questions(number) for number in range(epoch + 1)]
+    epochs = [read_questions(path) for path in logged if path.is_file()]
+    write_json(paths.question_summary, {"epochs": summarise(epochs, known | dict(texts))})
+
+
+def read_questions(path: Path) -> list[QuestionRecord]:
+    """Reads what became of every training question in one epoch.
+
+    Raises:
+        InputError: The file is damaged.
+    """
+    return [
+        QuestionRecord(**(row | {"templates": tuple(row["templates"]), "outcomes": tuple(row["outcomes"])}))
+        for row in QUESTION_LOG.read(path)
+    ]

@@ -1,0 +1,100 @@
+"""The rollout log with a whole epoch of groups, without a Trainer."""
+
+import time
+import tracemalloc
+from dataclasses import replace
+from types import SimpleNamespace
+
+import pytest
+from lightning.pytorch.trainer.states import TrainerFn
+
+from factories import question, rollout
+from p2o.callbacks.rollout_log import RolloutLog
+from p2o.io.tables import read_rows
+from p2o.run_folder.paths import RunPaths
+
+
+@pytest.fixture
+def trainer(tmp_path):
+    """What the log asks of a Trainer: a stub, since thousands of steps are to pass in a second."""
+
+    def of(count):
+        data = SimpleNamespace(train_questions=[question(n) for n in range(count)], validation_questions=[])
+        return SimpleNamespace(
+            datamodule=data,
+            current_epoch=0,
+            is_global_zero=True,
+            default_root_dir=tmp_path,
+            state=SimpleNamespace(fn=TrainerFn.FITTING),
+        )
+
+    return of
+
+
+def steps(log, trainer, groups):
+    log.on_fit_start(trainer, None)
+    log.on_train_epoch_start(trainer, None)
+    for number, group in enumerate(groups):
+        log.on_train_batch_end(trainer, None, {"groups": [group]}, None, number)
+
+
+@pytest.fixture(autouse=True)
+def mixture(monkeypatch):
+    monkeypatch.setattr("p2o.callbacks.rollout_log.mixture_of", lambda trainer: trainer.datamodule)
+
+
+def groups_of(count):
+    return ([replace(rollout(k == 0, number=n), text=f"{n} {k} " * 200) for k in range(4)] for n in range(count))
+
+
+def seconds(trainer, count):
+    log, started = RolloutLog(train=-1), time.perf_counter()
+    steps(log, trainer(count), groups_of(count))
+    log.on_exception(None, None, KeyboardInterrupt())
+    return time.perf_counter() - started
+
+
+def test_twice_the_groups_take_twice_the_time(trainer):
+    """Searching all rows for each group took 4 times as long for twice the groups, and 10 s for 4,000 of them."""
+    small, large = (min(seconds(trainer, count) for _ in range(3)) for count in (500, 2000))
+    assert large < 8 * small  # four times the groups; it was sixteen times the time
+
+
+def test_texts_wait_in_a_file(trainer, tmp_path):
+    log, run = RolloutLog(train=-1), trainer(2000)
+    tracemalloc.start()
+    steps(log, run, groups_of(2000))  # 16 MB of texts
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 8e6
+    log.on_train_epoch_end(run, None)
+    path = RunPaths(tmp_path).rollouts("train", 0)
+    found = [row for _, row in read_rows(path)]
+    assert len(found) == 8000 and found[0]["completion"] == "0 0 " * 200
+    assert [row["id"] for row in found] == sorted(row["id"] for row in found)
+    assert [path.name for path in path.parent.iterdir()] == [path.name]  # the temporary file is gone
+
+
+def test_a_question_that_is_asked_again_goes_on_counting(trainer, tmp_path):
+    log, run = RolloutLog(train=1), trainer(1)
+    steps(log, run, [[rollout(True)] * 2, [rollout(False)] * 2])
+    log.on_train_epoch_end(run, None)
+    found = [row for _, row in read_rows(RunPaths(tmp_path).rollouts("train", 0))]
+    assert [(row["sample"], row["outcome"]) for row in found] == [
+        (0, "correct"), (1, "correct"), (2, "wrong"), (3, "wrong")
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("log", [RolloutLog(enabled=False), RolloutLog(train=0, validation=0)])
+def test_it_can_be_switched_off(trainer, tmp_path, log):
+    run = trainer(3)
+    steps(log, run, groups_of(3))
+    log.on_train_epoch_end(run, None)
+    assert not list(tmp_path.iterdir())
+
+
+def test_an_epoch_that_breaks_off_leaves_no_temporary_file(trainer, tmp_path):
+    log = RolloutLog()
+    steps(log, trainer(3), groups_of(3))
+    log.on_exception(None, None, KeyboardInterrupt())
+    assert not [path for path in tmp_path.rglob("*") if path.is_file()]
