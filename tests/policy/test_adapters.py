@@ -4,7 +4,6 @@ import json
 
 import pytest
 import torch
-from quickstart_run import fit
 from torch.testing import assert_close
 from transformers import AutoModelForCausalLM
 
@@ -18,15 +17,12 @@ from p2o.logprobs.padded import padded_logps
 from p2o.policy.adapters import LoRA
 from p2o.policy.export import export
 from p2o.types import Prompt
+from quickstart_run import SHAPED, fit, weights
 from tiny_policy import build_policy
 
 PROMPTS, COMPLETIONS = [(5, 6, 7), (5, 6), (9,)], [(3, 4, 5), (8,), (2, 7, 7, 1)]
 TRAINED = (
-    "--model.temperature=1.5",
-    "--model.reward=SoftOverlong",
-    "--model.reward.of=MathAnswer",
-    "--model.reward.max_length=24",
-    "--model.reward.cache=24",
+    *SHAPED,
     "--model.adapters=LoRA",
     "--model.adapters.rank=4",
     "--model.adapters.base_dtype=float32",
@@ -114,9 +110,7 @@ def test_a_run_trains_adapters_resumes_bitwise_and_exports_what_it_trained(tmp_p
     fit(straight, *TRAINED, "--trainer.max_epochs=2")
     fit(resumed, *TRAINED)
     fit(resumed, *TRAINED, "--trainer.max_epochs=2", "--ckpt_path=last")
-    states = [
-        torch.load(root / "checkpoints" / "last.ckpt", weights_only=True)["state_dict"] for root in (straight, resumed)
-    ]
+    states = [weights(root) for root in (straight, resumed)]
     assert all(".lora_" in name for name in states[0])
     assert states[0].keys() == states[1].keys()
     assert all(torch.equal(states[0][name], states[1][name]) for name in states[0])
@@ -130,7 +124,7 @@ def test_a_run_trains_adapters_resumes_bitwise_and_exports_what_it_trained(tmp_p
 def test_a_checkpoint_of_other_adapters_is_refused(tmp_path, capsys):
     fit(tmp_path, *TRAINED)
     for other in ("--model.adapters.alpha=8", "--model.adapters.rank=2", "--model.adapters=NoAdapters"):
-        options = [*TRAINED, other] if "No" not in other else [*TRAINED[:5], other]
+        options = [*TRAINED, other] if "No" not in other else [*SHAPED, other]
         with pytest.raises(SystemExit):
             fit(tmp_path, *options, "--trainer.max_epochs=2", "--ckpt_path=last")
         assert "The checkpoint belongs to another config" in capsys.readouterr().err

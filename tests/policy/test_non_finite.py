@@ -4,13 +4,10 @@ import json
 
 import pytest
 import torch
-from quickstart_run import fit, logged
 
 from p2o.objective.losses import ClippedLoss
 from p2o.policy.loading import BUNDLED, load_policy
-
-MIXED = ("--model.temperature=1.5", "--model.reward=SoftOverlong", "--model.reward.of=MathAnswer")
-SHAPED = (*MIXED, "--model.reward.max_length=24", "--model.reward.cache=24")  # every group has variance
+from quickstart_run import SHAPED, fit, logged, weights
 
 
 def spoil(monkeypatch, *calls):
@@ -22,10 +19,6 @@ def spoil(monkeypatch, *calls):
         return clean(self, *arguments) * (float("nan") if not calls or made[-1] in calls else 1.0)
 
     monkeypatch.setattr(ClippedLoss, "__call__", spoilt)
-
-
-def weights(root):
-    return torch.load(root / "checkpoints" / "last.ckpt", weights_only=True)["state_dict"]
 
 
 def test_a_step_that_is_not_finite_is_not_taken_and_its_batch_is_kept(tmp_path, monkeypatch):

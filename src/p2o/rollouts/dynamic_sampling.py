@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from itertools import islice
 
+from p2o.distributed.processes import gather
 from p2o.errors import InputError
 from p2o.rollouts.groups import Group
 from p2o.rollouts.sampler import SampledGroups, Sampler, Workload
@@ -36,7 +37,7 @@ class DynamicSampling(Sampler):
             came += step.roll_out(asked, generation_round)
             places = len(items) - sum(is_mixed(group) for group in came)
             asked = list(islice(extra_questions, places))
-            if not asked:  # full, or all questions were asked
+            if not any(gather(bool(asked))):  # on all processes the batch is full, or all questions were asked
                 break
         groups: list[Group] = []
         dropped: list[Group] = []

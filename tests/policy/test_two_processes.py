@@ -1,0 +1,96 @@
+"""Two real processes do what one does, whole (DDP) and in shards (FSDP2)."""
+
+import json
+
+import pytest
+
+from quickstart_run import SHAPED, farthest, fit, fit_on_two, last, logged
+
+pytestmark = pytest.mark.distributed
+HALF = ("--data.batch_size=2", "--model.mini_batch_size=1")  # of each process
+DDP, SHARDED = "--trainer.strategy=ddp", "--trainer.strategy=sharded"
+MORE = ("--data.train.init_args.easy=8", "--data.train.init_args.hard=8", "--trainer.limit_train_batches=3")
+EVOLVES = (
+    "--trainer.max_epochs=2",
+    "--evolution.budget=30",
+    "--evolution.dev_size=4",
+    "--evolution.min_hard_set=4",
+    "--evolution.width=2",
+)
+ROUNDING = 5e-6  # sums over two processes are added in another order; the learning rate is 2e-4
+
+
+def reached_the_end(printed):
+    assert all(text.endswith("exit 0") for text in printed), printed
+
+
+def summary(root):
+    found = json.loads((root / "summary.json").read_text())
+    return {name: found[name] for name in ("reward", "hard_set", "rollouts", "templates", "best_dev_score")}
+
+
+@pytest.fixture(scope="module")
+def one(tmp_path_factory):
+    root = tmp_path_factory.mktemp("one")
+    fit(root, *SHAPED, *MORE)
+    return root
+
+
+@pytest.mark.parametrize("strategy", [DDP, SHARDED])
+def test_epochs_hard_set_figures_and_weights_are_those_of_one_process(one, tmp_path, strategy):
+    reached_the_end(fit_on_two(tmp_path, *SHAPED, *MORE, *HALF, strategy))
+    assert summary(tmp_path) == summary(one)
+    assert last(tmp_path)["MixtureDataModule"]["hard_set"] == last(one)["MixtureDataModule"]["hard_set"]
+    assert farthest(one, tmp_path) < ROUNDING
+    for name in ("policy/loss", "train/accuracy_bare", "policy/grad_norm"):
+        assert logged(tmp_path, name) == pytest.approx(logged(one, name), abs=1e-5)
+
+
+def test_unequal_numbers_of_passes_are_padded(one, tmp_path):
+    """One row a pass: the two processes have different numbers of rows with a gradient."""
+    reached_the_end(fit_on_two(tmp_path, *SHAPED, *MORE, *HALF, SHARDED, "--model.micro_batch_tokens=40"))
+    assert farthest(one, tmp_path) < ROUNDING
+
+
+@pytest.mark.parametrize("weights", ["initial", "current"])
+def test_a_sharded_policy_reflects_and_is_held_to_its_reference(tmp_path, weights):
+    options = (
+        *EVOLVES,
+        f"--evolution.reflector.weights={weights}",
+        "--model.regularizers=[{class_path: ReferenceKL, init_args: {coefficient: 0.01}}]",
+    )
+    fit(tmp_path / "one", *SHAPED, *options)
+    reached_the_end(fit_on_two(tmp_path / "two", *SHAPED, *options, *HALF, SHARDED))
+    assert summary(tmp_path / "two") == summary(tmp_path / "one")
+    assert farthest(tmp_path / "one", tmp_path / "two") < ROUNDING
+
+
+def test_a_checkpoint_of_two_resumes_on_two_and_on_one(one, tmp_path):
+    fit(tmp_path / "straight", *SHAPED, "--trainer.max_epochs=2")
+    reached_the_end(fit_on_two(tmp_path / "two", *SHAPED, *HALF, SHARDED))
+    path = tmp_path / "two" / "checkpoints" / "last.ckpt"
+    resumed = ("--trainer.max_epochs=2", f"--ckpt_path={path}")
+    reached_the_end(fit_on_two(tmp_path / "on_two", *SHAPED, *HALF, SHARDED, *resumed))
+    fit(tmp_path / "on_one", *SHAPED, *resumed)
+    for root in ("on_two", "on_one"):
+        assert farthest(tmp_path / "straight", tmp_path / root) < ROUNDING
+
+
+@pytest.mark.parametrize("strategy", [DDP, SHARDED])
+def test_adapters_train_on_two_processes(tmp_path, strategy):
+    lora = ("--model.adapters=LoRA", "--model.adapters.rank=4", "--model.adapters.base_dtype=float32")
+    fit(tmp_path / "one", *SHAPED, *lora)
+    reached_the_end(fit_on_two(tmp_path / "two", *SHAPED, *lora, *HALF, strategy))
+    assert farthest(tmp_path / "one", tmp_path / "two") < ROUNDING
+
+
+def test_dynamic_sampling_decides_its_rounds_together(tmp_path):
+    rounds = ("--model.sampler=DynamicSampling", "--model.sampler.max_generation_rounds=3")
+    reached_the_end(fit_on_two(tmp_path, *HALF, SHARDED, *rounds))
+
+
+def test_tensor_parallelism_is_one_message(tmp_path):
+    strategy = "--trainer.strategy={class_path: lightning.pytorch.strategies.ModelParallelStrategy}"
+    printed = fit_on_two(tmp_path, *SHAPED, *HALF, strategy)
+    assert any("tensor parallelism" in text.lower() for text in printed), printed
+    assert not any("Traceback" in text for text in printed), printed

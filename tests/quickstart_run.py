@@ -1,0 +1,80 @@
+"""A small `p2o fit` of the quickstart, in this process or in two that share it."""
+
+import csv
+import socket
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from p2o.cli.main import main
+from processes import start
+
+CONFIG = Path(__file__).parents[1] / "configs" / "quickstart.yaml"
+SMALL = (
+    "--trainer.max_epochs=1",
+    "--trainer.limit_train_batches=2",
+    "--trainer.limit_val_batches=0",
+    "--trainer.enable_progress_bar=false",
+    "--data.train.init_args.easy=4",
+    "--data.train.init_args.hard=4",
+    "--data.batch_size=4",
+    "--model.mini_batch_size=2",
+    "--model.max_completion_length=24",
+    "--evolution.budget=0",
+    "--fixed_questions.questions=0",
+)
+# Rewards differ within every group, so that every row has a gradient.
+SHAPED = (
+    "--model.temperature=1.5",
+    "--model.reward=SoftOverlong",
+    "--model.reward.of=MathAnswer",
+    "--model.reward.max_length=24",
+    "--model.reward.cache=24",
+)
+
+
+def fit(root: Path, *options: str) -> None:
+    main(["fit", f"--config={CONFIG}", f"--trainer.default_root_dir={root}", *SMALL, *options])
+
+
+def fit_on_two(root: Path, *options: str, seconds: float = 200) -> list[str]:
+    """The same on two processes with the environment that torchrun gives; returns what each printed.
+
+    Give `--trainer.strategy` and half of the batch sizes.
+    """
+    root.mkdir(parents=True, exist_ok=True)
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = str(free.getsockname()[1])
+    launch = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port, "WORLD_SIZE": "2", "LOCAL_WORLD_SIZE": "2"}
+    launch |= {"TORCHELASTIC_RUN_ID": "two", "GROUP_RANK": "0"}
+    logs = [root / f"printed-{rank}.txt" for rank in "01"]
+    words = (root, "--trainer.devices=2", *options)
+    ranks = [start(fit, *words, log=log, RANK=log.stem[-1], LOCAL_RANK=log.stem[-1], **launch) for log in logs]
+    try:
+        for process in ranks:
+            process.join(seconds)
+    finally:
+        for process in ranks:
+            process.kill()
+    return [f"{log.read_text()}\nexit {process.exitcode}" for log, process in zip(logs, ranks, strict=True)]
+
+
+def last(root: Path) -> dict[str, Any]:
+    return dict(torch.load(root / "checkpoints" / "last.ckpt", weights_only=True))
+
+
+def weights(root: Path) -> dict[str, torch.Tensor]:
+    return dict(last(root)["state_dict"])
+
+
+def farthest(one: Path, other: Path) -> float:
+    """The largest difference of two runs' weights, which must have the same names."""
+    left, right = weights(one), weights(other)
+    assert left.keys() == right.keys()
+    return max(float((left[name] - right[name]).abs().max()) for name in left)
+
+
+def logged(root: Path, name: str) -> list[float]:
+    with (root / "logs" / "version_0" / "metrics.csv").open() as file:
+        return [float(row[name]) for row in csv.DictReader(file) if row.get(name)]
