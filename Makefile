@@ -1,6 +1,7 @@
 # make quickstart   the main job: P²O on the bundled micro-policy, minutes on 2 CPU cores
 # make test         style, types and tests
 # make test-report  the report page in a real Chromium (Debian: chromium, chromium-driver)
+# make test-distributed   whole runs on two processes
 # make test-vllm    the tests that run a real vLLM on CPU, in an environment of their own
 # make test-minimum the suite with the oldest versions that pyproject.toml allows, in an environment of its own
 # make fuzz         property tests for 20 minutes
@@ -32,7 +33,7 @@ MINIMUM_VENV ?= .venv-minimum
 MINIMUM_TORCH = $(shell sed -n 's|.*"torch>=\([0-9.]*\).*|\1|p' pyproject.toml)
 
 .PHONY: bench-trl quickstart quickstart-grpo quickstart-no-distillation study nightly test test-report test-vllm \
-	test-minimum fuzz docs style types micro-policy clean
+	test-minimum test-distributed test-slow fuzz docs style types micro-policy clean
 
 quickstart: $(VENV)/.runtime
 	$(BIN)/p2o fit --config configs/quickstart.yaml --seed_everything $(SEED)
@@ -53,6 +54,13 @@ test-report: $(VENV)/.dev
 # functions, which needs a C++ compiler and 20 s.
 test-vllm: $(VLLM_VENV)/.vllm
 	OMP_WAIT_POLICY=passive TORCHDYNAMO_DISABLE=1 $(VLLM_VENV)/bin/pytest -m vllm
+
+# Whole runs on two processes, DDP and FSDP2, against runs on one.
+test-distributed: $(VENV)/.dev
+	OMP_WAIT_POLICY=passive $(BIN)/pytest -m distributed
+
+test-slow: $(VENV)/.dev
+	OMP_WAIT_POLICY=passive $(BIN)/pytest -n 2 -m slow
 
 test-minimum: $(MINIMUM_VENV)/.minimum
 	OMP_WAIT_POLICY=passive $(MINIMUM_VENV)/bin/pytest -n 2

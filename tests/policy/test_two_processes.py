@@ -57,7 +57,7 @@ def test_a_sharded_policy_reflects_and_is_held_to_its_reference(tmp_path, weight
     options = (
         *EVOLVES,
         f"--evolution.reflector.weights={weights}",
-        "--model.regularizers=[{class_path: ReferenceKL, init_args: {coefficient: 0.01}}]",
+        "--model.regularizers=[{class_path: ReferenceKL, init_args: {beta: 0.01}}]",
     )
     fit(tmp_path / "one", *SHAPED, *options)
     reached_the_end(fit_on_two(tmp_path / "two", *SHAPED, *options, *HALF, SHARDED))

@@ -5,6 +5,7 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from tempfile import NamedTemporaryFile
 from typing import Any
 
 from p2o.errors import InputError
@@ -48,11 +49,10 @@ def check_writable(folder: Path) -> None:
     Raises:
         InputError: Names the folder and what the system says.
     """
-    trial = folder / f".writable-{os.getpid()}"
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        trial.touch()
-        trial.unlink()
+        with NamedTemporaryFile(dir=folder, prefix=".writable-"):  # containers of several nodes share process ids
+            pass
     except OSError as error:
         raise InputError(
             f"trainer.default_root_dir: expected a folder that can be written to, {str(folder)!r} is not: "
