@@ -113,8 +113,7 @@ class PolicyModule(LightningModule):
         parts = (context, loss, temperature, aggregation, regularizers, correction)
         loss_of_rows = objective.Objective(*parts, reference=self.initial_policy, exact_engine=engine.exact_logps)
         sizes = (mini_batch_size, micro_batch_tokens, max_grad_norm)
-        guard = NonFiniteGuard(max_non_finite_steps)
-        self.update = OptimizerSteps(loss_of_rows, *sizes, guard, step_without_gradient)
+        self.update = OptimizerSteps(loss_of_rows, *sizes, NonFiniteGuard(max_non_finite_steps), step_without_gradient)
         self.sampling = SamplingParams(temperature, max_completion_length)
         self.max_prompt_length = max_prompt_length
         self.optimizer, self.lr_scheduler = optimizer, lr_scheduler
@@ -195,9 +194,5 @@ class PolicyModule(LightningModule):
         checkpoint["p2o"] = policy_state(self, self.stateful_parts, self.counts)
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Takes over counts and states.
-
-        Raises:
-            InputError: The checkpoint holds another model, or the state of another part.
-        """
+        """Takes over counts and states, or refuses a checkpoint of another model or other parts."""
         restore_policy_state(checkpoint, self, self.stateful_parts, self.counts)
