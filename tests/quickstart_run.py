@@ -2,6 +2,7 @@
 
 import csv
 import socket
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -38,7 +39,7 @@ def fit(root: Path, *options: str) -> None:
     main(["fit", f"--config={CONFIG}", f"--trainer.default_root_dir={root}", *SMALL, *options])
 
 
-def fit_on_two(root: Path, *options: str, seconds: float = 200) -> list[str]:
+def fit_on_two(root: Path, *options: str, seconds: float = 200, run: Callable[..., None] = fit) -> list[str]:
     """The same on two processes with the environment that torchrun gives; returns what each printed.
 
     Give `--trainer.strategy` and half of the batch sizes.
@@ -50,7 +51,7 @@ def fit_on_two(root: Path, *options: str, seconds: float = 200) -> list[str]:
     launch |= {"TORCHELASTIC_RUN_ID": "two", "GROUP_RANK": "0"}
     logs = [root / f"printed-{rank}.txt" for rank in "01"]
     words = (root, "--trainer.devices=2", *options)
-    ranks = [start(fit, *words, log=log, RANK=log.stem[-1], LOCAL_RANK=log.stem[-1], **launch) for log in logs]
+    ranks = [start(run, *words, log=log, RANK=log.stem[-1], LOCAL_RANK=log.stem[-1], **launch) for log in logs]
     try:
         for process in ranks:
             process.join(seconds)

@@ -1,9 +1,13 @@
 """Two real processes do what one does, whole (DDP) and in shards (FSDP2)."""
 
 import json
+import time
 
 import pytest
+import torch
 
+from p2o.errors import InputError
+from p2o.rewards import MathAnswer
 from quickstart_run import SHAPED, farthest, fit, fit_on_two, last, logged
 
 pytestmark = pytest.mark.distributed
@@ -87,6 +91,28 @@ def test_adapters_train_on_two_processes(tmp_path, strategy):
 def test_dynamic_sampling_decides_its_rounds_together(tmp_path):
     rounds = ("--model.sampler=DynamicSampling", "--model.sampler.max_generation_rounds=3")
     reached_the_end(fit_on_two(tmp_path, *HALF, SHARDED, *rounds))
+
+
+def spoil_the_second(root, *options):
+    """A reward whose process of rank 1 finds something amiss in its third step."""
+    graded, grade = [], MathAnswer.grade
+
+    def failing(self, answered):
+        graded.append(len(answered))
+        if torch.distributed.is_initialized() and torch.distributed.get_rank() == 1 and len(graded) > 2:
+            raise InputError("the reward's table of golds ends here.")
+        return grade(self, answered)
+
+    MathAnswer.grade = failing
+    fit(root, *options)
+
+
+def test_what_is_amiss_on_one_process_ends_both_with_its_message(tmp_path):
+    began = time.monotonic()
+    more = ("--trainer.limit_train_batches=4", "--data.train.init_args.easy=8")
+    printed = fit_on_two(tmp_path, *HALF, DDP, *more, run=spoil_the_second)
+    assert all("the reward's table of golds ends here" in text and text.endswith("exit 2") for text in printed), printed
+    assert time.monotonic() - began < 120  # and not until a collective's time-out
 
 
 def test_tensor_parallelism_is_one_message(tmp_path):

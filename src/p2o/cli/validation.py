@@ -9,6 +9,7 @@ import torch
 from jsonargparse import Namespace
 from lightning.fabric.utilities.exceptions import MisconfigurationException
 
+from p2o.distributed.failures import announce
 from p2o.errors import InputError
 
 
@@ -46,6 +47,9 @@ def user_errors() -> Iterator[None]:
     """
     try:
         yield
+    except InputError as error:
+        announce(str(error))
+        raise
     except MisconfigurationException as error:
         raise InputError(f"Lightning refuses the settings: {str(error)[:600]}") from error
     except torch.OutOfMemoryError as error:

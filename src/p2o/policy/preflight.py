@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator
 from lightning import Callback, Trainer
 from lightning.pytorch.utilities import rank_zero_warn
 
+from p2o.distributed.failures import watch
 from p2o.errors import InputError
 from p2o.mixture.data_module import mixture_of
 from p2o.policy.metrics import validation_metric
@@ -53,6 +54,7 @@ def check_run(stage: str, trainer: Trainer, renderer: PromptRenderer, reward: Re
         InputError: A question cannot be asked or never be answered, or a monitored accuracy is not measured.
     """
     check_strategy(trainer.strategy)
+    watch()
     data = mixture_of(trainer)
     if stage == "test":
         questions = [question for benchmark in data.test_benchmarks for question in benchmark.questions]

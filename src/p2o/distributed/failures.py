@@ -1,0 +1,45 @@
+"""One process's user error ends all processes of a run, with its message: the others would wait for it in vain."""
+
+import os
+import sys
+import threading
+import time
+from typing import Any
+
+import torch.distributed
+from torch.distributed import Store
+from torch.distributed.distributed_c10d import _get_default_store
+
+KEY = "p2o/failure"
+PAUSE = 1.0  # seconds between two looks
+_watched: list[Any] = []  # its own connection to the store
+
+
+def watch() -> None:
+    """Begins to look for failures of other processes, once; a process that is alone has nothing to look for."""
+    if _watched or not torch.distributed.is_initialized() or torch.distributed.get_world_size() == 1:
+        return
+    _watched.append(_get_default_store().clone())  # a connection of its own: the other may wait in a collective
+    threading.Thread(target=_look, args=(_watched[0].clone(), torch.distributed.get_rank()), daemon=True).start()
+
+
+def announce(message: str) -> None:
+    """Tells the other processes that this one ends, and gives them the time to hear it."""
+    if _watched:
+        _watched[0].set(KEY, f"{torch.distributed.get_rank()}:{message}")
+        time.sleep(3 * PAUSE)
+
+
+def _look(store: Store, rank: int) -> None:
+    while True:
+        time.sleep(PAUSE)
+        try:
+            failed = store.check([KEY])
+        except RuntimeError:  # the first process, which keeps the store, is gone: torch says so itself
+            return
+        if failed:
+            sender, _, message = store.get(KEY).decode().partition(":")
+            if int(sender) != rank:
+                print(f"p2o: error: process {sender}: {message}", file=sys.stderr, flush=True)
+                os._exit(2)  # the main thread may hang in a collective for as long as its time-out
+            return
