@@ -3,7 +3,15 @@ import torch
 from torch.testing import assert_close
 
 from p2o.errors import InputError
-from p2o.objective.advantages import Centred, GroupNormalized, LeaveOneOut, NGRPOAdvantage, PerPrompt, RewardItself
+from p2o.objective.advantages import (
+    Centred,
+    GroupNormalized,
+    LeaveOneOut,
+    MaxRL,
+    NGRPOAdvantage,
+    PerPrompt,
+    RewardItself,
+)
 
 
 def advantages(advantage, rewards, prompts=None):
@@ -27,6 +35,14 @@ def test_group_normalized_by_hand():
 
 def test_centred_by_hand():
     assert_close(advantages(Centred(), [[1.0, 0, 0, 0]]), torch.tensor([[0.75, -0.25, -0.25, -0.25]]))
+
+
+def test_maxrl_by_hand():
+    # one of four right: mean 1/4, the winner (1 - 1/4) / (1/4) = 3, a loser -1; all wrong and all right: 0
+    found = advantages(MaxRL(), [[1.0, 0, 0, 0], [0, 0, 0, 0], [1, 1, 1, 1]])
+    assert_close(found, torch.tensor([[3.0, -1, -1, -1], [0, 0, 0, 0], [0, 0, 0, 0]]))
+    with pytest.raises(InputError, match="needs rewards >= 0, got -0.5"):
+        advantages(MaxRL(), [[1.0, -0.5]])
 
 
 def test_leave_one_out_by_hand():

@@ -3,7 +3,7 @@ import torch
 from torch.testing import assert_close
 
 from p2o.errors import InputError
-from p2o.objective.context_estimators import Importance, Masked, Replace, Templated
+from p2o.objective.context_estimators import Importance, Masked, Replace, Templated, Weighted
 
 # π_old(y_t|x) = .2 .001 .5 .9 .02, π_old(y_t|x̃) = .8 .9 .5 .05 .99, so q = .25 .0011 1 18 .0202
 BARE = torch.tensor([[0.2, 0.001, 0.5, 0.9, 0.02]]).log()
@@ -15,6 +15,9 @@ TEMPLATED = torch.tensor([[0.8, 0.9, 0.5, 0.05, 0.99]]).log()
     [
         (Masked(), BARE, [1.0, 0.0, 1.0, 0.0, 1.0]),
         (Masked(low=0.5, high=20), BARE, [0.0, 0.0, 1.0, 1.0, 0.0]),
+        (Masked(low=0.0), BARE, [1.0, 1.0, 1.0, 0.0, 1.0]),
+        (Weighted(), BARE, [0.25, 0.1, 1.0, 1.0, 0.1]),
+        (Weighted(low=0.001, high=4.0), BARE, [0.25, 0.001 / 0.9, 1.0, 4.0, 0.02 / 0.99]),
         (Replace(), BARE, [1.0] * 5),
         (Importance(), TEMPLATED, [1.0] * 5),
         (Templated(), TEMPLATED, [1.0] * 5),
@@ -38,3 +41,5 @@ def test_only_templated_keeps_the_template_in_the_gradient():
 def test_refuses_empty_interval():
     with pytest.raises(InputError, match="low < high"):
         Masked(low=2, high=1)
+    with pytest.raises(InputError, match="0 < low <= 1 <= high"):
+        Weighted(low=0.5, high=0.9)

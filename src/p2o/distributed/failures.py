@@ -7,7 +7,6 @@ import time
 from typing import Any
 
 import torch.distributed
-from torch.distributed import Store
 from torch.distributed.distributed_c10d import _get_default_store
 
 KEY = "p2o/failure"
@@ -19,8 +18,9 @@ def watch() -> None:
     """Begins to look for failures of other processes, once; a process that is alone has nothing to look for."""
     if _watched or not torch.distributed.is_initialized() or torch.distributed.get_world_size() == 1:
         return
-    _watched.append(_get_default_store().clone())  # a connection of its own: the other may wait in a collective
-    threading.Thread(target=_look, args=(_watched[0].clone(), torch.distributed.get_rank()), daemon=True).start()
+    store: Any = _get_default_store()
+    _watched.append(store.clone())  # a connection of its own: the other may wait in a collective
+    threading.Thread(target=_look, args=(store.clone(), torch.distributed.get_rank()), daemon=True).start()
 
 
 def announce(message: str) -> None:
@@ -30,7 +30,7 @@ def announce(message: str) -> None:
         time.sleep(3 * PAUSE)
 
 
-def _look(store: Store, rank: int) -> None:
+def _look(store: Any, rank: int) -> None:  # noqa: ANN401 (torch exports no name for it)
     while True:
         time.sleep(PAUSE)
         try:

@@ -37,6 +37,20 @@ class Centred(Advantage):
         return _centred(rewards)
 
 
+class MaxRL(Advantage):
+    """MaxRL: (r - mean) / mean, so that a question counts the more, the rarer its success (arXiv 2602.02710).
+
+    Rewards must not be negative; a group of zeros has advantages of zero. The abstract was read, not the paper.
+    """
+
+    def __call__(self, rewards: Tensor, prompts: Tensor) -> Tensor:
+        """Rewards [G, K] -> advantages [G, K]."""
+        if rewards.min() < 0:
+            raise InputError(f"MaxRL divides by the mean reward and needs rewards >= 0, got {float(rewards.min())}.")
+        mean = rewards.mean(dim=-1, keepdim=True)  # [G, 1]
+        return torch.where(mean > 0, _centred(rewards) / mean.clamp(min=EPSILON), torch.zeros_like(rewards))
+
+
 class LeaveOneOut(Advantage):
     """RLOO: r_i minus the mean of the other K - 1 (arXiv 2402.14740), which is K/(K-1)·(r_i - mean)."""
 

@@ -67,6 +67,32 @@ class Replace(ContextEstimator):
         return bare, torch.ones_like(bare)
 
 
+class Weighted(ContextEstimator):
+    """ρ = π_θ(y|x)/π_old(y|x); a token weighs as much as the context ratio, kept within bounds, and none is left out.
+
+    Where `Masked` drops a token that the bare prompt makes a thousand times less likely, such as the opening of a new
+    format, this one learns from it with the weight `low`.
+
+    Args:
+        low: Least weight of a token, above 0 and at most 1.
+        high: Largest weight of a token, at least 1: what was sampled bare has a context ratio of 1.
+    """
+
+    reads_bare = True
+    reads_templated = True
+
+    def __init__(self, low: float = 0.1, high: float = 1.0) -> None:
+        if not 0 < low <= 1 <= high:
+            raise InputError(f"Weighted needs 0 < low <= 1 <= high, got low {low} and high {high}.")
+        self.low = low
+        self.high = high
+
+    def __call__(self, bare: Tensor, templated: Tensor) -> tuple[Tensor, Tensor]:
+        """Old log-probs under x, and the bounded context ratio."""
+        ratio = (bare - templated).exp().clamp(self.low, self.high)  # [R, T]
+        return bare, ratio
+
+
 class Importance(ContextEstimator):
     """ρ = π_θ(y|x)/π_old(y|x̃), clipped by the loss: the true importance ratio of what was sampled.
 
