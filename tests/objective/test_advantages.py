@@ -41,7 +41,7 @@ def test_maxrl_by_hand():
     # one of four right: mean 1/4, the winner (1 - 1/4) / (1/4) = 3, a loser -1; all wrong and all right: 0
     found = advantages(MaxRL(), [[1.0, 0, 0, 0], [0, 0, 0, 0], [1, 1, 1, 1]])
     assert_close(found, torch.tensor([[3.0, -1, -1, -1], [0, 0, 0, 0], [0, 0, 0, 0]]))
-    with pytest.raises(InputError, match="needs rewards >= 0, got -0.5"):
+    with pytest.raises(InputError, match=r"needs rewards >= 0, got -0\.5"):
         advantages(MaxRL(), [[1.0, -0.5]])
 
 

@@ -10,7 +10,7 @@ from p2o.engines.base import RolloutEngine, SamplingParams
 from p2o.engines.tensor_group import TensorGroup
 from p2o.engines.transformers import check_window, eos_token_ids
 from p2o.engines.vllm_start import start_vllm
-from p2o.engines.weight_sync import full_tensors, weights_fingerprint
+from p2o.engines.weight_sync import full_tensors, must_transfer, weights_fingerprint
 from p2o.errors import InputError
 from p2o.progress import task
 from p2o.types import Completion, Prompt
@@ -106,7 +106,8 @@ class VLLMEngine(RolloutEngine):
         if self._asleep:
             torch.cuda.empty_cache()  # what training holds in reserve is not free for vLLM
             llm.wake_up(tags=["weights"])
-        if (weights := weights_fingerprint(policy)) != self._weights:
+        weights = weights_fingerprint(policy)
+        if must_transfer(policy, weights != self._weights):
             _transfer(llm, policy)
             self._weights = weights
         if self._asleep:

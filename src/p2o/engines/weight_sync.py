@@ -7,6 +7,7 @@ from torch import Tensor
 from torch.distributed.tensor import DTensor
 from transformers import PreTrainedModel
 
+from p2o.distributed.processes import gather
 from p2o.logprobs.adapters import adapters_are_on, merged_parameters
 
 
@@ -39,3 +40,13 @@ def weights_fingerprint(policy: PreTrainedModel) -> tuple[float, ...]:
     everyone = [torch.empty_like(digest) for _ in range(torch.distributed.get_world_size())]
     torch.distributed.all_gather(everyone, digest)
     return tuple(torch.cat(everyone).tolist())
+
+
+def must_transfer(policy: PreTrainedModel, changed: bool) -> bool:
+    """Whether an engine must be given the policy's weights, whose own copy has `changed`.
+
+    Gathering shards takes all processes, so that one engine that is out of date makes all of them transfer; after a
+    reflection it is the first process's alone.
+    """
+    sharded = any(isinstance(parameter.detach(), DTensor) for parameter in policy.parameters())
+    return any(gather(changed)) if sharded else changed
