@@ -2,7 +2,7 @@ import time
 
 import pytest
 
-from p2o.rewards.boxed import last_boxed, unbox
+from p2o.rewards.boxed import consecutive_boxed, last_boxed, unbox
 
 
 @pytest.mark.parametrize(
@@ -51,6 +51,24 @@ def test_no_answer(text):
 @pytest.mark.parametrize(
     ("text", "content"),
     [
+        (r"\boxed{1} and \boxed{2}", "1, 2"),
+        (r"$\boxed{1}$, $\boxed{2}$ or $\boxed{3}$", "1, 2, 3"),
+        (r"$$\boxed{1} \quad \text{and} \quad \boxed{2}$$", "1, 2"),
+        (r"$x = \boxed{1}$ or $x = \boxed{2}$", "1, 2"),
+        (r"\boxed{1}. No, it is \boxed{2}", "2"),
+        (r"\boxed{1} so \boxed{2} and \boxed{3}", "2, 3"),
+        (r"\boxed{\boxed{3} + 1}", r"\boxed{3} + 1"),
+        (r"\boxed{1} and \boxed{2", None),
+        ("none", None),
+    ],
+)
+def test_consecutive_boxes(text, content):
+    assert consecutive_boxed(text) == content
+
+
+@pytest.mark.parametrize(
+    ("text", "content"),
+    [
         (r"\boxed{5}", "5"),
         (r" \boxed{ \frac{1}{2} } ", r"\frac{1}{2}"),
         ("5 ", "5"),
@@ -71,5 +89,6 @@ def test_linear_time_on_100_kb(piece):
     start = time.process_time()
     for text in texts:
         last_boxed(text)
+        consecutive_boxed(text)
         unbox(text)
     assert time.process_time() - start < 2.0  # 0.4 s here; quadratic takes minutes

@@ -89,6 +89,15 @@ def test_only_the_last_box_counts(reward):
     assert grade(reward, "5", r"\boxed{6}, no, \boxed{5}. The answer is 7.").outcome is Outcome.CORRECT
 
 
+def test_consecutive_boxes_are_one_answer_if_asked_for(reward):
+    together = MathAnswer(timeout=20, consecutive_boxes=True)
+    text = r"The points are \boxed{(2,2)} and \boxed{(6,2)}."
+    assert grade(reward, "(2,2), (6,2)", text).outcome is Outcome.WRONG
+    assert grade(together, "(2,2), (6,2)", text).outcome is Outcome.CORRECT
+    assert grade(together, "(6,2)", text).outcome is Outcome.WRONG
+    assert grade(together, "5", r"\boxed{4}. This is too small, so it is \boxed{5}").outcome is Outcome.CORRECT
+
+
 @pytest.mark.parametrize("text", ["5", "", r"\boxed{}", r"\boxed{ }", r"\boxed{5"])
 def test_no_answer(reward, text):
     assert grade(reward, "5", text) == Grade(0.0, Outcome.NO_ANSWER)
@@ -122,16 +131,16 @@ def test_a_bomb_times_out_and_the_rest_is_graded(caplog):
 
 def test_a_grader_that_raises_is_an_error_not_a_wrong_answer(reward, monkeypatch, caplog):
     monkeypatch.setattr("p2o.rewards.math_answer.compare", len)  # TypeError: a comparison has no len
-    assert grade(reward, "x", r"\boxed{y}") == Grade(0.0, Outcome.ERROR, "y")
+    assert grade(reward, "x", r"\boxed{y+1}") == Grade(0.0, Outcome.ERROR, "y+1")
     assert "TypeError" in caplog.text
 
 
 def test_equal_comparisons_are_made_once(reward, monkeypatch):
     asked = []
     monkeypatch.setattr(reward._pool, "map", lambda compare, pairs: [asked.append(pair) or True for pair in pairs])
-    answered = [GradingInput(Question("q", "?", "a"), rf"\boxed{{{text}}}") for text in "bbcb"]
+    answered = [GradingInput(Question("q", "?", "1+a"), rf"\boxed{{{text}+1}}") for text in "bbcb"]
     assert [grade.outcome for grade in reward.grade(answered)] == [Outcome.CORRECT] * 4
-    assert asked == [Comparison("a", "b"), Comparison("a", "c")]
+    assert asked == [Comparison("1+a", "b+1"), Comparison("1+a", "c+1")]
 
 
 def test_integers_and_equal_texts_need_no_worker():

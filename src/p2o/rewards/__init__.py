@@ -1,4 +1,4 @@
-"""Rewards: completions in, grades out."""
+"""Rewards grade completions: by the answer in their box, and by their length if a run wants that."""
 
 from p2o.rewards.base import GradingInput, Reward, grade_checked
 from p2o.rewards.math_answer import MathAnswer

@@ -1,11 +1,13 @@
-"""What a reward is: completions in, grades out."""
+"""The interface of a reward, which turns completions into grades, and the checks of what it returns."""
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from numbers import Real
 
 from p2o.errors import InputError
-from p2o.types import Grade, Question
+from p2o.types import Grade, Outcome, Question
 
 
 @dataclass(frozen=True)
@@ -22,7 +24,7 @@ class GradingInput:
 
 
 class Reward(ABC):
-    """Grades completions against gold answers."""
+    """A verifiable reward: it grades completions against gold answers, and says which golds it cannot grade against."""
 
     @abstractmethod
     def grade(self, answered: Sequence[GradingInput]) -> list[Grade]:
@@ -34,16 +36,39 @@ class Reward(ABC):
 
 
 def grade_checked(reward: Reward, answered: Sequence[GradingInput]) -> list[Grade]:
-    """What a reward says, one grade for each completion.
+    """The grades of a reward, one for each completion, each with a finite number: one NaN ruins all weights.
 
     Raises:
-        InputError: It says more or less than it was asked.
+        InputError: There are more or fewer, or one is no usable grade. The message names the reward and the question.
     """
+    name = f"{type(reward).__module__}.{type(reward).__qualname__}.grade"
     grades = list(reward.grade(answered))
     if len(grades) != len(answered):
-        kind = type(reward)
         raise InputError(
-            f"{kind.__module__}.{kind.__qualname__}.grade: expected one grade for each of {len(answered)} completions, "
-            f"in order, got {len(grades)}. Return a Grade with Outcome.ERROR where one cannot be graded."
+            f"{name}: expected one grade for each of {len(answered)} completions, in order, got {len(grades)}. Return "
+            "a Grade with Outcome.ERROR where one cannot be graded."
         )
-    return grades
+    return [_checked(name, grade, item.question) for grade, item in zip(grades, answered, strict=True)]
+
+
+def _checked(name: str, grade: object, question: Question) -> Grade:
+    """A grade with its reward as a float; integers and numbers of numpy are numbers."""
+    where = f"{name}, question {question.id!r}" + (f" ({question.origin})" if question.origin else "")
+    if not isinstance(grade, Grade):
+        raise InputError(f"{where}: expected a p2o.types.Grade, got {grade!r:.200}.")
+    if not isinstance(grade.reward, Real):
+        raise InputError(
+            f"{where}: expected a number as reward, got {grade.reward!r:.200} of type {type(grade.reward).__name__}. "
+            "Return an int or a float; of a tensor, its item()."
+        )
+    if not math.isfinite(grade.reward):
+        raise InputError(
+            f"{where}: expected a finite reward, got {grade.reward}. Return a Grade of 0 with Outcome.ERROR where a "
+            "completion cannot be graded."
+        )
+    if not isinstance(grade.outcome, Outcome) or not isinstance(grade.extracted, str):
+        raise InputError(
+            f"{where}: expected an Outcome and a text as the answer that was read, got {grade.outcome!r:.100} and "
+            f"{grade.extracted!r:.100}."
+        )
+    return replace(grade, reward=float(grade.reward))

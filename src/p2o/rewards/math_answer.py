@@ -3,13 +3,13 @@
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import lru_cache, partial
-from typing import Any
+from functools import partial
 
 from p2o.errors import InputError
+from p2o.rewards.answers import equal_answers, readable
 from p2o.rewards.base import GradingInput, Reward
-from p2o.rewards.boxed import last_boxed, unbox
-from p2o.rewards.plain import end_trimmed, integer, plainly_equal
+from p2o.rewards.boxed import consecutive_boxed, last_boxed, unbox
+from p2o.rewards.plain import integer, plainly_equal
 from p2o.rewards.worker import Failure, WorkerPool
 from p2o.types import Grade, Outcome
 
@@ -27,25 +27,32 @@ class Comparison:
 class MathAnswer(Reward):
     r"""1 if the last `\boxed{}` of a completion equals the gold answer, else 0.
 
-    One spelling and numbers that are written out are compared at once. All else is parsed and compared by math-verify
-    in worker processes, without percent equivalence: 5 is neither 500 nor 0.05 (the released code takes all three).
+    One spelling, words and numbers that are written out are compared at once. All else is read by math-verify and
+    compared in worker processes: lists, ratios, bases and units part by part, numbers exactly. There is no percent
+    equivalence: 5 is neither 500 nor 0.05 (the released code takes all three).
 
     Args:
         timeout: Seconds for one comparison; one that takes longer is `Outcome.TIMEOUT`.
         workers: Worker processes at most; none is started before a comparison needs one.
         set_relations: Whether the answer 1 < x < 2 equals the gold answer (1, 2) (the released code: yes).
+        consecutive_boxes: Whether boxes with nothing but "and", "or" or a comma between them are one answer, a list;
+            the last box alone is the answer otherwise.
     """
 
-    def __init__(self, timeout: float = 5.0, workers: int = 1, set_relations: bool = False) -> None:
+    def __init__(
+        self, timeout: float = 5.0, workers: int = 1, set_relations: bool = False, consecutive_boxes: bool = False
+    ) -> None:
         if timeout <= 0 or workers < 1:
             raise InputError(f"MathAnswer needs timeout > 0 and workers >= 1, got {timeout} and {workers}.")
         self.set_relations = set_relations
+        self.consecutive_boxes = consecutive_boxes
         self._pool = WorkerPool(timeout, workers, imports=["math_verify"])
 
     def grade(self, answered: Sequence[GradingInput]) -> list[Grade]:
         """One grade for each completion, in order."""
+        boxed = consecutive_boxed if self.consecutive_boxes else last_boxed
         comparisons = [
-            Comparison(gold=unbox(item.question.answer), answer=unbox(last_boxed(item.text) or "")) for item in answered
+            Comparison(gold=unbox(item.question.answer), answer=unbox(boxed(item.text) or "")) for item in answered
         ]
         verdicts: dict[Comparison, bool | Failure | None] = {
             pair: plainly_equal(pair.gold, pair.answer) for pair in dict.fromkeys(comparisons)
@@ -69,37 +76,13 @@ class MathAnswer(Reward):
 
 
 def compare(pair: Comparison, set_relations: bool) -> bool:
-    """Whether math-verify holds two answers equal. May hang, raise or crash: for a worker process."""
-    from math_verify import verify
-
-    # By name: their order changed between versions. No timeouts: math-verify's are signal handlers, the worker's
-    # deadline is the kernel's.
-    return bool(
-        verify(
-            gold=_parse(pair.gold),
-            target=_parse(pair.answer),
-            allow_set_relation_comp=set_relations,
-            timeout_seconds=None,
-            raise_on_error=True,
-        )
-    )
+    """Whether an answer equals the gold answer. May hang, raise or crash: for a worker process."""
+    return equal_answers(pair.gold, pair.answer, set_relations)
 
 
 def parses(gold: str) -> bool:
-    """Whether math-verify makes an expression of a gold answer. For a worker process, as `compare` is."""
-    return any(not isinstance(expression, str) for expression in _parse(gold))
-
-
-@lru_cache(maxsize=1 << 14)  # golds come back every epoch, and frequent answers with every question
-def _parse(answer: str) -> list[Any]:
-    """What math-verify reads in an answer: expressions, and the normalised text."""
-    from math_verify import LatexExtractionConfig, parse
-
-    # Boxed, since unboxed it looks for something like a formula first, and finds none in half of DeepMath's answers.
-    boxed = "\\boxed{" + end_trimmed(answer) + "}"
-    return list(
-        parse(boxed, [LatexExtractionConfig(boxed_match_priority=0)], parsing_timeout=None, raise_on_error=True)
-    )
+    """Whether something else than the same text can equal a gold answer. For a worker process, as `compare` is."""
+    return readable(gold)
 
 
 def _grade(pair: Comparison, equal: bool | Failure | None, truncated: bool) -> Grade:

@@ -1,4 +1,4 @@
-"""DAPO's soft overlong punishment."""
+"""The soft overlong punishment of DAPO, put on top of another reward."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -40,7 +40,7 @@ class SoftOverlong(Reward):
         ]
 
     def reject(self, answer: str) -> str:
-        """What the other reward says."""
+        """What the shaped reward says of a gold answer."""
         return self.of.reject(answer)
 
     def excess(self, item: GradingInput) -> float:

@@ -77,7 +77,7 @@ class WorkerPool:
         return [results[index] for index in range(len(items))]
 
     def _give(self, tasks: Iterator[tuple[int, Any]], busy: dict[Connection, tuple["_Worker", int]]) -> None:
-        """Keeps all workers busy while there are items."""
+        """Keeps all workers busy while there are items to give them."""
         while len(busy) < self.workers and (task := next(tasks, None)) is not None:
             index, message = task
             self._idle = [worker for worker in self._idle if worker.process.poll() is None]
@@ -88,7 +88,7 @@ class WorkerPool:
 
 
 class _Worker:
-    """One process and the pipe to it.
+    """One worker process, and the pipe to it.
 
     A fresh interpreter rather than `multiprocessing`: fork is unsafe beside torch's threads, and spawn imports the
     whole training program again in every worker.

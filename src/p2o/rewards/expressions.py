@@ -1,0 +1,36 @@
+"""Answers as math-verify reads them: sympy's expressions, with exact numbers and the imaginary unit."""
+
+from functools import lru_cache
+from typing import Any
+
+
+def equal_values(gold: str, answer: str, set_relations: bool) -> bool:
+    """Whether two formulas are equal. May hang, raise or crash: for a worker process."""
+    from p2o.rewards.equality import equal
+
+    gold_value, answer_value = read(gold), read(answer)
+    if gold_value is None or answer_value is None:
+        return "".join(gold.split()) == "".join(answer.split())
+    return equal(gold_value, answer_value, set_relations)
+
+
+@lru_cache(maxsize=1 << 14)  # golds come back every epoch, and frequent answers with every question
+def read(text: str) -> Any:  # noqa: ANN401 (a sympy object, which this module does not import)
+    """What math-verify reads in a formula, None if nothing."""
+    from latex2sympy2_extended import NormalizationConfig
+    from math_verify import LatexExtractionConfig, parse
+    from sympy import nan, zoo
+
+    # Boxed, since unboxed it looks for something like a formula first, and finds none in half of DeepMath's answers.
+    # No timeout: math-verify's is a signal handler, the worker's deadline is the kernel's.
+    # Not its units, which make 2 of 2ab.
+    config = NormalizationConfig(units=False, malformed_operators=True, nits=True, boxed="all")
+    found = parse(
+        "\\boxed{" + text + "}",
+        [LatexExtractionConfig(boxed_match_priority=0, normalization_config=config)],
+        parsing_timeout=None,
+        raise_on_error=True,
+    )
+    value = next((value for value in found if not isinstance(value, str)), None)
+    # It makes a quotient by zero of what it takes for a function, such as the gamma of physics before a bracket.
+    return None if value is None or (hasattr(value, "has") and value.has(nan, zoo)) else value
