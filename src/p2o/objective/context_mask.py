@@ -19,7 +19,7 @@ class ContextMaskStats:
     masked_gap: float  # of it, on masked tokens
 
     def __add__(self, other: "ContextMaskStats") -> "ContextMaskStats":
-        """The counts of both."""
+        """The counts of two micro-batches together."""
         return ContextMaskStats(
             self.tokens + other.tokens,
             self.below + other.below,

@@ -1,4 +1,4 @@
-"""The policy before training."""
+"""The policy before training, which reflects and serves as a reference."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -27,7 +27,7 @@ class InitialPolicy:
 
     @contextmanager
     def __call__(self) -> Iterator[PreTrainedModel]:
-        """The policy before training."""
+        """The policy before training, as long as the `with` lasts."""
         if adapter_layers(self.policy()):
             with adapters_off(self.policy()):
                 yield self.policy()

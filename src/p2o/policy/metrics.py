@@ -11,7 +11,7 @@ from p2o.types import Outcome, Rollout
 
 
 def rollout_metrics(groups: Sequence[Sequence[Rollout]]) -> dict[str, float]:
-    """Mean reward, accuracy by context, outcome kinds, lengths and groups without signal; shares are 0-1."""
+    """Mean reward, accuracy by context, outcome kinds, lengths and zero-variance groups by cause; shares are 0-1."""
     rollouts = [rollout for group in groups for rollout in group]
     outcomes = Counter(rollout.grade.outcome for rollout in rollouts)
     lengths = [len(rollout.completion.ids) for rollout in rollouts]

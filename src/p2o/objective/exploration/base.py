@@ -32,7 +32,7 @@ class ExplorationBonus(ABC):
 
 
 class NoBonus(ExplorationBonus):
-    """Nothing is added."""
+    """No exploration: nothing is added to the advantages."""
 
     def __call__(self, answers: Sequence[Sequence[FinalAnswer]]) -> Tensor:
         """Zeros [G, K]."""

@@ -75,15 +75,15 @@ class HistoricalBonus(ExplorationBonus):
         return 1 / math.sqrt(max(1, self.counts.get(question, {}).get(answer, 0)))
 
     def observe(self, answers: Sequence[FinalAnswer]) -> None:
-        """Counts."""
+        """Counts the final answers that a step gave to each question."""
         for question, answer in answers:
             counts = self.counts.setdefault(question, {})
             counts[answer] = counts.get(answer, 0) + 1
 
     def state_dict(self) -> dict[str, Any]:
-        """The counts."""
+        """How often each final answer was given so far, by question."""
         return {"counts": {question: dict(counts) for question, counts in self.counts.items()}}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Takes over the counts."""
+        """Continues the counts of a run that is resumed."""
         self.counts = {question: dict(counts) for question, counts in state["counts"].items()}
