@@ -11,6 +11,7 @@ from torch.distributed.distributed_c10d import _get_default_store
 
 KEY = "p2o/failure"
 PAUSE = 1.0  # seconds between two looks
+_ending = threading.Event()
 _watched: list[Any] = []  # its own connection to the store
 
 
@@ -20,26 +21,27 @@ def watch() -> None:
         return
     store: Any = _get_default_store()
     _watched.append(store.clone())  # a connection of its own: the other may wait in a collective
-    threading.Thread(target=_look, args=(store.clone(), torch.distributed.get_rank()), daemon=True).start()
+    threading.Thread(target=_look, args=(store.clone(),), daemon=True).start()
 
 
 def announce(message: str) -> None:
     """Tells the other processes that this one ends, and gives them the time to hear it."""
     if _watched:
+        _ending.set()
         _watched[0].set(KEY, f"{torch.distributed.get_rank()}:{message}")
         time.sleep(3 * PAUSE)
 
 
-def _look(store: Any, rank: int) -> None:  # noqa: ANN401 (torch exports no name for it)
+def _look(store: Any) -> None:  # noqa: ANN401 (torch exports no name for it)
     while True:
         time.sleep(PAUSE)
         try:
             failed = store.check([KEY])
         except RuntimeError:  # the first process, which keeps the store, is gone: torch says so itself
             return
+        if _ending.is_set():  # it has a message of its own
+            return
         if failed:
             sender, _, message = store.get(KEY).decode().partition(":")
-            if int(sender) != rank:
-                print(f"p2o: error: process {sender}: {message}", file=sys.stderr, flush=True)
-                os._exit(2)  # the main thread may hang in a collective for as long as its time-out
-            return
+            print(f"p2o: error: process {sender}: {message}", file=sys.stderr, flush=True)
+            os._exit(2)  # the main thread may hang in a collective for as long as its time-out
