@@ -16,7 +16,6 @@ from p2o.evolution.stages.cover_stage import CoverCall, CoverStage
 from p2o.prompts.templates import Template, TemplateBank
 from p2o.reflectors.base import Proposal
 
-
 STRICT = StrictImprovement()
 
 
