@@ -29,7 +29,7 @@ class TemplateEvolution(PhaseSettings, Callback):
         width: W, parents of an iteration at most (paper: 16).
         mini_batch_size: B, train questions on which a child is compared with its parent (paper: 3).
         proposals: Templates that are proposed for each parent of an iteration at most.
-        min_parents: Parents of an iteration at least, as far as the budget goes: if the front has fewer, each again
+        min_parents: Parents of an iteration at least, as far as width and budget go: if the front has fewer, each again
             with another mini-batch. A front of one otherwise makes calls of one (paper: 1).
         completions: Completions of a question each time a template is evaluated (paper's code: 1).
         temperature: Of these completions (paper's code: 0, greedy).

@@ -46,7 +46,7 @@ class PhaseSettings:
     width: int = 16
     mini_batch_size: int = 3
     proposals: int = 1
-    min_parents: int = 1
+    min_parents: int = 4
     completions: int = 1
     temperature: float = 0.0
     gate: Gate = field(default_factory=StrictImprovement)

@@ -75,7 +75,7 @@ class RunPaths:
 
     def rejected_proposals(self, epoch: int) -> Path:
         """The proposals of the evolution after an epoch that came to nothing, one a line."""
-        return self.root / "evolution" / f"epoch-{epoch:04d}.rejected.jsonl"
+        return self.root / "evolution" / f"{_epoch(epoch)}.rejected.jsonl"
 
     def rollouts(self, part: Part, epoch: int) -> Path:
         """Completions of the chosen questions in an epoch."""
