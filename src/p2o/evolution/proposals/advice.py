@@ -48,5 +48,5 @@ def unusable(causes: Mapping[str, int]) -> str:
     counts = ", ".join(f"{count} {cause}" for cause, count in causes.items())
     return (
         f"evolution: none of {sum(causes.values())} proposals was usable ({counts})"
-        f"{f'; {advice}' if advice else ''}. The replies are in templates/ of the run folder."
+        f"{f'; {advice}' if advice else ''}. The replies are in evolution/ of the run folder."
     )
