@@ -8,6 +8,11 @@ parents that the front has, each again on a mini-batch of its own, which Algorit
 Utilisation is the phase's tokens per second over those of plain rollouts; "in the engine" counts only the time inside
 engine calls, so that what is lost to small batches and what is lost between calls can be told apart; "reading" is the
 share of it that goes into prompts, the most that templates read only once could save.
+
+`--screen V` compares instead the paper's way of spending the budget with half of it on "screen, then cover" (V dev
+questions for every child, the others for the pool at the end), in pairs of the same questions and seeds: rollouts,
+engine calls, seconds, and what the bank is worth on hard questions that evolution did not see: how many some template
+of it solves greedily, and the pass rate of one sampled completion each under the templates they would be given.
 """
 
 import argparse
@@ -17,7 +22,6 @@ import random
 import statistics
 import time
 from collections.abc import Iterator, Sequence
-from itertools import cycle, islice
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
@@ -29,7 +33,7 @@ from p2o.engines import SamplingParams, TransformersEngine, continuous_batching
 from p2o.evolution import DominanceSelector
 from p2o.evolution.callback import TemplateEvolution
 from p2o.evolution.phase import EvolutionPhase
-from p2o.evolution.selectors import Scores
+from p2o.mixture.assignment import assign
 from p2o.objective.advantages import GroupNormalized
 from p2o.objective.context_estimators import Masked
 from p2o.objective.losses import ClippedLoss
@@ -100,32 +104,61 @@ def plain(seed: int) -> dict[str, Any]:
     return cost(engine, time.perf_counter() - start)
 
 
-class RepeatingSelector(DominanceSelector):
-    """The front's parents again and again until the iteration is full."""
-
-    def select(self, scores: Scores, limit: int, rng: random.Random) -> list[int]:
-        """`limit` parents."""
-        return sorted(islice(cycle(super().select(scores, limit, rng)), limit))
-
-
-def phase(seed: int, options: argparse.Namespace) -> dict[str, Any]:
-    """An evolution on hard questions."""
+def phase(seed: int, options: argparse.Namespace, **changes: Any) -> dict[str, Any]:  # noqa: ANN401 (settings)
+    """An evolution on hard questions, with other settings than the options say."""
     engine = WatchedEngine()
     module = build(engine)
+    sizes: dict[str, Any] = {"budget": options.budget, "dev_size": options.dev_size, "width": options.width} | changes
     evolution = TemplateEvolution(
         SelfReflector(temperature=1.0, max_reply_length=96),
-        RepeatingSelector() if options.repeat else DominanceSelector(),
-        budget=options.budget,
-        dev_size=options.dev_size,
-        width=options.width,
+        DominanceSelector(),
+        min_parents=options.width if options.repeat else 1,
         min_hard_set=12,
         seed=seed,
+        **sizes,
     )
     hard = ChainQuestions("train", easy=0, hard=options.questions).load()
     search = EvolutionPhase(evolution, module, hard, 0, TemplateBank(), [], evolution.ledger).search
     start = time.perf_counter()
     search.run()
-    return cost(engine, time.perf_counter() - start) | {"templates": len(search.history.pool)}
+    spent = cost(engine, time.perf_counter() - start)
+    spent |= {"templates": len(search.history.pool), "rollouts": search.history.spent, "bank": len(search.bank)}
+    return spent | (held_out(module, search.bank, options.questions, seed) if options.screen else {})
+
+
+def held_out(module: PolicyModule, bank: TemplateBank, count: int, seed: int) -> dict[str, float]:
+    """What a bank is worth on as many other hard questions."""
+    questions = ChainQuestions("validation", easy=0, hard=count).load()
+    rng = random.Random(seed)
+    texts = [template.text for template in bank.templates] or [""]
+    greedy, sampled = SamplingParams(0.0, 128), SamplingParams(1.0, 128)
+    requests = [RolloutRequest(question, text, seed) for question in questions for text in texts]
+    rollouts = module.worker.roll_out(module.policy, requests, greedy, "validation")
+    solved = {rollout.question.id for rollout in rollouts if rollout.correct}
+    requests = [RolloutRequest(question, assign(bank, question.id, 1, rng)[0], seed) for question in questions]
+    rollouts = module.worker.roll_out(module.policy, requests, sampled, "validation")
+    return {"cover": len(solved) / count, "pass rate": statistics.fmean(rollout.correct for rollout in rollouts)}
+
+
+def compare_screen(options: argparse.Namespace) -> list[dict[str, dict[str, Any]]]:
+    """Pairs of the paper's way and "screen, then cover" at half of the budget, and their differences."""
+    screen = {"screen_size": options.screen, "cover_share": 0.5, "budget": options.budget // 2}
+    pairs = []
+    for seed in range(options.pairs):
+        pairs.append({"paper": phase(seed, options), "screen": phase(seed, options, **screen)})
+    names = ("rollouts", "calls", "seconds", "templates", "bank", "cover", "pass rate")
+    print(f"| {options.pairs} pairs | {' | '.join(names)} |\n|{'---|' * (1 + len(names))}")
+    for way in ("paper", "screen"):
+        cells = [spread([pair[way][name] for pair in pairs]) for name in names]
+        print(f"| {way} | {' | '.join(cells)} |")
+    cells = [spread([pair["screen"][name] - pair["paper"][name] for pair in pairs]) for name in names]
+    print(f"| difference | {' | '.join(cells)} |")
+    return pairs
+
+
+def spread(values: Sequence[float]) -> str:
+    """Median, least and most."""
+    return f"{statistics.median(values):.4g} ({min(values):.4g} to {max(values):.4g})"
 
 
 def cost(engine: WatchedEngine, seconds: float) -> dict[str, Any]:
@@ -152,10 +185,14 @@ def main() -> None:
     parser.add_argument("--budget", type=int, default=400)
     parser.add_argument("--width", type=int, default=8)
     parser.add_argument("--repeat", action="store_true", help="parents more than once in an iteration")
+    parser.add_argument("--screen", type=int, default=0, help="compare with a screen of so many dev questions")
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
     plain(99)  # the first call of anything is slower
+    if options.screen:
+        save(compare_screen(options), options.json)
+        return
     pairs = [{"plain": plain(seed), "phase": phase(seed, options)} for seed in range(options.pairs)]
     print("| | engine calls | prompts a call | seconds | in the engine | reading | tokens/s | tokens/s in the engine |")
     print("|---|---|---|---|---|---|---|---|")
@@ -170,8 +207,13 @@ def main() -> None:
         shares = [pair["phase"][key] / pair["plain"][key] for pair in pairs]
         print(f"utilisation, {key}: {statistics.median(shares):.0%} ({min(shares):.0%}–{max(shares):.0%})")
     print("templates in the pool:", *(pair["phase"]["templates"] for pair in pairs))
-    if options.json:
-        options.json.write_text(json.dumps(pairs, indent=1), encoding="utf-8")
+    save(pairs, options.json)
+
+
+def save(pairs: Sequence[Any], path: Path | None) -> None:
+    """Keeps the figures of all pairs, if somebody wants them."""
+    if path:
+        path.write_text(json.dumps(pairs, indent=1), encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -117,7 +117,7 @@ def assert_equal(search, result):
         [row[index] for index in range(len(search.dev))] for row in result.val_subscores
     ]
     assert [candidate.parent for candidate in pool] == [parent for (parent,) in result.parents]
-    assert search.history.spent == search.evaluate.rollouts == result.total_metric_calls
+    assert search.history.spent == search.evaluation.evaluate.rollouts == result.total_metric_calls
 
 
 TASKS = [  # train, dev, topics, B, memory, useless

@@ -114,7 +114,7 @@ def test_several_proposals_for_a_parent_are_compared_on_one_mini_batch():
 @pytest.mark.parametrize("case", range(100))
 def test_the_budget_is_never_overshot_and_the_search_ends(case):
     search = random_search(case)
-    policy = search.evaluate
+    policy = search.evaluation.evaluate
     while search.stop_reason is None:
         calls = len(policy.calls)
         iteration = search.step()
@@ -167,13 +167,13 @@ def test_a_search_resumed_after_any_step_equals_the_straight_one(case):
     moments = [(0, straight.state_dict())]
     while straight.stop_reason is None:
         straight.step()
-        moments.append((len(straight.evaluate.calls), straight.state_dict()))
+        moments.append((len(straight.evaluation.evaluate.calls), straight.state_dict()))
     for calls, state in moments[:4] + moments[4 :: 1 + len(moments) // 10] + moments[-1:]:
         resumed = random_search(case)
         resumed.load_state_dict(json.loads(json.dumps(state)))
         assert resumed.state_dict() == state
         assert resumed.run() == straight.history
-        assert resumed.evaluate.calls == straight.evaluate.calls[calls:]
+        assert resumed.evaluation.evaluate.calls == straight.evaluation.evaluate.calls[calls:]
 
 
 def test_a_state_holds_plain_types_only():
@@ -390,7 +390,7 @@ def test_broken_contracts_are_named():
         new_search(HintPolicy(), HintReflector(), 1_000, selector=Greedy()).run()
     with pytest.raises(ValueError, match="Expected 6 tuples of 1 rollouts"):
         search = new_search(HintPolicy(), HintReflector(), 1_000)
-        search.evaluate = HintPolicy(completions=2)
+        search.evaluation.evaluate = HintPolicy(completions=2)
         search.run()
     with pytest.raises(ValueError, match="zip"):
         new_search(HintPolicy(), lambda jobs: [], 1_000).run()

@@ -15,6 +15,7 @@ REPORT = {
     "stopped": "no dev",
     "distinct_share": 0.5,
     "similarity": None,
+    "stages": {"search": {"iterations": 2, "rollouts": 2}},
 }
 
 

@@ -4,7 +4,7 @@ from collections import Counter
 import pytest
 
 from p2o.mixture.assignment import assign
-from p2o.prompts.set_cover import cover
+from p2o.prompts.set_cover import cover, cover_known
 from p2o.prompts.templates import Template, TemplateBank
 
 DEV = ["d0", "d1", "d2", "d3", "d4"]
@@ -103,3 +103,16 @@ def test_no_draws_are_no_templates(same_in_group):
 def test_weights_of_zero_are_equal_weights():
     bank = TemplateBank((Template("x", 0.0), Template("y", 0.0)))
     assert set(assign(bank, "d0", 50, random.Random(0))) == {"x", "y"}
+
+
+def test_by_share_what_is_solved_at_times_counts_for_what_it_is():
+    # "x" adds .75 + .25; then "y" adds .5 on d1 and .25 above x on d0; "z" is nowhere better than both.
+    rows = {"x": {"d0": 0.75, "d2": 0.25}, "y": {"d0": 0.5, "d1": 0.5}, "z": {"d0": 0.5, "d1": 0.25}}
+    bank = cover_known(list(rows), [0.3, 0.2, 0.1], DEV, list(rows.values()), credit="share")
+    assert bank == TemplateBank((Template("x", 0.3), Template("y", 0.2)), {"d0": (0, 1), "d1": (1,), "d2": (0,)})
+    assert cover_known(list(rows), [0.3, 0.2, 0.1], DEV, list(rows.values())).solvers == {"d0": (0,)}
+
+
+def test_what_a_template_was_not_asked_it_does_not_solve():
+    bank = cover_known(["x", "y"], [0.1, 0.9], DEV, [{"d0": 1.0}, {"d1": 1.0, "d0": 0.0}])
+    assert bank == TemplateBank((Template("x", 0.1), Template("y", 0.9)), {"d0": (0,), "d1": (1,)})

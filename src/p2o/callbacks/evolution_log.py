@@ -18,8 +18,8 @@ from p2o.run_folder.question_record import template_id
 class EvolutionLog(Callback):
     """Writes, for the evolution after epoch N, `evolution/epoch-N.jsonl` and `evolution/epoch-N.json`.
 
-    The first holds a candidate on each line, the second what the evolution was given and what it cost. What reflection
-    has cost so far goes to `ledger.json`.
+    The first holds a candidate on each line, the second what the evolution was given and what it cost; proposals that
+    came to nothing go to `evolution/epoch-N.rejected.jsonl`. What reflection has cost so far goes to `ledger.json`.
 
     Args:
         enabled: Whether anything is written.
@@ -39,6 +39,7 @@ class EvolutionLog(Callback):
         if self.enabled and trainer.is_global_zero:  # what an earlier run left here is no evolution of this one
             paths.candidates(trainer.current_epoch).unlink(missing_ok=True)
             paths.evolution(trainer.current_epoch).unlink(missing_ok=True)
+            paths.rejected_proposals(trainer.current_epoch).unlink(missing_ok=True)
         self._write(trainer, trainer.current_epoch)
 
     def _write(self, trainer: Trainer, epoch: int) -> None:
@@ -49,6 +50,7 @@ class EvolutionLog(Callback):
             paths.evolution(epoch).parent.mkdir(parents=True, exist_ok=True)
             write_jsonl(paths.candidates(epoch), lineage(evolved))
             write_json(paths.evolution(epoch), evolution_figures(evolved))
+            write_jsonl(paths.rejected_proposals(epoch), rejected_proposals(evolved))
             write_json(paths.ledger, {"entries": evolution.ledger.state_dict()})
 
 
@@ -63,6 +65,12 @@ def lineage(evolved: EvolutionResult) -> Iterator[dict[str, Any]]:
             "dev_score": candidate.dev_score if candidate.dev_scores else None,
             "weight": weights.get(candidate.text),  # in the bank; None if it is not there
         }
+
+
+def rejected_proposals(evolved: EvolutionResult) -> Iterator[dict[str, Any]]:
+    """A row for each proposal without a template that was worth trying: why, what was asked and what was replied."""
+    for proposal in evolved.history.rejected:
+        yield asdict(proposal) | {"parent": template_id(evolved.history.pool[proposal.parent].text)}
 
 
 def evolution_figures(evolved: EvolutionResult) -> dict[str, Any]:

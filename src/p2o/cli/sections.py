@@ -37,6 +37,7 @@ DEFAULTS: dict[str, Any] = {
     "checkpoint.save_on_train_epoch_end": True,
     "checkpoint.filename": "{epoch}",
     # Defaults of the signature, said again as classes: the config of a run names every part.
+    "evolution.gate": {"class_path": "p2o.evolution.StrictImprovement"},
     "model.aggregation": {"class_path": "p2o.objective.aggregation.TokenMean"},
     "model.correction": {"class_path": "p2o.objective.engine_correction.NoCorrection"},
     "model.exploration": {"class_path": "p2o.objective.exploration.NoBonus"},

@@ -1,5 +1,6 @@
 """Prompt evolution (GEPA): search, selection, budget, assignment, and the callback that runs it."""
 
+from p2o.evolution.gates import Gate, SecondChance, StrictImprovement
 from p2o.evolution.selectors import (
     BestOrTiedSelector,
     BestSelector,
@@ -8,4 +9,13 @@ from p2o.evolution.selectors import (
     SeedSelector,
 )
 
-__all__ = ["BestOrTiedSelector", "BestSelector", "DominanceSelector", "ParentSelector", "SeedSelector"]
+__all__ = [
+    "BestOrTiedSelector",
+    "BestSelector",
+    "DominanceSelector",
+    "Gate",
+    "ParentSelector",
+    "SecondChance",
+    "SeedSelector",
+    "StrictImprovement",
+]

@@ -29,8 +29,19 @@ class TemplateEvolution(PhaseSettings, Callback):
         width: W, parents of an iteration at most (paper: 16).
         mini_batch_size: B, train questions on which a child is compared with its parent (paper: 3).
         proposals: Templates that are proposed for each parent of an iteration at most.
+        min_parents: Parents of an iteration at least, as far as width and budget go: if the front has fewer, each again
+            with another mini-batch. A front of one otherwise makes calls of one (paper: 1).
         completions: Completions of a question each time a template is evaluated (paper's code: 1).
         temperature: Of these completions (paper's code: 0, greedy).
+        gate: Decides which children are scored on the dev questions (paper: StrictImprovement).
+        screen_size: Score children on so many of the dev questions, a sixth of them say, and ask the others at the end
+            as far as they are unsolved: the same cover for half of the rollouts. null: on all of them (paper).
+        cover_share: Share of the budget for these other dev questions; 0.5 with a screen (paper: 0).
+        credit: What a template covers: dev questions of whose completions it gets more than half right (`majority`,
+            paper), or all that it gets right at times, by their share (`share`). With one completion it is the same.
+        reuse: Ask and pay for a pair of question and template once; the paper asks and pays again.
+        confirm: Draw dev questions that one template alone solves a second time, at the temperature of training, to
+            `report` lucky hits or to `drop` them from what is covered. Sets one dev evaluation of the budget aside.
         min_hard_set: With fewer hard questions there is no evolution, and the next epoch is bare (paper's code: 100).
         carry_over: Start from the templates of the last bank as well as from the empty one (paper: no).
         show_answer: Whether the reflector is shown the gold answers (paper: yes).

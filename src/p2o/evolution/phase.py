@@ -3,7 +3,7 @@
 import random
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, Literal
 
@@ -11,6 +11,7 @@ from p2o.distributed.processes import gather, share
 from p2o.endpoints.usage import Usage
 from p2o.engines.base import SamplingParams
 from p2o.errors import InputError
+from p2o.evolution.gates import Gate, StrictImprovement
 from p2o.evolution.proposals.leak_guard import LeakGuard
 from p2o.evolution.proposals.ledger import Ledger
 from p2o.evolution.proposals.prompt_check import PromptCheck
@@ -21,6 +22,7 @@ from p2o.evolution.selectors import ParentSelector
 from p2o.evolution.settings import EvolutionSettings, Level, evolution_sizes
 from p2o.evolution.trials import Graded
 from p2o.policy.module import PolicyModule
+from p2o.prompts.set_cover import Credit
 from p2o.prompts.templates import TemplateBank
 from p2o.reflectors.base import ReflectionContext, ReflectionFailed, Reflector
 from p2o.reflectors.feedback import to_example
@@ -44,8 +46,15 @@ class PhaseSettings:
     width: int = 16
     mini_batch_size: int = 3
     proposals: int = 1
+    min_parents: int = 4
     completions: int = 1
     temperature: float = 0.0
+    gate: Gate = field(default_factory=StrictImprovement)
+    screen_size: int | None = None
+    cover_share: float = 0.0
+    credit: Credit = "majority"
+    reuse: bool = False
+    confirm: Literal["never", "report", "drop"] = "never"
     carry_over: bool = False
     show_answer: bool = True
     leak_guard: Literal["held_back", "all", "none"] = "held_back"
@@ -61,7 +70,19 @@ class PhaseSettings:
 
     def search_settings(self, budget: int) -> EvolutionSettings:
         """The sizes of a search with this budget."""
-        return EvolutionSettings(budget, self.width, self.mini_batch_size, self.completions, self.proposals)
+        return EvolutionSettings(
+            budget,
+            self.width,
+            self.mini_batch_size,
+            self.completions,
+            self.proposals,
+            min_parents=self.min_parents,
+            screen_size=self.screen_size,
+            cover_share=self.cover_share,
+            credit=self.credit,
+            reuse=self.reuse,
+            confirm=self.confirm,
+        )
 
 
 class EvolutionPhase:
@@ -111,6 +132,8 @@ class EvolutionPhase:
             selector=settings.selector,
             seed=derive_seed(settings.seed, "evolution", epoch),
             seed_templates=["", *carried],
+            gate=settings.gate,
+            draw_again=self._draw_again,
         )
 
     def run(self) -> EvolutionResult:
@@ -140,17 +163,27 @@ class EvolutionPhase:
         self.reflection.load_state_dict(state["answers"])
 
     def _evaluate(self, pairs: Sequence[tuple[Question, str]], title: str) -> list[Graded]:
+        """n completions for each pair, at the temperature of evolution."""
+        return self._roll_out(pairs, title, "evaluate", self.settings.temperature)
+
+    def _draw_again(self, pairs: Sequence[tuple[Question, str]], title: str) -> list[Graded]:
+        """n other completions for each pair, at the temperature of training: greedily they would be the same ones."""
+        return self._roll_out(pairs, title, "confirm", self.module.sampling.temperature)
+
+    def _roll_out(
+        self, pairs: Sequence[tuple[Question, str]], title: str, draw: str, temperature: float
+    ) -> list[Graded]:
         """n completions for each pair, all in one engine call on each process, which has a share of them.
 
         Who samples a completion does not matter: its seed is its own.
         """
         seed, n, module = self.settings.seed, self.settings.completions, self.module
         requests = [
-            RolloutRequest(question, template, derive_seed(seed, "evaluate", self.epoch, question.id, template, k))
+            RolloutRequest(question, template, derive_seed(seed, draw, self.epoch, question.id, template, k))
             for question, template in pairs
             for k in range(n)
         ]
-        sampling = SamplingParams(self.settings.temperature, module.sampling.max_completion_length)
+        sampling = SamplingParams(temperature, module.sampling.max_completion_length)
 
         def answer(part: Sequence[RolloutRequest]) -> list[Rollout]:
             return module.worker.roll_out(module.policy, part, sampling, "evolution", title)

@@ -7,10 +7,11 @@ from statistics import fmean
 from typing import Any
 
 from p2o.endpoints.usage import Usage
-from p2o.evolution.history import History
+from p2o.evolution.history import History, Stage
 from p2o.evolution.proposals.novelty import IN_POOL, TRIED, TWICE
 from p2o.evolution.search import EvolutionSearch
 from p2o.evolution.settings import EvolutionSettings
+from p2o.prompts.set_cover import solves
 from p2o.prompts.templates import TemplateBank
 
 
@@ -30,6 +31,8 @@ class EvolutionResult:
         tokens: Of completions ("evolution") and of the reflector's replies ("reflection").
         usages: What reflection cost, by reflector.
         failure: Why reflection could not go on; "" if the search came to its own end.
+        screen: How many of the dev questions, the first ones, every template was scored on.
+        single_solvers: Dev questions that one template alone solves.
     """
 
     epoch: int
@@ -43,6 +46,8 @@ class EvolutionResult:
     tokens: dict[str, int]
     usages: dict[str, Usage]
     failure: str = ""
+    screen: int = 0
+    single_solvers: int = 0
 
     @classmethod
     def of(
@@ -67,6 +72,8 @@ class EvolutionResult:
             tokens=tokens,
             usages=usages,
             failure=failure,
+            screen=len(search.screen),
+            single_solvers=len(search.schedule.single_solvers),
         )
 
     def report(self) -> dict[str, Any]:
@@ -78,9 +85,14 @@ class EvolutionResult:
             "dev": len(self.dev),
             "budget": self.settings.budget,
             "spent": history.spent,
-            "iterations": max(0, len(history.iterations) - 1),
+            "screen": self.screen,
+            "stages": stages(history),
+            "iterations": max(0, sum(iteration.stage is Stage.SEARCH for iteration in history.iterations) - 1),
             "pool": len(history.pool),
             "bank": len(self.bank),
+            "covered": len(self.bank.solvers),
+            "single_solvers": self.single_solvers,
+            **second_draws(history),
             "best_dev_score": max((candidate.dev_score for candidate in history.pool), default=None),
             "seed_dev_score": history.pool[0].dev_score if history.pool else None,
             "best_template": self.bank.best.text if self.bank.best else "",
@@ -92,6 +104,25 @@ class EvolutionResult:
             "similarity": mean_similarity(history),
             "reflection": {reflector: usage.plain() for reflector, usage in self.usages.items()},
         }
+
+
+def stages(history: History) -> dict[str, dict[str, int]]:
+    """Iterations and rollouts of each stage that the evolution went through."""
+    return {
+        str(stage): {"iterations": len(iterations), "rollouts": sum(iteration.spent for iteration in iterations)}
+        for stage in Stage
+        if (iterations := [iteration for iteration in history.iterations if iteration.stage is stage])
+    }
+
+
+def second_draws(history: History) -> dict[str, int | None]:
+    """Of the dev questions that one template alone solves: how many were drawn again, and how many were lucky hits.
+
+    None of both if none was drawn again.
+    """
+    scores = [score for candidate in history.pool for score in candidate.confirmed.values()]
+    lucky = sum(not solves(score) for score in scores)
+    return {"drawn_again": len(scores) or None, "lucky_hits": lucky if scores else None}
 
 
 def distinct_share(history: History) -> float | None:

@@ -6,6 +6,7 @@ from enum import StrEnum
 from typing import Literal, get_args
 
 from p2o.errors import InputError
+from p2o.prompts.set_cover import Credit
 
 
 @dataclass(frozen=True)
@@ -20,6 +21,15 @@ class EvolutionSettings:
         completions: n, completions of a question whenever a template is evaluated on it.
         patience: The search ends after this many iterations in a row without a new template to try, be it that the
             reflector proposes nothing usable, that it repeats itself, or that it has no failures to work on.
+        min_parents: Parents of an iteration at least, if the budget pays them: the front's again and again, each time
+            with another mini-batch, so that calls to the engine and the reflector are fuller.
+        screen_size: v, dev questions on which children are scored; null: on all of them.
+        cover_share: Share of the budget that is kept for asking the pool the dev questions beyond the screen.
+        credit: What the bank covers: dev questions of whose completions more than half are correct (`majority`), or
+            every share of correct completions for what it is (`share`).
+        reuse: Whether a pair of question and template is asked and paid for once.
+        confirm: Whether dev questions that one template alone solves are asked again, to `report` lucky hits or to
+            `drop` them. Of the budget, one evaluation of the dev questions is set aside for it.
 
     Raises:
         InputError: A size is out of range.
@@ -31,13 +41,29 @@ class EvolutionSettings:
     completions: int = 1
     proposals: int = 1
     patience: int = 10
+    min_parents: int = 1
+    screen_size: int | None = None
+    cover_share: float = 0.0
+    credit: Credit = "majority"
+    reuse: bool = False
+    confirm: Literal["never", "report", "drop"] = "never"
 
     def __post_init__(self) -> None:
         if self.budget < 0:
             raise InputError(f"Expected an evolution budget of 0 rollouts or more, got {self.budget}.")
-        for name in ("width", "mini_batch_size", "completions", "proposals", "patience"):
+        for name in ("width", "mini_batch_size", "completions", "proposals", "patience", "min_parents"):
             if (size := getattr(self, name)) < 1:
                 raise InputError(f"Expected evolution setting {name} to be 1 or more, got {size}.")
+        if self.screen_size is None and self.cover_share:
+            raise InputError(
+                f"evolution.cover_share: expected 0 without evolution.screen_size, got {self.cover_share}: every child "
+                "is scored on all dev questions then, and nothing is left to cover. Set screen_size, 48 of 300 say."
+            )
+        if self.screen_size is not None and (self.screen_size < 1 or not 0 < self.cover_share < 1):
+            raise InputError(
+                "evolution.screen_size: expected 1 or more, and evolution.cover_share above 0 and below 1 with it, got "
+                f"{self.screen_size} and {self.cover_share}."
+            )
 
 
 class StopReason(StrEnum):

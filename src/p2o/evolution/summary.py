@@ -22,7 +22,21 @@ def console_summary(report: dict[str, Any]) -> list[str]:
     )
     return [
         search,
+        *_cover_line(report),
         *(_ledger_line(name, usage, report) for name, usage in report["reflection"].items() if usage["calls"]),
+    ]
+
+
+def _cover_line(report: dict[str, Any]) -> list[str]:
+    """What the bank covers, where later stages than the search say more of it."""
+    stages = [stage for stage in report["stages"] if stage != "search"]
+    if not stages:
+        return []
+    spent = ", ".join(f"{report['stages'][stage]['rollouts']} rollouts to {stage}" for stage in stages)
+    again = f" ({report['lucky_hits']} of {report['drawn_again']} lucky)" if report["drawn_again"] else ""
+    return [
+        f"cover: {report['covered']} of {report['dev']} dev questions, {report['single_solvers']} of them by one "
+        f"template alone{again}; searched on {report['screen']}, {spent}"
     ]
 
 
@@ -43,12 +57,14 @@ def _counts(counts: dict[str, int]) -> str:
 
 
 _OF_SEARCH = ("spent", "pool", "bank", "best_dev_score", "seed_dev_score")
+_OF_COVER = ("covered", "single_solvers", "drawn_again", "lucky_hits")
 _OF_REFLECTION = ("distinct_share", "similarity")
 
 
 def metrics(report: dict[str, Any]) -> dict[str, float]:
     """By name; what there is no figure of is left out."""
-    found = {f"evolution/{name}": report[name] for name in _OF_SEARCH}
+    found = {f"evolution/{name}": report[name] for name in (*_OF_SEARCH, *_OF_COVER)}
+    found |= {f"evolution/spent/{stage}": figures["rollouts"] for stage, figures in report["stages"].items()}
     found |= {f"reflection/{name}": report[name] for name in _OF_REFLECTION}
     found |= {f"reflection/rejected/{_name(cause)}": count for cause, count in report["rejections"].items()}
     for usage in report["reflection"].values():

@@ -2,7 +2,7 @@
 
 import itertools
 import random
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from math import fsum
 from statistics import fmean
@@ -44,12 +44,19 @@ class Child:
 
     @property
     def gain(self) -> float:
-        """Summed reward above the parent's; the child is accepted iff this is positive."""
+        """Summed reward above the parent's; the child is accepted only if this is positive."""
         return summed_reward(self.after) - summed_reward(self.trial.before)
 
-    def candidate(self, iteration: int, dev_scores: tuple[float, ...] | None) -> Candidate:
+    def extended(
+        self, questions: tuple[Question, ...], before: tuple[Graded, ...], after: tuple[Graded, ...]
+    ) -> "Child":
+        """The same comparison with another mini-batch added to it."""
+        trial = Trial(self.trial.parent, self.trial.questions + questions, self.trial.before + before)
+        return Child(trial, self.proposal, self.after + after)
+
+    def candidate(self, iteration: int, accepted: bool, dev_scores: tuple[float, ...] | None) -> Candidate:
         """The record of this child; `dev_scores` is None if it was not scored on dev."""
-        unscored = Status.BUDGET_EXHAUSTED if self.gain > 0 else Status.REJECTED
+        unscored = Status.BUDGET_EXHAUSTED if accepted else Status.REJECTED
         return Candidate(
             text=self.text,
             status=unscored if dev_scores is None else Status.ACCEPTED,
@@ -62,6 +69,29 @@ class Child:
             prompt=self.proposal.prompt,
             reply=self.proposal.reply,
         )
+
+
+class MiniBatches:
+    """The mini-batches of a search by their number, so that a repeated or resumed step draws what it drew before.
+
+    Args:
+        train: The questions to draw from.
+        size: B, questions of a mini-batch; all of them if there are fewer.
+        seed: Of the search.
+    """
+
+    def __init__(self, train: Sequence[Question], size: int, seed: int) -> None:
+        self.train = tuple(train)
+        self.size = min(size, len(self.train))
+        self._queue = mini_batches(len(self.train), size, seed)
+        self._drawn: list[tuple[Question, ...]] = []
+
+    def numbered(self, start: int, count: int) -> list[tuple[Question, ...]]:
+        """`count` mini-batches, from number `start` on."""
+        missing = max(0, start + count - len(self._drawn))
+        fresh = itertools.islice(self._queue, missing)
+        self._drawn += (tuple(self.train[index] for index in indices) for indices in fresh)
+        return self._drawn[start : start + count]
 
 
 def summed_reward(batch: tuple[Graded, ...]) -> float:

@@ -1,9 +1,12 @@
 """From a scored pool of templates to a bank, by greedy set cover."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from statistics import fmean
+from typing import Literal
 
 from p2o.prompts.templates import Template, TemplateBank
+
+Credit = Literal["majority", "share"]
 
 
 def solves(score: float) -> bool:
@@ -24,21 +27,57 @@ def cover(templates: Sequence[str], dev_ids: Sequence[str], scores: Sequence[Seq
     Returns:
         An empty bank if nothing is solved.
     """
-    solved = [{id for id, score in zip(dev_ids, row, strict=True) if solves(score)} for row in scores]
-    chosen = greedy_cover(solved)
-    solvers = {id: tuple(k for k, index in enumerate(chosen) if id in solved[index]) for id in dev_ids}
+    rows = [dict(zip(dev_ids, row, strict=True)) for row in scores]
+    return cover_known(templates, [fmean(row) for row in scores], dev_ids, rows)
+
+
+def cover_known(
+    templates: Sequence[str],
+    weights: Sequence[float],
+    dev_ids: Sequence[str],
+    scores: Sequence[Mapping[str, float]],
+    credit: Credit = "majority",
+) -> TemplateBank:
+    """The bank of a greedy set cover where not every template was asked every dev question.
+
+    Args:
+        templates: The pool.
+        weights: Of the templates: their mean score on dev questions that all of them were asked.
+        dev_ids: Ids of the dev questions, all different; the order of `solvers`.
+        scores: For each template, the shares of correct completions, 0-1, by dev question. One that it was not asked
+            it does not solve.
+        credit: What a template gains by a dev question: 1 if it solves it (`majority`, the paper's rule with one
+            completion), or the share of its completions that are correct, as far as it is above the best share of those
+            chosen before (`share`): where gains are weak, half of the completions is more than any template reaches.
+
+    Returns:
+        An empty bank if nothing is solved.
+    """
+    values = [{id: value for id, score in row.items() if (value := _value(score, credit)) > 0} for row in scores]
+    chosen = greedy_cover(values)
+    solvers = {id: tuple(k for k, index in enumerate(chosen) if id in values[index]) for id in dev_ids}
     return TemplateBank(
-        templates=tuple(Template(templates[index], fmean(scores[index])) for index in chosen),
+        templates=tuple(Template(templates[index], weights[index]) for index in chosen),
         solvers={id: indices for id, indices in solvers.items() if indices},
     )
 
 
-def greedy_cover(sets: Sequence[set[str]]) -> list[int]:
-    """Indices of sets that together hold what all sets hold, each the one with most new members, in that order."""
-    left = set().union(*sets)
+def greedy_cover(values: Sequence[Mapping[str, float]]) -> list[int]:
+    """Indices of rows that together reach the highest value of every key, in the order of what each of them adds.
+
+    The next one is always that which raises the sum over all keys of the highest value so far most, the first of
+    equals. With values of 1 alone, it is the one with most new keys.
+    """
+    best: dict[str, float] = {}
     chosen: list[int] = []
-    while left:
-        best = max(range(len(sets)), key=lambda index: len(sets[index] & left))
-        chosen.append(best)
-        left -= sets[best]
-    return chosen
+    while True:
+        gains = [sum(max(0.0, value - best.get(key, 0.0)) for key, value in row.items()) for row in values]
+        index = max(range(len(values)), key=gains.__getitem__, default=None)
+        if index is None or gains[index] <= 0:
+            return chosen
+        chosen.append(index)
+        best |= {key: value for key, value in values[index].items() if value > best.get(key, 0.0)}
+
+
+def _value(score: float, credit: Credit) -> float:
+    return score if credit == "share" else float(solves(score))

@@ -25,11 +25,19 @@ class Example:
 
 @dataclass(frozen=True)
 class ReflectionJob:
-    """Improve `template`, given how it did on these examples."""
+    """Improve `template`, given how it did on these examples.
+
+    Args:
+        template: What is to be improved.
+        examples: How it did.
+        seed: Of draws, its own for every job of a run.
+        number: How many proposals the same evolution made before.
+    """
 
     template: str
     examples: tuple[Example, ...]
     seed: int = 0
+    number: int = 0
 
     @property
     def key(self) -> str:

@@ -1,15 +1,18 @@
-"""A reflector that reflects on nothing: the baseline, and a double for tests."""
+"""A reflector that reflects on nothing: written strategies as a baseline, and a stand-in for tests."""
 
 from collections.abc import Sequence
 
 from p2o.errors import InputError
 from p2o.reflectors.base import Proposal, ReflectionContext, ReflectionJob, Reflector
 
+EXHAUSTED = "no template left"  # counted, so short and fixed
+
 
 class StaticReflector(Reflector):
-    """Proposes templates from a fixed list, chosen by the seed of the job and never the one to be improved.
+    """Proposes the templates of a fixed list, each once in an evolution and in the order of the list.
 
-    It has no state, so that a resumed run proposes what the uninterrupted one proposed.
+    It has no state: which templates an evolution has seen follows from the number of its proposals, so that a resumed
+    run proposes what the uninterrupted one would have.
 
     Args:
         templates: The texts to propose.
@@ -21,10 +24,8 @@ class StaticReflector(Reflector):
         self.templates = templates
 
     def reflect(self, jobs: Sequence[ReflectionJob], context: ReflectionContext) -> list[Proposal]:
-        """One template of the list for each job."""
-        return [self._propose(job) for job in jobs]
+        """The next template of the list for each job; rejected proposals once all were proposed."""
+        return [self._propose(job.number) for job in jobs]
 
-    def _propose(self, job: ReflectionJob) -> Proposal:
-        others = [template for template in self.templates if template.strip() != job.template.strip()]
-        choice = others or self.templates
-        return Proposal(choice[job.seed % len(choice)])
+    def _propose(self, number: int) -> Proposal:
+        return Proposal(self.templates[number]) if number < len(self.templates) else Proposal("", EXHAUSTED)

@@ -73,6 +73,10 @@ class RunPaths:
         """What the evolution after an epoch was given and what it cost."""
         return self.root / "evolution" / f"{_epoch(epoch)}.json"
 
+    def rejected_proposals(self, epoch: int) -> Path:
+        """The proposals of the evolution after an epoch that came to nothing, one a line."""
+        return self.root / "evolution" / f"{_epoch(epoch)}.rejected.jsonl"
+
     def rollouts(self, part: Part, epoch: int) -> Path:
         """Completions of the chosen questions in an epoch."""
         return self.root / "rollouts" / f"{part}-{_epoch(epoch)}.parquet"

@@ -31,6 +31,8 @@ def test_sizes_of_an_evolution(run, plan_of):
     assert size.calls == (400 - 24 - 24 - 6) // 3 + 1
     assert most_calls(run) == max(evolution_size(run, hard).calls for hard in range(12, 193)) > size.calls
     assert "min_hard_set" in evolution_size(run, 11).reason
+    screened = evolution_size(plan_of("--evolution.screen_size=4", "--evolution.cover_share=0.5"), 96)
+    assert (screened.dev, screened.budget, screened.calls) == (24, 400, (400 - 4 - 4 - 6) // 3 + 1)
     paper = plan_of("--evolution.budget=heavy_4", "--evolution.dev_size=300", "--data.train.init_args.hard=504")
     assert (evolution_size(paper, 600).dev, evolution_size(paper, 600).budget) == (300, 11040)
 

@@ -83,6 +83,22 @@ def test_cost_of_the_formula(run):
     assert tables(cost([run]))["Rollouts by phase"].rows == [["0", "12", "9", "4"], ["1", "12", "0", "4"]]
 
 
+def test_a_screened_evolution_shows_its_stages_and_what_was_covered_beyond_the_screen(run):
+    [evolution] = run.evolutions
+    stages = {"search": {"iterations": 3, "rollouts": 6}, "cover": {"iterations": 2, "rollouts": 5}}
+    figures = evolution.figures | {"dev": 4, "screen": 2, "stages": stages, "solvers": {"a": ["x"], "d3": ["x"]}}
+    seed, child, other = evolution.candidates
+    child = child | {"cover_scores": {"d3": 1.0, "d4": 0.0}}
+    screened = replace(run, evolutions=[replace(evolution, figures=figures, candidates=[seed, child, other])])
+    assert charged(screened.evolutions[0]) == 2 * 1 * 2 + 2 * (1 + 1) + 5  # V = 2, the screen
+    rows = tables(cost([screened]))["Stages of evolution"].rows
+    assert rows == [["0", "search", "3", "6"], ["0", "cover", "2", "5"]]
+    found = tables(coverage([screened]))
+    assert found["Bank after epoch 0, and epoch 1"].rows[0][:4] == [T, "0.50", "2", "2"]
+    assert found["Dev questions solved"].rows == [["0", "50.0%", "50.0%", "0.0%"]]
+    assert "Stages of evolution" not in tables(cost([run]))
+
+
 def test_lineage_hangs_children_on_their_parents():
     [seed] = roots(candidates(T))
     [child] = seed.children

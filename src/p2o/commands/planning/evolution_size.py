@@ -15,7 +15,8 @@ class EvolutionSize:
         dev: Of them, dev questions, V.
         train: Of them, questions to reflect on.
         budget: Rollouts at most.
-        calls: Reflections at most: reached if almost all are refused, and no child takes its share of the budget.
+        calls: Reflections at most: reached if almost all proposals are rejected, and no child takes its share of the
+            budget. Pairs that `evolution.reuse` does not ask again are not foreseen.
         reason: Why there is no evolution, or none that can find a template; empty if there is one.
     """
 
@@ -33,16 +34,18 @@ def evolution_size(run: PlannedRun, hard: int) -> EvolutionSize:
     dev, budget = evolution_sizes(hard, evolution.dev_size, evolution.budget, evolution.completions)
     settings = evolution.search_settings(0)
     n, batch, each = evolution.completions, settings.mini_batch_size, settings.proposals
-    parents = affordable_parents(budget - dev * n, min(batch, hard - dev) * n, dev * n, each) if hard > dev else 0
+    screen = min(dev, evolution.screen_size or dev)  # what is left of the cover's share goes back to the search
+    limit = budget - (dev * n if evolution.confirm != "never" else 0)
+    parents = affordable_parents(limit - screen * n, min(batch, hard - dev) * n, screen * n, each) if hard > dev else 0
     # After the last parents a child of each of them and one dev evaluation were still paid for.
-    calls = each * ((budget - 2 * dev * n) // (min(batch, hard - dev) * n) - each) if parents else 0
+    calls = each * ((limit - 2 * screen * n) // (min(batch, hard - dev) * n) - each) if parents else 0
     reason = ""
     if evolution.budget == 0:
         reason = "evolution.budget is 0"
     elif hard < evolution.min_hard_set:
         reason = f"fewer than min_hard_set ({evolution.min_hard_set})"
     elif not calls:
-        reason = f"the budget does not pay for one child: it takes {2 * dev * n + (1 + each) * batch * n} rollouts"
+        reason = f"the budget does not pay for one child: it takes {2 * screen * n + (1 + each) * batch * n} rollouts"
     return EvolutionSize(hard, dev, hard - dev, budget, calls, reason)
 
 

@@ -1,6 +1,7 @@
 """What evolution cost, and what the formula of Algorithm 3 charges for it."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 from p2o.commands.report.blocks import Block, Figures, Missing, Section, ValueTable
 from p2o.commands.report.charts import bar_chart
@@ -41,10 +42,14 @@ def _phases(run: Run) -> list[Block]:
     return [Figures([bar_chart("Rollouts by phase", list(range(run.epochs)), parts, "epoch", "rollouts")])]
 
 
+STAGE_HEAD = ("after epoch", "stage", "iterations", "rollouts")
+
+
 def charged(evolution: Evolution) -> int:
     """Algorithm 3 in rollouts: V for each seed, 2B for each parent, V for each accepted child, n times each.
 
-    With several proposals for a parent, B for each of them and B for the parent.
+    With several proposals for a parent, B for each of them and B for the parent; with a screen, V is its size, and what
+    later stages asked comes on top.
     """
     figures = evolution.figures
     settings, iterations = figures["settings"], figures["iteration_figures"]
@@ -52,10 +57,18 @@ def charged(evolution: Evolution) -> int:
     mini_batch = min(settings["mini_batch_size"], figures["train"])
     parents = sum(len(iteration["parents"]) for iteration in iterations)
     accepted = sum(iteration["accepted"] for iteration in iterations)
-    return int(
-        settings["completions"]
-        * ((1 + proposals) * mini_batch * parents + figures["dev"] * (figures["seeds"] + accepted))
-    )
+    templates = figures["seeds"] + accepted
+    scored = settings["completions"] * ((1 + proposals) * mini_batch * parents + _screen(figures) * templates)
+    return int(scored) + sum(rollouts for stage, _, rollouts in _stages(figures) if stage != "search")
+
+
+def _screen(figures: Mapping[str, Any]) -> int:
+    return int(figures.get("screen") or figures["dev"])
+
+
+def _stages(figures: Mapping[str, Any]) -> list[tuple[str, int, int]]:
+    """Name, iterations and rollouts of each stage."""
+    return [(name, one["iterations"], one["rollouts"]) for name, one in figures.get("stages", {}).items()]
 
 
 def _evolutions(run: Run) -> list[Block]:
@@ -72,8 +85,15 @@ def _evolutions(run: Run) -> list[Block]:
         "share of the epoch",
         "money",
     ]
+    stages = [
+        [str(evolution.epoch), stage, str(iterations), f"{rollouts:,}"]
+        for evolution in run.evolutions
+        for stage, iterations, rollouts in _stages(evolution.figures)
+    ]
+    several = any(stage != "search" for _, stage, *_ in stages)
     return [
         ValueTable("Evolutions", head, list(_evolution_rows(run))),
+        *([ValueTable("Stages of evolution", list(STAGE_HEAD), stages)] if several else []),
     ]
 
 

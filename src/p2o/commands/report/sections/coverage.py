@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from statistics import fmean
 from typing import Any
 
 from p2o.commands.report.blocks import Block, Figures, Section, Text, ValueTable
@@ -42,9 +43,16 @@ def _blocks(run: Run) -> list[Block]:
     ]
 
 
-def solved_by(candidate: Mapping[str, Any]) -> set[int]:
-    """Positions of the dev questions that a candidate solves."""
-    return {index for index, score in enumerate(candidate["dev_scores"]) if solves(score)}
+def solved_by(candidate: Mapping[str, Any]) -> set[int | str]:
+    """Dev questions that a candidate solves: of the screen by their position, of those beyond it by their id."""
+    beyond = candidate.get("cover_scores", {}).items()
+    solved = {index for index, score in enumerate(candidate["dev_scores"]) if solves(score)}
+    return solved | {id for id, score in beyond if solves(score)}
+
+
+def _share_solved(candidate: Mapping[str, Any]) -> float:
+    """Of the dev questions that all templates are asked."""
+    return fmean(solves(score) for score in candidate["dev_scores"])
 
 
 def _pool(evolution: Evolution) -> list[dict[str, Any]]:
@@ -55,8 +63,8 @@ def _shares(evolution: Evolution) -> dict[str, float]:
     size, pool = evolution.figures["dev"], _pool(evolution)
     return {
         "bank": len(evolution.figures["solvers"]) / size,
-        "best one": max(len(solved_by(candidate)) for candidate in pool) / size,
-        "bare": len(solved_by(pool[0])) / size,
+        "best one": max(map(_share_solved, pool)),
+        "bare": _share_solved(pool[0]),
     }
 
 

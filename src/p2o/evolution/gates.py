@@ -1,0 +1,58 @@
+"""Gates: whether a child that was compared with its parent on a mini-batch joins the pool."""
+
+from abc import ABC, abstractmethod
+from enum import Enum, auto
+
+from p2o.errors import InputError
+
+
+class Verdict(Enum):
+    """What a gate says of a child; one that is still undecided when the budget has no more rounds is rejected."""
+
+    ACCEPTED = auto()
+    REJECTED = auto()
+    UNDECIDED = auto()
+
+
+class Gate(ABC):
+    """Decides after each mini-batch on which a child was compared with its parent."""
+
+    @abstractmethod
+    def judge(self, gain: float, mini_batches: int) -> Verdict:
+        """The verdict on a child.
+
+        Args:
+            gain: Its summed reward above the parent's, over all mini-batches so far.
+            mini_batches: On how many it was compared, 1 or more.
+        """
+
+
+class StrictImprovement(Gate):
+    """Accepts a child iff it is strictly better than its parent on one mini-batch (paper, GEPA)."""
+
+    def judge(self, gain: float, mini_batches: int) -> Verdict:
+        """Never undecided."""
+        return Verdict.ACCEPTED if gain > 0 else Verdict.REJECTED
+
+
+class SecondChance(Gate):
+    """Gives a child that did exactly as well as its parent further mini-batches, until one of the two is ahead.
+
+    On hard questions most comparisons of three greedy completions end 0 to 0, which says nothing about the child: where
+    gains are small, `StrictImprovement` rejects nearly every sensible template, and texts that were rejected are never
+    tried again. A further mini-batch costs 2B rollouts for each child that is undecided.
+
+    Args:
+        mini_batches: On which a child is compared with its parent at most, the first one included.
+    """
+
+    def __init__(self, mini_batches: int = 3) -> None:
+        if mini_batches < 1:
+            raise InputError(f"SecondChance needs mini_batches >= 1, got {mini_batches}.")
+        self.mini_batches = mini_batches
+
+    def judge(self, gain: float, mini_batches: int) -> Verdict:
+        """Undecided while the two are even and there are mini-batches left."""
+        if gain == 0 and mini_batches < self.mini_batches:
+            return Verdict.UNDECIDED
+        return Verdict.ACCEPTED if gain > 0 else Verdict.REJECTED

@@ -1,0 +1,52 @@
+"""What to try when a reflector proposes nothing that can be used."""
+
+from collections.abc import Mapping
+
+from p2o.evolution.proposals.leak_guard import ANSWER, QUESTION
+from p2o.evolution.proposals.prompt_check import TOO_LONG_FOR_WINDOW
+from p2o.reflectors.parsing import (
+    EMPTY,
+    NO_FENCE,
+    NO_REPLY,
+    PROMPT_TOO_LONG,
+    TOO_LONG,
+    UNFINISHED,
+    UNFINISHED_FENCE,
+    UNFINISHED_THOUGHT,
+)
+
+_FORMAT = (
+    "the reflector does not write its proposal between ``` fences: small models seldom do. Let a larger one reflect "
+    "(TeacherReflector), or a written list (StaticReflector), or ask for less in reflector.prompt"
+)
+_LENGTH = "replies are cut off: raise reflector.max_reply_length, or let the reflector think less"
+_LEAKS = "templates repeat questions or answers: ask for general advice in reflector.prompt"
+_TEMPLATE = "templates are too long: ask for a shorter one in reflector.prompt, or raise reflector.max_template_length"
+_ADVICE = {
+    NO_FENCE: _FORMAT,
+    EMPTY: _FORMAT,
+    UNFINISHED: _LENGTH,
+    UNFINISHED_FENCE: _LENGTH,
+    UNFINISHED_THOUGHT: _LENGTH,
+    TOO_LONG: _TEMPLATE,
+    TOO_LONG_FOR_WINDOW: _TEMPLATE,
+    PROMPT_TOO_LONG: "what is reflected on does not fit: lower evolution.mini_batch_size, or take a longer window",
+    QUESTION: _LEAKS,
+    ANSWER: _LEAKS,
+}
+
+
+def unusable(causes: Mapping[str, int]) -> str:
+    """A message that says that all proposals so far were rejected, why, and what to try about the commonest cause.
+
+    Args:
+        causes: Why, and how often, at least one.
+    """
+    commonest = max(causes, key=lambda cause: causes[cause])
+    told = "the endpoint gives no reply: see docs/faults.md" if commonest.startswith(NO_REPLY) else ""
+    advice = _ADVICE.get(commonest, told)
+    counts = ", ".join(f"{count} {cause}" for cause, count in causes.items())
+    return (
+        f"evolution: none of {sum(causes.values())} proposals was usable ({counts})"
+        f"{f'; {advice}' if advice else ''}. The replies are in evolution/ of the run folder."
+    )
