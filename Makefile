@@ -2,6 +2,7 @@
 # make test         style, types and tests
 # make test-report  the report page in a real Chromium (Debian: chromium, chromium-driver)
 # make test-distributed   whole runs on two processes
+# make survey     what p2o makes of a tiny model of each decoder architecture of transformers
 # make test-vllm    the tests that run a real vLLM on CPU, in an environment of their own
 # make test-minimum the suite with the oldest versions that pyproject.toml allows, in an environment of its own
 # make fuzz         property tests for 20 minutes
@@ -32,7 +33,7 @@ VLLM_VENV ?= .venv-vllm
 MINIMUM_VENV ?= .venv-minimum
 MINIMUM_TORCH = $(shell sed -n 's|.*"torch>=\([0-9.]*\).*|\1|p' pyproject.toml)
 
-.PHONY: bench-trl quickstart quickstart-grpo quickstart-no-distillation study nightly test test-report test-vllm \
+.PHONY: bench-trl survey quickstart quickstart-grpo quickstart-no-distillation study nightly test test-report test-vllm \
 	test-minimum test-distributed test-slow fuzz docs style types micro-policy clean
 
 quickstart: $(VENV)/.runtime
@@ -84,6 +85,10 @@ types: $(VENV)/.dev
 STUDY ?= quickstart_bars
 study: $(VENV)/.runtime
 	$(BIN)/p2o compare studies/$(STUDY).yaml
+
+# Holds docs/reference/architectures.md, which tests/survey/architectures.py prints.
+survey: $(VENV)/.dev
+	OMP_WAIT_POLICY=passive $(BIN)/pytest tests/survey -m survey -n 2 --dist worksteal
 
 nightly: $(VENV)/.runtime
 	$(BIN)/p2o compare studies/quickstart_small.yaml

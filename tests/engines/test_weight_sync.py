@@ -8,7 +8,7 @@ import torch.multiprocessing
 from torch.distributed.device_mesh import init_device_mesh
 from torch.distributed.fsdp import fully_shard
 
-from p2o.engines.tensor_group import TensorGroup
+from p2o.engines.vllm.tensor_group import TensorGroup
 from p2o.engines.weight_sync import full_tensors, weights_fingerprint
 from p2o.types import Prompt
 from processes import FORKED

@@ -5,21 +5,37 @@ from functools import partial
 import pytest
 import torch
 from torch.testing import assert_close
-from transformers import AutoModelForCausalLM, Gemma2Config, GPT2Config, LlamaConfig, MistralConfig, Qwen3Config
+from transformers import (
+    AutoModelForCausalLM,
+    BloomConfig,
+    Gemma2Config,
+    GPT2Config,
+    LlamaConfig,
+    Mamba2Config,
+    MambaConfig,
+    MistralConfig,
+    MptConfig,
+    NemotronConfig,
+    Qwen3Config,
+)
 
+from p2o.engines import SamplingParams, TransformersEngine
 from p2o.logprobs import (
-    completion,
+    ScoringPath,
+    choose_path,
     completion_logps,
     completion_logps_and_entropies,
     onednn_linear,
     recompute_activations,
+    scoring_path,
 )
+from p2o.logprobs.forward_pass import padded_logps, padded_logps_and_entropies
 from p2o.logprobs.packable import packable
-from p2o.logprobs.padded import padded_logps, padded_logps_and_entropies
 from p2o.objective.context_estimators import Masked, Templated
 from p2o.objective.losses import ClippedLoss
 from p2o.objective.objective import Objective
 from p2o.objective.rows import TrainingSample
+from p2o.types import Prompt
 
 SIZES = {
     "vocab_size": 97,
@@ -77,12 +93,12 @@ def loss_and_gradient(policy, rows, estimator):
 @pytest.mark.parametrize("name", PACKED)
 @pytest.mark.parametrize("templated", [False, True])
 @pytest.mark.parametrize("estimator", [Masked(0.2, 5.0), Templated()])
-def test_same_loss_and_gradient_as_the_padded_path(name, templated, estimator, monkeypatch):
+def test_same_loss_and_gradient_as_the_padded_path(name, templated, estimator):
     """In float32, to 1e-5 of the loss and 1e-5 of each parameter's largest gradient."""
     policy, rows = build(PACKED[name]), make_rows(templated)
     assert packable(policy)
     loss, grads = loss_and_gradient(policy, rows, estimator)
-    monkeypatch.setattr(completion, "packable", lambda _: False)
+    choose_path(policy, ScoringPath.PADDED)
     expected_loss, expected = loss_and_gradient(policy, rows, estimator)
     assert loss == pytest.approx(expected_loss, rel=1e-5)
     for parameter, grad in expected.items():
@@ -118,7 +134,7 @@ def test_same_entropies_and_gradient_as_the_padded_path(name):
 @pytest.mark.parametrize("name", PADDED)
 def test_what_cannot_be_packed_is_padded(name):
     policy, rows = build(PADDED[name]), make_rows(True)
-    assert not packable(policy)
+    assert scoring_path(policy) is ScoringPath.PADDED
     arguments = [row.prompt_ids for row in rows], [row.completion_ids for row in rows], 0.6
     assert torch.equal(completion_logps(policy, *arguments), padded_logps(policy, *arguments))
 
@@ -191,12 +207,12 @@ def test_the_same_with_fast_products(name, monkeypatch):
         assert_close(others[parameter], grad, rtol=1e-4, atol=1e-5 * float(grad.abs().max()), msg=parameter)
 
 
-def test_a_tied_weight_has_the_padded_path_s_gradient_in_mixed_precision(monkeypatch):
+def test_a_tied_weight_has_the_padded_path_s_gradient_in_mixed_precision():
     policy, rows = build(PACKED["llama, tied"]), make_rows(templated=True)
     assert packable(policy)
     with torch.autocast("cpu", torch.bfloat16):
         _, found = loss_and_gradient(policy, rows, Templated())
-        monkeypatch.setattr(completion, "packable", lambda _: False)
+        choose_path(policy, ScoringPath.PADDED)
         _, expected = loss_and_gradient(policy, rows, Templated())
     for parameter, grad in expected.items():
         assert found[parameter].dtype == torch.float32
@@ -219,3 +235,24 @@ def test_one_gradient_of_a_tied_weight():
     with Watch():
         torch.autograd.grad(logps.sum(), [weight])
     assert len(made - {weight.data_ptr()}) == 1
+
+
+def test_layers_that_do_not_hand_on_what_attention_needs_are_padded():
+    """Nemotron's: packing them was a TypeError in the fit."""
+    config = NemotronConfig(**SIZES, head_dim=8)
+    policy, rows = build(config), make_rows(True)
+    arguments = [row.prompt_ids for row in rows], [row.completion_ids for row in rows], 0.6
+    assert_close(completion_logps(policy, *arguments), padded_logps(policy, *arguments))
+
+
+@pytest.mark.parametrize("kind", [BloomConfig, MptConfig, MambaConfig, Mamba2Config])
+def test_configs_that_name_no_window(kind):
+    sizes = {"hidden_size": 32, "vocab_size": 97, "num_hidden_layers": 2, "n_layers": 2, "d_model": 32, "n_heads": 4}
+    heads = {"num_heads": 8, "head_dim": 8, "n_groups": 2} if kind is Mamba2Config else {"n_head": 4}
+    policy = build(kind(**sizes, **heads)).train()
+    policy.generation_config.eos_token_id = 96
+    prompts = [Prompt(ids(length, length), length) for length in (3, 8, 5)]
+    completions = TransformersEngine().generate(policy, prompts, SamplingParams(1.0, 6), "")
+    rows = [prompt.ids for prompt in prompts], [completion.ids for completion in completions], 1.0
+    for line, completion in zip(completion_logps(policy, *rows), completions, strict=True):
+        assert_close(line[: len(completion.ids)].detach(), torch.tensor(completion.logps), rtol=1e-4, atol=1e-4)

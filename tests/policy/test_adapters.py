@@ -12,8 +12,8 @@ from p2o.engines.weight_sync import full_tensors, weights_fingerprint
 from p2o.errors import InputError
 from p2o.logprobs import completion_logps
 from p2o.logprobs.adapters import adapters_off
+from p2o.logprobs.forward_pass import padded_logps
 from p2o.logprobs.packable import packable
-from p2o.logprobs.padded import padded_logps
 from p2o.policy.adapters import LoRA
 from p2o.policy.export import export
 from p2o.types import Prompt

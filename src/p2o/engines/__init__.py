@@ -1,4 +1,4 @@
-"""Rollout engines: token ids in, token ids out."""
+"""Rollout engines sample completions: they are given token ids and return token ids."""
 
 from p2o.engines.base import RolloutEngine, SamplingParams
 from p2o.engines.transformers import TransformersEngine

@@ -1,9 +1,10 @@
-"""What a rollout engine is: token ids in, token ids out."""
+"""What a rollout engine is: it is given token ids and returns token ids."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import torch
 from transformers import PreTrainedModel
 
 from p2o.types import Completion, Prompt
@@ -11,7 +12,7 @@ from p2o.types import Completion, Prompt
 
 @dataclass(frozen=True)
 class SamplingParams:
-    """How to sample.
+    """How completions are sampled from the policy's distribution.
 
     Args:
         temperature: 0 is greedy.
@@ -27,11 +28,13 @@ class RolloutEngine(ABC):
 
     `exact_logps`: whether the log-probabilities it returns are the policy's own but for float32 rounding, so that they
     serve as π_old and need no pass of the trainer's. `processes`: how many processes of the run hold one model together
-    and must all call it, each with prompts of its own or with none.
+    and must all call it, each with prompts of its own or with none. `dtype`: of the engine's own copy of the weights;
+    None if it samples with the policy itself.
     """
 
     exact_logps: bool = False
     processes: int = 1
+    dtype: torch.dtype | None = None
 
     @abstractmethod
     def generate(

@@ -1,4 +1,4 @@
-"""Token by token: prompts are read, finished rows leave, waiting ones take their places."""
+"""Continuous batching: a step writes one token a row, finished rows leave, waiting ones take their places."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -11,6 +11,7 @@ from p2o.engines.base import SamplingParams
 from p2o.engines.kv_cache import RowCache, stack
 from p2o.engines.prefill import read
 from p2o.engines.token_sampling import choose, draw_numbers
+from p2o.logprobs.forward_pass import accepted
 from p2o.types import Completion, Prompt
 
 PREFILL = 16384  # tokens of prompts that are read at once, at most
@@ -19,7 +20,7 @@ LEAVE = 8  # finished rows leave when they are one in so many: each departure co
 
 @dataclass
 class SequenceState:
-    """A completion that is being written."""
+    """A completion that is being written: its draws, and what it has so far."""
 
     index: int  # of its prompt
     draws: Tensor  # [T]
@@ -30,7 +31,7 @@ class SequenceState:
 
 @dataclass
 class Batch:
-    """N rows with their cache of L columns, aligned on the right."""
+    """N rows that are written together, with their cache of L columns, aligned on the right."""
 
     rows: list[SequenceState]
     cache: RowCache
@@ -46,7 +47,7 @@ class Batch:
         self.cache.keep(chosen, first)
 
     def join(self, other: "Batch") -> None:
-        """Takes the rows of another batch in."""
+        """Adds the rows of another batch to this one."""
         self.rows = self.rows + other.rows
         self.cache.join(other.cache)
         self.mask, self.logits = stack(self.mask, other.mask, dim=1), torch.cat([self.logits, other.logits])
@@ -101,7 +102,7 @@ def _prefill(policy: PreTrainedModel, prompts: Sequence[Prompt], rows: Sequence[
 
 
 def _write(batch: Batch, sampling: SamplingParams, eos: Sequence[int]) -> Iterator[tuple[int, Completion]]:
-    """Chooses each row's next token; yields the rows that end with it."""
+    """Chooses the next token of each row, and yields the completions that end with it."""
     steps = [min(len(row.ids), len(row.draws) - 1) for row in batch.rows]
     draws = torch.stack([row.draws[step] for row, step in zip(batch.rows, steps, strict=True)])
     tokens, logps = choose(batch.logits, draws.to(batch.logits.device), sampling.temperature)
@@ -116,13 +117,12 @@ def _write(batch: Batch, sampling: SamplingParams, eos: Sequence[int]) -> Iterat
 
 
 def _advance(policy: PreTrainedModel, batch: Batch) -> None:
-    """Reads the tokens just written."""
+    """Has the policy read the tokens just written, which gives the logits of the next ones."""
     device = batch.mask.device
     positions = batch.mask.sum(1, keepdim=True)  # [N, 1]
     batch.mask = torch.cat([batch.mask, torch.ones(len(batch.rows), 1, dtype=torch.bool, device=device)], dim=1)
     batch.logits = policy(
         input_ids=torch.tensor([row.ids[-1:] for row in batch.rows], device=device),
         attention_mask=batch.mask,
-        position_ids=positions,
-        past_key_values=batch.cache,
+        **accepted(policy, position_ids=positions, cache=batch.cache),
     ).logits[:, -1]

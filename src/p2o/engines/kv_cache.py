@@ -1,4 +1,4 @@
-"""A key-value cache whose rows come and go."""
+"""A key-value cache for continuous batching, whose rows come and go."""
 
 from typing import Any
 
@@ -14,7 +14,7 @@ class RowLayer(DynamicLayer):
     """Keys and values [N, G, L, D] of one layer, aligned on the right, as views of a buffer that is wider."""
 
     def update(self, key_states: Tensor, value_states: Tensor, *args: Any, **kwargs: Any) -> tuple[Tensor, Tensor]:  # noqa: ANN401 (transformers' signature)
-        """Appends columns in place; keys and values of all columns."""
+        """Appends columns in place, and returns the keys and values of all columns."""
         if not self.is_initialized:
             self.lazy_initialization(key_states, value_states)
             self.keys, self.values = key_states[:, :, :0], value_states[:, :, :0]
@@ -29,7 +29,7 @@ class RowLayer(DynamicLayer):
         return self.keys, self.values
 
     def place(self, keys: Tensor, values: Tensor, ahead: int = 0) -> None:
-        """Takes these over into a buffer of their own."""
+        """Copies keys and values into a buffer of their own, with room for more columns."""
         self._keys, self._values = (pad(tensor, (0, 0, 0, SLACK + ahead)) for tensor in (keys, values))
         self._show(keys.shape[2])
 
@@ -38,7 +38,7 @@ class RowLayer(DynamicLayer):
 
 
 class RowCache(Cache):
-    """The layers of all rows."""
+    """The keys and values of all rows in every layer of a policy."""
 
     def __init__(self) -> None:
         super().__init__(layer_class_to_replicate=RowLayer)

@@ -1,4 +1,4 @@
-"""Reads prompts: what several of them begin with once, where that saves enough."""
+"""Reads prompts before decoding; what several of them begin with is read once, where that saves enough."""
 
 from collections.abc import Sequence
 
@@ -7,6 +7,7 @@ from torch import Tensor
 from transformers import DynamicCache, PreTrainedModel
 
 from p2o.engines.kv_cache import RowCache
+from p2o.logprobs.forward_pass import accepted
 from p2o.logprobs.packed_attention import packed_hidden
 from p2o.logprobs.packing import Packed, pack
 from p2o.logprobs.prefixes import Ids
@@ -51,7 +52,6 @@ def _read_packed(policy: PreTrainedModel, packed: Packed, columns: Tensor) -> tu
 def _read_padded(policy: PreTrainedModel, ids: Tensor, mask: Tensor, positions: Tensor) -> tuple[RowCache, Tensor]:
     """Cache and logits [P, V] of each prompt."""
     cache = RowCache()
-    logits = policy(
-        input_ids=ids, attention_mask=mask, position_ids=positions, past_key_values=cache, logits_to_keep=1
-    ).logits
+    arguments = accepted(policy, position_ids=positions, cache=cache, logits_to_keep=1)
+    logits = policy(input_ids=ids, attention_mask=mask, **arguments).logits
     return cache, logits[:, -1]

@@ -13,7 +13,7 @@ def draw_numbers(seed: int, count: int) -> Tensor:
 
 
 def choose(logits: Tensor, draws: Tensor, temperature: float) -> tuple[Tensor, Tensor]:
-    """Tokens [N] and their log-probabilities [N] under the sampling distribution; of greedy ones at temperature 1.
+    """Returns tokens [N] and their log-probabilities [N] under the sampling distribution; greedy ones at temperature 1.
 
     The distribution function is inverted at a number drawn from the row's seed, first over blocks of the vocabulary
     and then within one. Sums are float64: over a vocabulary of 150,000 those of float32 would lose the rare tokens.

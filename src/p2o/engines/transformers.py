@@ -1,15 +1,18 @@
 """Rollouts by transformers, sampled from one seed per completion."""
 
 from collections.abc import Sequence
+from functools import partial
 
 from transformers import PreTrainedModel
 
 from p2o.engines.base import RolloutEngine, SamplingParams
 from p2o.engines.continuous_batching import decode
+from p2o.engines.generation_settings import eos_token_ids
 from p2o.engines.transformers_generate import generate
 from p2o.errors import InputError
 from p2o.logprobs.onednn_linear import packed_weights
-from p2o.logprobs.packable import packable
+from p2o.logprobs.rope import settled_window
+from p2o.logprobs.scoring_path import ScoringPath, scoring_path
 from p2o.logprobs.shards import whole
 from p2o.progress import task
 from p2o.types import Completion, Prompt
@@ -39,7 +42,8 @@ class TransformersEngine(RolloutEngine):
         completions: dict[int, Completion] = {}
         was_training = policy.training
         policy.eval()
-        write = decode if packable(policy) else generate
+        path = scoring_path(policy)
+        write = decode if path is ScoringPath.PACKED else partial(generate, padded=path is ScoringPath.PADDED)
         with whole(policy), task(title, len(prompts), "rollout") as sampled, packed_weights(policy):
             for index, completion in write(policy, prompts, sampling, self.batch_size, eos_token_ids(policy)):
                 completions[index] = completion
@@ -48,23 +52,13 @@ class TransformersEngine(RolloutEngine):
         return [completions[index] for index in range(len(prompts))]
 
 
-def eos_token_ids(policy: PreTrainedModel) -> list[int]:
-    """The ids that end a completion."""
-    eos = policy.generation_config.eos_token_id
-    if eos is None:
-        raise InputError(
-            f"The generation config of {policy.name_or_path!r} names no eos_token_id, so no completion would ever end."
-        )
-    return [eos] if isinstance(eos, int) else list(eos)
-
-
 def check_window(policy: PreTrainedModel, prompts: Sequence[Prompt], sampling: SamplingParams) -> None:
     """Refuses prompts that leave no room for a whole completion.
 
     Raises:
         InputError: Some prompt and its completion exceed the model's window.
     """
-    window = policy.config.get_text_config().max_position_embeddings
+    window = settled_window(policy)
     longest = max((len(prompt.ids) for prompt in prompts), default=0)
     if longest + sampling.max_completion_length > window:
         raise InputError(

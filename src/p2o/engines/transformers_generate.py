@@ -1,6 +1,7 @@
-"""Rollouts with transformers' own `generate`, for policies that `decoding` does not know how to cache."""
+"""Rollouts with transformers' own `generate`, for policies that `continuous_batching` does not know how to cache."""
 
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
 import torch
 from torch import Tensor
@@ -29,14 +30,39 @@ class SeededChoice(LogitsProcessor):
 
 @torch.no_grad()
 def generate(
-    policy: PreTrainedModel, prompts: Sequence[Prompt], sampling: SamplingParams, size: int, eos: Sequence[int]
+    policy: PreTrainedModel,
+    prompts: Sequence[Prompt],
+    sampling: SamplingParams,
+    size: int,
+    eos: Sequence[int],
+    padded: bool = True,
 ) -> Iterator[tuple[int, Completion]]:
-    """Completions with the indices of their prompts, in batches of at most `size` prompts of like length."""
+    """Completions with the indices of their prompts, in batches of at most `size` prompts of like length.
+
+    One by one if the policy cannot be `padded`: what of it is not right beside rows of other lengths may not be right
+    beside any (RWKV's state in transformers 5.24).
+    """
     order = sorted(range(len(prompts)), key=lambda index: len(prompts[index].ids))
-    for start in range(0, len(order), size):
-        indices = order[start : start + size]
-        batch = [prompts[index] for index in indices]
-        yield from zip(indices, _batch(policy, batch, sampling, list(eos)), strict=True)
+    size = size if padded else 1
+    with _own_distribution(policy, eos):
+        for start in range(0, len(order), size):
+            indices = order[start : start + size]
+            batch = [prompts[index] for index in indices]
+            yield from zip(indices, _batch(policy, batch, sampling, list(eos)), strict=True)
+
+
+@contextmanager
+def _own_distribution(policy: PreTrainedModel, eos: Sequence[int]) -> Iterator[None]:
+    """Within, the policy's generation config names its eos tokens and nothing else.
+
+    `generate` fills what a call leaves open from there: penalties, suppressed and forced tokens, beams, ...
+    """
+    before = policy.generation_config
+    policy.generation_config = GenerationConfig(eos_token_id=list(eos), pad_token_id=eos[0])
+    try:
+        yield
+    finally:
+        policy.generation_config = before
 
 
 def _batch(
@@ -53,15 +79,10 @@ def _batch(
         ids.to(policy.device),
         attention_mask=mask.to(policy.device),
         logits_processor=LogitsProcessorList([choice]),
-        generation_config=GenerationConfig(
-            max_new_tokens=sampling.max_completion_length,
-            do_sample=False,
-            num_beams=1,
-            repetition_penalty=1.0,  # the model's own generation config must not bend the distribution
-            no_repeat_ngram_size=0,
-            eos_token_id=eos,
-            pad_token_id=eos[0],
-        ),
+        max_new_tokens=sampling.max_completion_length,
+        do_sample=False,
+        num_beams=1,
+        use_cache=True,
     )
     tokens = output[:, width:].tolist()  # [N, T]
     logps = torch.stack(choice.logps, dim=1).tolist()  # [N, T]

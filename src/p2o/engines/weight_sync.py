@@ -12,7 +12,7 @@ from p2o.logprobs.adapters import adapters_are_on, merged_parameters
 
 
 def full_tensors(policy: PreTrainedModel) -> Iterator[tuple[str, Tensor]]:
-    """Name and whole value of each parameter, in the order of the model.
+    """Yields name and whole value of each parameter, in the order of the model.
 
     A parameter that FSDP2 has sharded is gathered when its turn comes, so that no more than one is whole at a time; all
     processes must take part. Parameters that are tied come once. Adapters are merged into what they stand beside.

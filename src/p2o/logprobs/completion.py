@@ -7,12 +7,17 @@ from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 from transformers import PreTrainedModel
 
+from p2o.logprobs.forward_pass import (
+    padded_logps,
+    padded_logps_and_entropies,
+    unpadded_logps,
+    unpadded_logps_and_entropies,
+)
 from p2o.logprobs.fused_head import fused_logps
-from p2o.logprobs.packable import packable
 from p2o.logprobs.packed_attention import packed_hidden
 from p2o.logprobs.packing import pack
-from p2o.logprobs.padded import padded_logps, padded_logps_and_entropies
 from p2o.logprobs.prefixes import Ids
+from p2o.logprobs.scoring_path import ScoringPath, scoring_path
 from p2o.logprobs.shards import is_sharded
 from p2o.logprobs.tied_embedding import TiedGradient, embed, is_tied
 
@@ -23,20 +28,28 @@ def completion_logps(
     """log π(y_t | prompt, y_<t) at a temperature [R, T]; T: the longest completion; what lies beyond y is arbitrary.
 
     What several prompts begin with costs as much as one of them; padding costs nothing, and only completion tokens
-    reach the head. Policies that cannot be scored so are scored row by row with padding.
+    reach the head. Policies that cannot be scored so are scored in padded batches, or row by row (`scoring_path`).
     """
-    if not packable(policy):
-        return padded_logps(policy, prompts, completions, temperature)
-    return _packed(policy, prompts, completions, temperature, entropy=False)[0]
+    match scoring_path(policy):
+        case ScoringPath.PACKED:
+            return _packed(policy, prompts, completions, temperature, entropy=False)[0]
+        case ScoringPath.PADDED:
+            return padded_logps(policy, prompts, completions, temperature)
+        case ScoringPath.UNPADDED:
+            return unpadded_logps(policy, prompts, completions, temperature)
 
 
 def completion_logps_and_entropies(
     policy: PreTrainedModel, prompts: Sequence[Ids], completions: Sequence[Ids], temperature: float
 ) -> tuple[Tensor, Tensor]:
     """`completion_logps` [R, T], and the entropy (nats) of the distribution that each token was drawn from [R, T]."""
-    if not packable(policy):
-        return padded_logps_and_entropies(policy, prompts, completions, temperature)
-    return _packed(policy, prompts, completions, temperature, entropy=True)
+    match scoring_path(policy):
+        case ScoringPath.PACKED:
+            return _packed(policy, prompts, completions, temperature, entropy=True)
+        case ScoringPath.PADDED:
+            return padded_logps_and_entropies(policy, prompts, completions, temperature)
+        case ScoringPath.UNPADDED:
+            return unpadded_logps_and_entropies(policy, prompts, completions, temperature)
 
 
 def _packed(

@@ -1,4 +1,4 @@
-"""Which policies can be scored packed: checked once on the policy itself, and where in doubt, not."""
+"""Decides which policies can be scored packed, by a check of the policy itself; where in doubt, it cannot."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -42,7 +42,7 @@ def _promises(policy: PreTrainedModel) -> bool:
 def _head_is_its_weight(policy: PreTrainedModel) -> bool:
     """Puts large hidden states before the head, so that a soft cap shows even if the policy has small ones."""
     weight = policy.get_output_embeddings().weight
-    hidden = 30 * _noise(3 * weight.shape[1]).reshape(1, 3, -1).to(weight)
+    hidden = 30 * noise(3 * weight.shape[1]).reshape(1, 3, -1).to(weight)
 
     def swap(module: nn.Module, args: object, output: dict[str, Tensor]) -> dict[str, Tensor]:
         output["last_hidden_state"] = hidden
@@ -50,20 +50,20 @@ def _head_is_its_weight(policy: PreTrainedModel) -> bool:
 
     hook = policy.base_model.register_forward_hook(swap)
     try:
-        with _undisturbed(policy):
+        with undisturbed(policy):
             ids = torch.zeros(1, 3, dtype=torch.long, device=weight.device)
-            return _close(policy(input_ids=ids, use_cache=False).logits, hidden @ weight.t())
+            return close(policy(input_ids=ids, use_cache=False).logits, hidden @ weight.t())
     finally:
         hook.remove()
 
 
 def _packs_exactly(policy: PreTrainedModel) -> bool:
     """Two prompts, three rows: packed against one by one."""
-    tokens = (_noise(40).abs() * 1000).long() % len(policy.get_output_embeddings().weight)
+    tokens = (noise(40).abs() * 1000).long() % len(policy.get_output_embeddings().weight)
     x, other, *completions = (tuple(part.tolist()) for part in tokens.tensor_split([3, 10, 18, 27]))
     prompts = [x, other, x]
     packed = pack(prompts, completions).to(policy.device)
-    with _undisturbed(policy):
+    with undisturbed(policy):
         try:
             hidden = packed_hidden(policy, packed)  # [N, H]
         except UnknownAttentionError:
@@ -71,13 +71,13 @@ def _packs_exactly(policy: PreTrainedModel) -> bool:
         for prompt, completion, places in zip(prompts, completions, packed.rows, strict=True):
             ids = torch.tensor([prompt + completion[:-1]], device=policy.device)
             alone = policy.base_model(input_ids=ids, use_cache=False).last_hidden_state[0]
-            if not _close(hidden[places[: len(alone)]], alone):
+            if not close(hidden[places[: len(alone)]], alone):
                 return False
     return True
 
 
 @contextmanager
-def _undisturbed(policy: PreTrainedModel) -> Iterator[None]:
+def undisturbed(policy: PreTrainedModel) -> Iterator[None]:
     """Without gradient, dropout and autocast; the policy is left as it was."""
     was_training = policy.training
     policy.eval()
@@ -88,12 +88,12 @@ def _undisturbed(policy: PreTrainedModel) -> Iterator[None]:
         policy.train(was_training)
 
 
-def _noise(count: int) -> Tensor:
+def noise(count: int) -> Tensor:
     """Normal numbers that leave torch's global generator alone, [count]."""
     return torch.randn(count, generator=torch.Generator().manual_seed(0))
 
 
-def _close(found: Tensor, expected: Tensor) -> bool:
+def close(found: Tensor, expected: Tensor) -> bool:
     """Equal but for rounding, at the precision of their type."""
     tolerance = torch.finfo(expected.dtype).eps ** 0.5
     return torch.allclose(found, expected, rtol=tolerance, atol=tolerance * float(expected.abs().max()))

@@ -1,4 +1,4 @@
-"""Attention of packed rows: everything else in a model sees each token once, attention sees whole rows."""
+"""Attention for packed rows: it sees whole rows, while everything else in a model sees each token once."""
 
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
@@ -10,11 +10,20 @@ from torch import Tensor, nn
 from torch.nn.functional import scaled_dot_product_attention
 from transformers import AttentionInterface, Cache, PreTrainedModel
 
+from p2o.logprobs.forward_pass import accepted
 from p2o.logprobs.onednn_linear import fast_products
 from p2o.logprobs.packing import Packed
 
 NAME = "p2o_shared_prompts"
-HARMLESS = {"position_ids", "use_cache", "past_key_values", "is_causal", "output_attentions", "output_hidden_states"}
+HARMLESS = {
+    "position_ids",
+    "use_cache",
+    "cache",
+    "past_key_values",
+    "is_causal",
+    "output_attentions",
+    "output_hidden_states",
+}
 
 
 class UnknownAttentionError(Exception):
@@ -27,8 +36,8 @@ def packed_hidden(
     """Last hidden states of the packed tokens [N, H], right before the head.
 
     Args:
-        policy: Whose.
-        packed: The tokens.
+        policy: The policy whose hidden states they are.
+        packed: The tokens, as `pack` lays them out.
         embedded: Their embeddings [N, H]; the policy's own if none are given.
         cache: An empty one, which takes their keys and values as those of a single row.
     """
@@ -36,8 +45,8 @@ def packed_hidden(
     with _packed_pass(policy):
         output = policy.base_model(
             **{name: value.unsqueeze(0) for name, value in tokens.items()},
+            **accepted(policy.base_model, cache=cache),
             position_ids=packed.positions.unsqueeze(0),
-            past_key_values=cache,
             use_cache=cache is not None,
             packed=packed,
         )
@@ -48,7 +57,11 @@ def packed_hidden(
 def recompute_activations(policy: PreTrainedModel) -> None:
     """Has layers computed again in the backward pass, under the attention that they were first computed under."""
     # Of the two kinds in torch, the reentrant one breaks under DDP.
-    policy.gradient_checkpointing_enable({"use_reentrant": False, "context_fn": partial(_once_and_again, policy)})
+    arguments = {"use_reentrant": False, "context_fn": partial(_once_and_again, policy)}
+    if hasattr(policy, "activation_checkpointing_enable"):  # transformers' name for it since 5.24
+        policy.activation_checkpointing_enable(arguments)
+    else:
+        policy.gradient_checkpointing_enable(arguments)
 
 
 def _once_and_again(policy: PreTrainedModel) -> tuple[AbstractContextManager[None], AbstractContextManager[None]]:
@@ -81,7 +94,7 @@ def _attend(
     scaling: float | None = None,
     dropout: float = 0.0,
     *,
-    packed: Packed,
+    packed: Packed | None = None,
     **others: Any,  # noqa: ANN401 (whatever a model hands to its attention)
 ) -> tuple[Tensor, None]:
     """Causal attention in each row; q [1, H, N, D], k and v [1, G, N, D] -> [1, N, H, D].
@@ -89,6 +102,8 @@ def _attend(
     Rows are padded on the right, where causal attention never looks, so that no mask is needed and the fast kernels
     apply. A prompt's attention is computed in each of its rows; only that, not its projections and its MLPs.
     """
+    if packed is None:
+        raise UnknownAttentionError("a layer does not hand on what its model is given for attention")
     if unknown := {name for name, thing in others.items() if thing is not None} - HARMLESS:
         raise UnknownAttentionError(", ".join(sorted(unknown)))
     q, k, v = (_to_rows(tensor[0].transpose(0, 1), packed).transpose(1, 2) for tensor in (query, key, value))

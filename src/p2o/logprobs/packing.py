@@ -1,4 +1,4 @@
-"""Rows laid out one behind the other, without padding and each distinct prefix of their prompts once."""
+"""Lays rows out one behind the other, without padding and with each distinct prefix of their prompts once."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -28,7 +28,7 @@ class Packed:
     lengths: list[int]  # R completion lengths, C in all
 
     def to(self, device: torch.device) -> "Packed":
-        """The same on a device."""
+        """Returns the same rows with their tensors on a device."""
         moved = {name: value.to(device) for name, value in vars(self).items() if isinstance(value, Tensor)}
         return Packed(**moved, lengths=self.lengths)
 

@@ -1,4 +1,4 @@
-"""Prompts laid out so that what several of them begin with stands there once."""
+"""Lays prompts out so that what several of them begin with stands there once."""
 
 from collections.abc import Iterable
 from itertools import takewhile
@@ -26,5 +26,5 @@ def share_prefixes(prompts: Iterable[Ids]) -> tuple[list[int], list[int], dict[I
 
 
 def _common(one: Ids, other: Ids) -> int:
-    """With how many equal tokens they begin."""
+    """Counts the equal tokens that both begin with."""
     return sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(one, other, strict=False)))

@@ -17,7 +17,7 @@ class TiedGradient:
         self.of_head: Tensor | None = None
 
     def take(self, weight: Tensor) -> Tensor:
-        """What the head left, or zeros [V, H]."""
+        """Returns the gradient that the head has left and forgets it; zeros [V, H] if there is none."""
         grad, self.of_head = self.of_head, None
         return torch.zeros_like(weight) if grad is None else grad.to(weight.dtype)
 

@@ -7,7 +7,7 @@ from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer, PreTra
 from transformers import PreTrainedTokenizerBase as Tokenizer
 
 from p2o.errors import InputError
-from p2o.logprobs import recompute_activations
+from p2o.logprobs import recompute_activations, remove_training_noise, settle_rope, window_of
 from p2o.policy.adapters import Adapters, NoAdapters
 from p2o.prompts.renderer import PromptRenderer
 from p2o.worlds.bundled import MICRO_POLICY
@@ -47,23 +47,28 @@ def load_renderer(name: str, instruction: str, chat_template_kwargs: dict[str, A
     return PromptRenderer(load_tokenizer(name), instruction, chat_template_kwargs)
 
 
-def load_window(name: str) -> int:
-    """Tokens of prompt and completion that a model takes together at most."""
-    return int(load_config(name).get_text_config().max_position_embeddings)
+def load_window(name: str, longest: int = 0) -> int:
+    """Tokens of prompt and completion that a model takes together at most, in a run with rows of `longest` tokens."""
+    return window_of(load_config(name), longest)
 
 
-def load_policy(name: str, gradient_checkpointing: bool = False, adapters: Adapters = NoAdapters()) -> PreTrainedModel:
-    """A causal language model in eval mode, its weights in the dtype that the adapters ask for.
+def load_policy(
+    name: str, gradient_checkpointing: bool = False, adapters: Adapters = NoAdapters(), longest: int = 0
+) -> PreTrainedModel:
+    """A causal language model in eval mode without dropout and jitter, its weights in the dtype of the adapters.
 
     Args:
         name: A folder, a name on the hub, or the bundled policy.
         gradient_checkpointing: Whether its layers compute their activations again in the backward pass.
         adapters: What is trained of it.
+        longest: Tokens of the longest row that is planned for; 0: the model's whole window (see `settle_rope`).
     """
     try:
         policy: PreTrainedModel = AutoModelForCausalLM.from_pretrained(locate(name), dtype=adapters.dtype)
     except (OSError, ValueError) as error:
         raise InputError(_not_loadable("weights", name, error)) from error
+    remove_training_noise(policy)
+    settle_rope(policy, longest or window_of(policy.config))
     adapters(policy)
     if gradient_checkpointing:
         recompute_activations(policy)

@@ -1,6 +1,7 @@
 """The policy module: rollouts, advantages and updates of a language-model policy."""
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import torch
@@ -12,6 +13,7 @@ from transformers import PreTrainedModel
 
 from p2o import objective, rollouts
 from p2o.distributed.unions import concatenated
+from p2o.engines.agreement import agreement
 from p2o.engines.base import RolloutEngine, SamplingParams
 from p2o.logprobs.adapters import adapter_layers
 from p2o.mixture.data_module import mixture_of
@@ -109,7 +111,9 @@ class PolicyModule(LightningModule):
         self.model, self.adapters, self.gradient_checkpointing = model, adapters, gradient_checkpointing
         self.engine, self.reward, self.sampler = engine, reward, sampler
         self.advantage, self.exploration = advantage, exploration
-        self.initial_policy = InitialPolicy(lambda: self.policy, lambda: placed(load_policy(model), self))
+        self.longest = max_prompt_length + max_completion_length  # tokens of a row
+        initial = partial(load_policy, model, longest=self.longest)
+        self.initial_policy = InitialPolicy(lambda: self.policy, lambda: placed(initial(), self))
         parts = (context, loss, temperature, aggregation, regularizers, correction)
         loss_of_rows = objective.Objective(*parts, reference=self.initial_policy, exact_engine=engine.exact_logps)
         sizes = (mini_batch_size, micro_batch_tokens, max_grad_norm)
@@ -169,7 +173,7 @@ class PolicyModule(LightningModule):
     def setup(self, stage: str) -> None:
         """Loads the tokenizer, and refuses what is known to fail before any weight is loaded."""
         self.renderer = load_renderer(self.model, self.instruction, self.chat_template_kwargs)
-        window, completion = load_window(self.model), self.sampling.max_completion_length
+        window, completion = load_window(self.model, self.longest), self.sampling.max_completion_length
         check_lengths(self.max_prompt_length, completion, window)
         self.max_templated_prompt_length = window - completion
         self.worker = rollouts.RolloutWorker(self.engine, self.renderer, self.reward, self.counts)
@@ -178,10 +182,15 @@ class PolicyModule(LightningModule):
     def configure_model(self) -> None:
         """Loads the policy; Lightning may ask more than once."""
         if not self._loaded:
-            policy = load_policy(self.model, self.gradient_checkpointing, self.adapters)
+            policy = load_policy(self.model, self.gradient_checkpointing, self.adapters, self.longest)
             self.policy = placed(policy.train(), self)
             self.strict_loading = not adapter_layers(self.policy)  # their checkpoints hold no frozen weight
             self._loaded = True
+
+    def on_fit_start(self) -> None:
+        """Says on which path log-probs are computed, after a check that engine and trainer have the policy's own."""
+        with self.trainer.precision_plugin.forward_context():
+            self.update = self.update.on(agreement(self.policy, self.engine, self.longest, self.sampling.temperature))
 
     def configure_optimizers(self) -> OptimizerLRScheduler:
         """The optimizer of the policy's parameters, and the schedule of its learning rate."""

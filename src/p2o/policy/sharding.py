@@ -18,7 +18,7 @@ from transformers import PreTrainedModel
 
 from p2o.errors import InputError
 from p2o.logprobs.completion import packed_scores
-from p2o.logprobs.packable import packable
+from p2o.logprobs.scoring_path import scoring_path
 
 SCORE = "score_packed"  # the method of a sharded policy that scores packed rows
 
@@ -92,7 +92,7 @@ def shard(policy: PreTrainedModel, mesh: DeviceMesh, compute: torch.dtype | None
             f"trainer.strategy: {type(policy).__name__} does not name the layers that could be sharded "
             "(_no_split_modules). Take ddp."
         )
-    packable(policy)  # the verdict, while every process can ask the whole policy alone
+    scoring_path(policy)  # the verdict, while every process can ask the whole policy alone
     precision = MixedPrecisionPolicy(param_dtype=compute, reduce_dtype=torch.float32)
     for module in (*layers, policy):
         fully_shard(module, mesh=mesh["data_parallel"], mp_policy=precision)

@@ -7,12 +7,14 @@ from statistics import fmean
 import torch
 from lightning import LightningModule
 from lightning.pytorch.core.optimizer import LightningOptimizer
+from lightning.pytorch.utilities import rank_zero_info
 from torch import nn
 from torch.distributed.tensor import DTensor
 from torch.optim.lr_scheduler import LRScheduler
 from transformers import PreTrainedModel
 
 from p2o.distributed.processes import gather
+from p2o.engines.agreement import Agreement
 from p2o.objective.load_balancing import balanced
 from p2o.objective.micro_batches import chunks, equal_passes, micro_batches
 from p2o.objective.objective import Objective, OldLogps
@@ -58,6 +60,11 @@ class OptimizerSteps:
     max_grad_norm: float
     guard: NonFiniteGuard
     step_without_gradient: bool = False
+
+    def on(self, agreed: Agreement) -> "OptimizerSteps":
+        """Says on which path log-probs are computed, and takes the engine's for those of π_old where they are exact."""
+        rank_zero_info(agreed.line)
+        return replace(self, objective=replace(self.objective, exact_engine=agreed.exact))
 
     def __call__(
         self, module: LightningModule, policy: PreTrainedModel, groups: Sequence[Sequence[TrainingSample]]

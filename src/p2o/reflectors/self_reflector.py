@@ -11,6 +11,7 @@ from transformers import PreTrainedModel
 from p2o.endpoints.usage import Usage
 from p2o.engines.base import SamplingParams
 from p2o.errors import InputError
+from p2o.logprobs.rope import settled_window
 from p2o.prompts.renderer import PromptRenderer
 from p2o.reflectors.base import Proposal, ReflectionContext, ReflectionJob, Reflector
 from p2o.reflectors.parsing import (
@@ -76,7 +77,7 @@ class SelfReflector(Reflector):
     def _reflect(
         self, jobs: Sequence[ReflectionJob], policy: PreTrainedModel, context: ReflectionContext
     ) -> list[Proposal]:
-        window = policy.config.get_text_config().max_position_embeddings
+        window = settled_window(policy)
         room = window - self.sampling.max_completion_length
         if room < 1:
             raise InputError(

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from p2o.endpoints import ZERO_USAGE, ChatReply, Endpoint
-from p2o.engines.transformers import eos_token_ids
+from p2o.engines.generation_settings import eos_token_ids
 from p2o.errors import InputError
 from p2o.rollouts.step import RolloutStep
 from p2o.rollouts.teacher import Teacher

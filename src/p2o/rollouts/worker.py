@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from transformers import PreTrainedModel
 
 from p2o.engines.base import RolloutEngine, SamplingParams
+from p2o.engines.canary import check_canary
 from p2o.prompts.renderer import PromptRenderer
 from p2o.rewards.base import GradingInput, Reward, grade_checked
 from p2o.rollouts.counts import RolloutCounts
@@ -59,6 +60,7 @@ class RolloutWorker:
         """
         prompts = [Prompt(self.renderer.question(one.question.text, one.template), one.seed) for one in requests]
         completions = self.engine.generate(policy, prompts, sampling, title)
+        check_canary(policy, self.engine, prompts, completions, sampling.temperature)
         self.counts.add(phase, completions)
         return self._graded(requests, prompts, completions)
 

@@ -102,7 +102,7 @@ def planned_run(
     """
     if trainer.max_epochs == -1 or trainer.max_steps != -1:
         raise InputError("p2o plan counts epochs: set trainer.max_epochs to 1 or more, and not trainer.max_steps.")
-    window = load_window(module.model)
+    window = load_window(module.model, module.longest)
     renderer = load_renderer(module.model, module.instruction, module.chat_template_kwargs)
     data.setup("fit")
     lengths = tuple(prompt_length(question, renderer) for question in data.train_questions)

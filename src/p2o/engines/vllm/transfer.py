@@ -22,7 +22,7 @@ class NamedWeight(WeightTransferUpdateInfo):
 
 
 class InProcessTransfer(WeightTransferEngine[WeightTransferInitInfo, NamedWeight]):
-    """Loads weights that lie in this process: no staging buffer, and no handle to them that other processes could open.
+    """Loads weights that lie in this process, without a staging buffer or a handle that other processes could open.
 
     vLLM's own backends (nccl, ipc) serve workers in other processes. Loading goes through its layerwise reload, which
     redoes what a device does to weights after loading (the CPU packs them), a layer at a time.
@@ -32,10 +32,10 @@ class InProcessTransfer(WeightTransferEngine[WeightTransferInitInfo, NamedWeight
     update_info_cls = NamedWeight
 
     def init_transfer_engine(self, init_info: WeightTransferInitInfo) -> None:
-        """Nothing to agree on."""
+        """Needs no connection, since trainer and engine share the process."""
 
     def start_weight_update(self) -> None:
-        """Makes the layers ready to be loaded."""
+        """Makes the layers of vLLM's model ready to be loaded."""
         self.loaded: set[str] = set()
         self.expected = {name for name, _ in self.model.named_parameters()}
         initialize_layerwise_reload(self.model)
@@ -45,7 +45,7 @@ class InProcessTransfer(WeightTransferEngine[WeightTransferInitInfo, NamedWeight
         self.receive_weights(self.parse_update_info(update_info))
 
     def receive_weights(self, update_info: NamedWeight) -> None:
-        """Loads one parameter."""
+        """Loads one parameter into the layers of vLLM's model."""
         self.loaded |= self.model.load_weights([(update_info.name, update_info.value)])
 
     def finish_weight_update(self) -> None:
@@ -61,7 +61,7 @@ class InProcessTransfer(WeightTransferEngine[WeightTransferInitInfo, NamedWeight
             torch.accelerator.synchronize()
 
     def shutdown(self) -> None:
-        """Nothing to release."""
+        """Has nothing to release, since nothing was connected."""
 
 
 def _tied_layers(model: nn.Module) -> Iterator[Any]:

@@ -33,7 +33,7 @@ def start_vllm(policy: PreTrainedModel, arguments: dict[str, Any]) -> "LLM":
         from vllm import LLM
         from vllm.config import WeightTransferConfig
 
-        from p2o.engines.vllm_transfer import BACKEND
+        from p2o.engines.vllm.transfer import BACKEND
     except ImportError as error:
         raise InputError(
             f"VLLMEngine: expected vLLM to be installed, importing it failed: {error}. Install p2o[vllm], or use "

@@ -7,11 +7,13 @@ import torch
 from transformers import PreTrainedModel
 
 from p2o.engines.base import RolloutEngine, SamplingParams
-from p2o.engines.tensor_group import TensorGroup
-from p2o.engines.transformers import check_window, eos_token_ids
-from p2o.engines.vllm_start import start_vllm
+from p2o.engines.generation_settings import eos_token_ids
+from p2o.engines.transformers import check_window
+from p2o.engines.vllm.start import start_vllm
+from p2o.engines.vllm.tensor_group import TensorGroup
 from p2o.engines.weight_sync import full_tensors, must_transfer, weights_fingerprint
 from p2o.errors import InputError
+from p2o.logprobs.rope import settled_window, window_of
 from p2o.progress import task
 from p2o.types import Completion, Prompt
 
@@ -73,6 +75,7 @@ class VLLMEngine(RolloutEngine):
             )
         self.arguments |= engine_args or {}
         self.processes = tensor_parallel_size
+        self.dtype = _dtype(self.arguments["dtype"])
         self._group = TensorGroup(tensor_parallel_size)
         self._llm: LLM | None = None
         self._asleep = False
@@ -87,11 +90,25 @@ class VLLMEngine(RolloutEngine):
         eos = eos_token_ids(policy)
         everyones, own = self._group.share(prompts)
         with torch.autocast(policy.device.type, enabled=False):  # the trainer's mixed precision is not for vLLM
-            self._llm = llm = self._llm or start_vllm(policy, self.arguments)
+            self._llm = llm = self._llm or start_vllm(policy, self._arguments_for(policy))
             self._wake(llm, policy)
             completions = _sample(llm, everyones, sampling, eos, title)
             self._sleep(llm)
         return completions[own]
+
+    def _arguments_for(self, policy: PreTrainedModel) -> dict[str, Any]:
+        """With LongRoPE vLLM chooses the frequencies of all rows by `max_model_len`: it must choose the policy's."""
+        first, window = window_of(policy.config, longest=1), settled_window(policy)
+        asked = self.arguments["max_model_len"]
+        if first == window_of(policy.config):
+            return self.arguments
+        if asked is not None and (asked > first) != (window > first):
+            raise InputError(
+                f"engine.max_model_len: expected {'more than' if window > first else 'at most'} {first}, got {asked}. "
+                "The policy's rotary frequencies change there (LongRoPE), and vLLM takes those of max_model_len for "
+                "all rows, the trainer those of model.max_prompt_length and model.max_completion_length together."
+            )
+        return self.arguments | {"max_model_len": asked or window}
 
     def _check_length(self, prompts: Sequence[Prompt], sampling: SamplingParams) -> None:
         longest = max((len(prompt.ids) for prompt in prompts), default=0)
@@ -120,6 +137,11 @@ class VLLMEngine(RolloutEngine):
             self._asleep = True
         if self.sleep_level == 2:
             self._weights = ()
+
+
+def _dtype(name: str) -> torch.dtype:
+    """The type that vLLM's argument names; it has several names for some."""
+    return {"half": torch.float16, "float": torch.float32}.get(name) or getattr(torch, name)
 
 
 def _transfer(llm: "LLM", policy: PreTrainedModel) -> None:

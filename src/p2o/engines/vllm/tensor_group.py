@@ -1,4 +1,4 @@
-"""The processes that hold one model together: all of them must ask for the same prompts, in the same order."""
+"""Processes that hold one model together, all of which must ask for the same prompts in the same order."""
 
 from collections.abc import Sequence
 
@@ -9,7 +9,7 @@ from p2o.types import Prompt
 
 
 class TensorGroup:
-    """So many neighbouring processes of the run; a group of one needs no run.
+    """A number of neighbouring processes of the run; a group of one needs no run.
 
     Args:
         size: Processes of the group; divides those of the run.

@@ -1,0 +1,68 @@
+"""Real runs: one line says how log-probs are made, and an engine that samples from other weights ends the run."""
+
+import re
+from copy import deepcopy
+from dataclasses import replace
+
+import pytest
+
+from p2o.engines import TransformersEngine
+from p2o.engines import agreement as agreement_module
+from quickstart_run import fit
+
+SAMPLED = ("--model.temperature=1.5", "--model.optimizer.init_args.lr=1e-2")  # an update that rounding does not hide
+
+
+def error(capsys) -> str:
+    [line] = [line for line in capsys.readouterr().err.splitlines() if line.startswith("p2o: error")]
+    return line
+
+
+def test_a_run_says_on_which_path_its_log_probs_are_made(tmp_path, caplog):
+    fit(tmp_path)
+    [line] = [record.getMessage() for record in caplog.records if "Log-probs of" in record.getMessage()]
+    assert re.match(r"Log-probs of llama: packed path; engine [\d.e-]+, trainer [\d.e-]+ nats from its own", line)
+
+
+def test_an_engine_of_old_weights_ends_the_run(tmp_path, monkeypatch, capsys):
+    """Rollouts come from the policy as it was when the engine first met it."""
+    clean, kept = TransformersEngine.generate, []
+
+    def stale(self, policy, prompts, sampling, title):
+        if not kept:
+            kept.append(deepcopy(policy))
+        return clean(self, kept[0], prompts, sampling, title)
+
+    monkeypatch.setattr(TransformersEngine, "generate", stale)
+    with pytest.raises(SystemExit) as ended:
+        fit(tmp_path, *SAMPLED)
+    assert ended.value.code == 2
+    assert "TransformersEngine does not sample from the weights that are trained" in error(capsys)
+
+
+def test_an_engine_that_never_agreed_ends_the_run_before_training(tmp_path, monkeypatch, capsys):
+    clean = TransformersEngine.generate
+
+    def off(self, *arguments):
+        return [replace(c, logps=tuple(logp - 0.06 for logp in c.logps)) for c in clean(self, *arguments)]
+
+    monkeypatch.setattr(TransformersEngine, "generate", off)
+    with pytest.raises(SystemExit) as ended:
+        fit(tmp_path)
+    assert ended.value.code == 2
+    assert "expected the log-probabilities of TransformersEngine and of the trainer" in error(capsys)
+    assert not list(tmp_path.rglob("*.ckpt"))
+
+
+def test_the_check_is_short(tmp_path, monkeypatch):
+    """It reads some hundred tokens, whatever the model's window."""
+    read = []
+    clean = agreement_module.unpadded_logps
+
+    def counted(policy, prompts, completions, temperature):
+        read.append(sum(len(row) for row in [*prompts, *completions]))
+        return clean(policy, prompts, completions, temperature)
+
+    monkeypatch.setattr(agreement_module, "unpadded_logps", counted)
+    fit(tmp_path)
+    assert sum(read) < 500
