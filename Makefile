@@ -1,8 +1,9 @@
 # make quickstart   the main job: P²O on the bundled micro-policy, minutes on 2 CPU cores
 # make test         style, types and tests
 # make test-report  the report page in a real Chromium (Debian: chromium, chromium-driver)
-# make test-distributed   whole runs on two processes
-# make survey     what p2o makes of a tiny model of each decoder architecture of transformers
+# make test-distributed  whole runs on two processes
+# make test-slow    tests that take minutes
+# make survey       what p2o makes of a tiny model of each decoder architecture of transformers
 # make test-vllm    the tests that run a real vLLM on CPU, in an environment of their own
 # make test-minimum the suite with the oldest versions that pyproject.toml allows, in an environment of its own
 # make fuzz         property tests for 20 minutes

@@ -45,6 +45,43 @@ def test_what_leaks(template, expected):
     assert cause(template) == expected
 
 
+CHINESE = "一个袋子里有七个红球和五个蓝球,随机取出两个球,求两个球颜色不同的概率。"
+
+
+@pytest.mark.parametrize(
+    ("template", "expected"),
+    [
+        (f"请一步一步地思考。例如:{CHINESE}", QUESTION),
+        ("题目:一个袋子里有七个红球和五个蓝球", QUESTION),  # 13 signs in a row and more
+        ("一个袋子里有七个红球和", ""),  # 11
+        ("请一步一步地思考,最后写出答案。", ""),
+    ],
+)
+def test_words_need_no_blanks_between_them(template, expected):
+    assert cause(template, [Question("1", CHINESE, "35/66"), Question("2", "请计算。", "1")]) == expected
+
+
+SPELLINGS = {
+    "1234567": ["1,234,567", "1{,}234{,}567", "1\\,234\\,567", "1 234 567", "１２３４５６７", "1\u202f234\u202f567"],
+    "1,234,567": ["1234567"],
+    "\\frac{1234}{5678}": ["\\dfrac{1234}{5678}", "\\tfrac {1234} {5678}", "1234/5678", "1234 / 5678"],
+    "1234/5678": ["\\frac{1234}{5678}"],
+    "x=123456": ["x = 123456"],
+    "(123, 456)": ["(123,456)", "\\left(123, 456\\right)"],
+}
+
+
+@pytest.mark.parametrize(("answer", "said"), [(gold, said) for gold, ways in SPELLINGS.items() for said in ways])
+def test_an_answer_in_another_spelling_leaks(answer, said):
+    questions = [Question("1", "?", answer)]
+    assert cause(f"Remember: ${said}$, always.", questions) == ANSWER
+
+
+@pytest.mark.parametrize("said", ["11,234,567", "1,234,5670", "1,234,568", "1,23,4567", "234,567"])
+def test_another_number_is_no_leak(said):
+    assert cause(f"Remember: ${said}$, always.", [Question("1", "?", "1234567")]) == ""
+
+
 def test_with_no_questions_everything_passes():
     assert cause(LONG, []) == ""
 

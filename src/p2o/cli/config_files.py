@@ -42,6 +42,8 @@ def read_mapping(path: Path, kind: str, keys: str) -> dict[str, Any]:
     except yaml.MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else "?"
         raise InputError(f"{path}:{line}: expected YAML: {error.problem}.") from error
+    except (yaml.YAMLError, ValueError, RecursionError) as error:  # a control character, a 13th month, too deep a list
+        raise InputError(f"{path}: expected YAML: {' '.join(str(error).split())}.") from error
     if not isinstance(content, dict):
         found = "nothing" if content is None else type(content).__name__
         raise InputError(f"{path}: expected {kind} with {keys}, found {found}.")

@@ -3,16 +3,18 @@ r"""Rejects templates that give away questions or answers: GEPA's users find tra
 A template that holds a question or its answer scores by heart. What counts as held is a matter of degree; the rules:
 
 - a question: 13 of its words in a row, or all of them if it has 5 to 12; 13 words that more than 10 of the questions
-  share are a common phrase and do not count.
-- a gold answer: as it stands, between other letters and digits, if it has a digit and 6 letters or digits at least,
-  LaTeX commands aside. Shorter ones (5, x+1, \frac{1}{2}) and plain words occur in any instruction.
+  share are a common phrase and do not count. Chinese and its like have a word a sign.
+- a gold answer: between other letters and digits, if it has a digit and 6 letters or digits at least, LaTeX commands
+  aside. Blanks, separators of thousands and the kind of a fraction do not matter. Shorter answers (5, x+1, \frac{1}{2})
+  and plain words occur in any instruction.
 """
 
 import re
+import unicodedata
 from collections import Counter
 from collections.abc import Sequence
 
-from p2o.questions.overlap import COMMON, WORDS
+from p2o.questions.overlap import COMMON, WORDS, words
 from p2o.reflectors.base import Proposal
 from p2o.types import Question
 
@@ -22,8 +24,11 @@ TELLING = 6  # letters and digits
 QUESTION = "leaks a question"
 ANSWER = "leaks an answer"
 
-_WORD = re.compile(r"[^\W_]+")
 _COMMAND = re.compile(r"\\[A-Za-z]+")
+_THOUSANDS = re.compile(r"(?<=[0-9])(?:,|\{,\}|~| )(?=[0-9]{3}(?![0-9]))")  # 1,234 and 1{,}234 and 1 234
+_SPACING = re.compile(r"\\(?:left|right)(?![A-Za-z])|\\[,:;! ]|\$")
+_FRACTION = re.compile(r"\\[dt]?frac\s*\{([^{}]*)\}\s*\{([^{}]*)\}")
+_BLANK = re.compile(r"(?<![^\W_])\s+|\s+(?![^\W_])")  # not between words
 
 
 class LeakGuard:
@@ -37,7 +42,7 @@ class LeakGuard:
         uses = Counter(run for question in questions for run in set(_telling_runs(question.text)))
         self._runs = {run for run, count in uses.items() if len(run) < WORDS or count <= COMMON}
         self._lengths = sorted({len(run) for run in self._runs})
-        self._answers = {answer for question in questions if is_telling(answer := _spaced(question.answer))}
+        self._answers = {answer for question in questions if is_telling(answer := _written(question.answer))}
 
     def __call__(self, proposal: Proposal) -> Proposal:
         """The proposal as it came, or rejected with the cause."""
@@ -48,13 +53,13 @@ class LeakGuard:
         return proposal
 
     def _holds_question(self, text: str) -> bool:
-        words = _words(text)
-        return any(run in self._runs for length in self._lengths for run in _runs(words, length))
+        found = words(text)
+        return any(run in self._runs for length in self._lengths for run in _runs(found, length))
 
     def _holds_answer(self, text: str) -> bool:
-        text = _spaced(text)
+        text = _written(text)
         found = (answer for answer in self._answers if answer in text)
-        return any(re.search(rf"(?<![^\W_]){re.escape(answer)}(?![^\W_])", text) for answer in found)
+        return any(re.search(_between_words(answer), text) for answer in found)
 
 
 def is_telling(answer: str) -> bool:
@@ -64,17 +69,23 @@ def is_telling(answer: str) -> bool:
 
 
 def _telling_runs(text: str) -> list[tuple[str, ...]]:
-    words = _words(text)
-    return _runs(words, min(len(words), WORDS)) if len(words) >= FEWEST_WORDS else []
+    found = words(text)
+    return _runs(found, min(len(found), WORDS)) if len(found) >= FEWEST_WORDS else []
 
 
-def _runs(words: Sequence[str], length: int) -> list[tuple[str, ...]]:
-    return [tuple(words[start : start + length]) for start in range(len(words) - length + 1)]
+def _runs(found: Sequence[str], length: int) -> list[tuple[str, ...]]:
+    return [tuple(found[start : start + length]) for start in range(len(found) - length + 1)]
 
 
-def _words(text: str) -> list[str]:
-    return _WORD.findall(text.casefold())
+def _between_words(answer: str) -> str:
+    """A pattern of an answer that no letter or digit makes longer; before a bracket anything may stand."""
+    before = r"(?<![^\W_])" if answer[0].isalnum() else ""
+    after = r"(?![^\W_])" if answer[-1].isalnum() else ""
+    return before + re.escape(answer) + after
 
 
-def _spaced(text: str) -> str:
-    return " ".join(text.split())
+def _written(text: str) -> str:
+    """A text in one spelling of numbers and fractions, without blanks beside signs."""
+    text = " ".join(unicodedata.normalize("NFKC", text).split())
+    text = _BLANK.sub("", _FRACTION.sub(r"\1/\2", _SPACING.sub("", text)))
+    return _THOUSANDS.sub("", text)
