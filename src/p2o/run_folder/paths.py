@@ -32,6 +32,11 @@ class RunPaths:
         return self.root / "summary.json"
 
     @property
+    def attempts(self) -> Path:
+        """When the run was started, and how long each start lasted."""
+        return self.root / "attempts.json"
+
+    @property
     def ledger(self) -> Path:
         """What reflection has cost, by epoch and reflector."""
         return self.root / "ledger.json"
