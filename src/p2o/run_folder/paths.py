@@ -27,6 +27,11 @@ class RunPaths:
         return self.root / "config.yaml"
 
     @property
+    def environment(self) -> Path:
+        """The versions and the hardware that the run was last started with."""
+        return self.root / "environment.json"
+
+    @property
     def summary(self) -> Path:
         """The figures of every finished epoch."""
         return self.root / "summary.json"
