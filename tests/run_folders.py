@@ -6,7 +6,7 @@ from pathlib import Path
 import yaml
 
 from p2o.io.tables import write_jsonl, write_parquet
-from p2o.run_folder.log_columns import ROLLOUT_LOG
+from p2o.run_folder.log_columns import ROLLOUT_LOG, VALIDATION_LOG
 from p2o.run_folder.paths import RunPaths
 from p2o.run_folder.question_record import QuestionRecord, template_id
 from p2o.run_folder.question_tables import write_questions
@@ -16,6 +16,15 @@ HOSTILE = (
     """</pre></style><script>alert("1")</script><img src=x onerror='alert(2)'>" onload="alert(3)" """
     "{{ 7 * 7 }} {% raw %} $\\x^{ &lt;"
 )
+
+
+METRICS = """\
+context/above,context/below,epoch,step,train/reward_step,frac_reward_zero_std/all_wrong_bare_step,\
+frac_reward_zero_std/all_wrong_mixed_step,frac_reward_zero_std/all_right_bare_step,frac_reward_zero_std/all_right_bare_epoch
+,,0,0,0.25,0.5,0.25,0,
+0.25,0.125,1,1,0.5,0.25,0,0.25,
+,,1,1,,,,,0.25
+"""
 
 
 def bare_folder(root: Path) -> Path:
@@ -35,6 +44,7 @@ def bare_folder(root: Path) -> Path:
             {"bare": {"hard": 0.5}, "templated": {"hard": 1.0}},
         ],
         "epoch_seconds": [20.0, 10.0],
+        "truncated": [0.0, 0.25],
         "rollout_history": rollouts,
     }
     (root / "summary.json").write_text(json.dumps(summary), encoding="utf-8")
@@ -61,9 +71,12 @@ def whole_folder(root: Path, text: str = T) -> Path:
     _evolution(RunPaths(root), text)
     (root / "fixed_questions.json").write_text(json.dumps({"measurements": fixed_questions()}), encoding="utf-8")
     _rollouts(RunPaths(root), text)
+    _validation(RunPaths(root))
+    RunPaths(root).environment.write_text(json.dumps({"torch": "2.13.0", "CPU": text}), encoding="utf-8")
+    _pace(RunPaths(root).summary)
     logs = root / "logs" / "version_0"
     logs.mkdir(parents=True)
-    (logs / "metrics.csv").write_text("context/above,context/below,epoch\n,,0\n0.25,0.125,1\n", encoding="utf-8")
+    (logs / "metrics.csv").write_text(METRICS, encoding="utf-8")
     return root
 
 
@@ -142,6 +155,32 @@ def _evolution(paths: RunPaths, text: str) -> None:
     paths.evolution(0).parent.mkdir()
     write_jsonl(paths.candidates(0), candidates(text))
     paths.evolution(0).write_text(json.dumps(figures(text)), encoding="utf-8")
+
+
+def _validation(paths: RunPaths) -> None:
+    """Twelve questions, of which five are solved bare in the first epoch and ten in the second."""
+    paths.validation(0).parent.mkdir()
+    for epoch, solved in enumerate((5, 10)):
+        rows = [
+            {
+                "epoch": epoch, "context": "bare", "id": str(n), "difficulty": "hard", "correct": n < solved,
+                "outcome": "correct" if n < solved else "wrong", "tokens": 3,
+            }
+            for n in range(12)
+        ]  # fmt: skip
+        write_parquet(paths.validation(epoch), rows, VALIDATION_LOG.schema())
+
+
+def _pace(path: Path) -> None:
+    pace = {
+        "phase_seconds": [{"rollouts": 12.0, "update": 5.0, "other": 3.0}, {"rollouts": 6.0, "update": 4.0}],
+        "tokens_per_second": [250.0, 500.0],
+        "memory_peak_gib": 1.5,
+        "starts": 2,
+        "wall_seconds": 60.0,
+        "goodput": 0.45,
+    }
+    path.write_text(json.dumps(json.loads(path.read_text()) | pace), encoding="utf-8")
 
 
 def fixed_questions(values=(0.0, 0.25, 0.5, 0.5), spread=0.0) -> list[dict]:

@@ -1,17 +1,21 @@
 """The summary of a run: one line per epoch on the console, `summary.json` in the run folder."""
 
 import time
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
 from lightning import Callback, LightningModule, Trainer
 from lightning.pytorch.utilities import rank_zero_info
 
+from p2o.callbacks.epoch_meter import EpochMeter, log_pace, warn_of_truncation
 from p2o.distributed.unions import summed
 from p2o.evolution.callback import TemplateEvolution
 from p2o.io.files import write_json
 from p2o.mixture.data_module import mixture_of
 from p2o.policy.module import PolicyModule
+from p2o.progress import PhaseClock, watched_by
+from p2o.run_folder.attempts import Attempts
 from p2o.run_folder.paths import RunPaths
 
 History = dict[str, dict[str, float] | None]  # {"bare": {"easy": 0.98, "hard": 0.01}, "templated": None}
@@ -20,34 +24,80 @@ History = dict[str, dict[str, float] | None]  # {"bare": {"easy": 0.98, "hard": 
 class RunSummary(Callback):
     """Prints a line after every epoch and writes `summary.json`, so that a killed run has one too.
 
-    `p2o report` and `p2o compare` need the file.
+    It also logs where the time goes: seconds by phase, tokens a second, the share of completions that the length limit
+    cut off, and the memory peak. `p2o report` and `p2o compare` need the file.
 
     Args:
-        enabled: Whether the file is written; the line is printed in any case.
+        enabled: Whether files are written; the line is printed in any case.
     """
 
     def __init__(self, enabled: bool = True) -> None:
         self.enabled = enabled
         self.seconds = 0.0  # of training before this process
         self.epochs: list[dict[str, Any]] = []
-        self._started = time.monotonic()
-        self._epoch_started = time.monotonic()
+        self._clock = PhaseClock()
+        self._watching = ExitStack()
+        self._meter = EpochMeter()
+        self._started = self._epoch_started = time.monotonic()
+        self._phases_before: dict[str, float] = {}
+        self._attempts: list[Attempts] = []  # at most one, on the first process
+
+    def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
+        """Begins to watch a training run, the loading of the policy included."""
+        if stage == "fit":
+            self._clock = PhaseClock()
+            self._watching.enter_context(watched_by(self._clock))
+            if self.enabled and trainer.is_global_zero:
+                path = RunPaths(Path(trainer.default_root_dir)).attempts
+                self._attempts = [Attempts(path, resumed=bool(trainer.ckpt_path))]
+
+    def teardown(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
+        """Ends the watch, also after an error."""
+        self._watching.close()
+        for attempts in self._attempts:
+            attempts.note(at_once=True)
 
     def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Starts the clock of the run."""
         self._started = time.monotonic()
-
-    def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Starts the clock of the epoch."""
-        self._epoch_started = time.monotonic()
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Adds the evolution that a resumed run has just made up for."""
         if self.epochs:
             self.epochs[-1].update(evolved(trainer, trainer.current_epoch - 1), **spent_so_far(pl_module))
 
+    def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Starts the clocks of the epoch."""
+        self._epoch_started = time.monotonic()
+        self._phases_before = self._clock.seconds()
+        self._meter = EpochMeter()
+
+    def on_train_batch_start(self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int) -> None:  # noqa: ANN401
+        """Takes what a step does besides sampling and grading for its update."""
+        self._clock.between_tasks("update")
+
+    def on_train_batch_end(
+        self,
+        trainer: Trainer,
+        pl_module: LightningModule,
+        outputs: Any,  # noqa: ANN401 (Lightning's signature)
+        batch: Any,  # noqa: ANN401
+        batch_idx: int,
+    ) -> None:
+        """Counts the step's completions, and logs the share of them that was cut off."""
+        self._clock.between_tasks("other")
+        step = self._meter.add(outputs["rollouts"])
+        truncated = step["truncated"] / max(1, step["completions"])
+        pl_module.log("train/truncated", truncated, batch_size=len(outputs["groups"]), on_epoch=True, sync_dist=True)
+        for attempts in self._attempts:
+            attempts.note()
+
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Runs after evolution: callbacks run in their order, and `p2o fit` puts this one behind it."""
+        phases = self._clock.seconds()
+        pace = self._meter.figures(
+            {phase: value - self._phases_before.get(phase, 0.0) for phase, value in phases.items()}
+        )
         self.epochs.append(
             {
                 "reward": round(float(trainer.callback_metrics["train/reward_epoch"]), 6),
@@ -55,10 +105,13 @@ class RunSummary(Callback):
                 "validation": validation_accuracies(trainer.callback_metrics),
                 **spent_so_far(pl_module),
                 "seconds": round(time.monotonic() - self._epoch_started, 2),
+                **pace,
                 **evolved(trainer, trainer.current_epoch),
             }
         )
+        log_pace(trainer, pace)
         rank_zero_info(epoch_line(trainer.current_epoch, self.epochs[-1]))
+        warn_of_truncation(trainer.current_epoch, pace["truncated"])
         if self.enabled and trainer.is_global_zero:
             write_json(RunPaths(Path(trainer.default_root_dir)).summary, self.summary())
 
@@ -77,6 +130,26 @@ class RunSummary(Callback):
             "best_dev_score": [epoch["best_dev_score"] for epoch in self.epochs],
             "epoch_seconds": [epoch["seconds"] for epoch in self.epochs],
             "rollout_history": [epoch["rollouts"] for epoch in self.epochs],  # so far, after each epoch's evolution
+            "phase_seconds": [epoch["phase_seconds"] for epoch in self.epochs],
+            "tokens_per_second": [epoch["tokens_per_second"] for epoch in self.epochs],  # of training rollouts
+            "truncated": [epoch["truncated"] for epoch in self.epochs],
+            "memory_peak_gib": max(epoch["memory_peak_gib"] for epoch in self.epochs),
+            **self._goodput(),
+        }
+
+    def _goodput(self) -> dict[str, Any]:
+        """The share of the time of all starts that went into epochs which are kept."""
+        useful = sum(
+            value for epoch in self.epochs for phase, value in epoch["phase_seconds"].items() if phase != "other"
+        )
+        return {
+            name: value
+            for attempts in self._attempts
+            for name, value in (
+                ("starts", attempts.count),
+                ("wall_seconds", round(attempts.seconds, 2)),
+                ("goodput", round(min(1.0, useful / attempts.seconds), 4)),
+            )
         }
 
     def _elapsed(self) -> float:

@@ -66,11 +66,12 @@ class Display(ABC):
 
 _open: list[Task] = []  # of this process: engines and reflectors do not know what they are a part of
 _displays: list[Display] = []  # at most one
+_watchers: list[Display] = []  # that look on beside it
 
 
 def changed() -> None:
     """Tells the display that a task has begun, advanced or ended."""
-    for display in _displays:
+    for display in (*_displays, *_watchers):
         display.changed(tuple(_open))
 
 
@@ -79,6 +80,17 @@ def use(display: Display) -> None:
     for old in _displays:
         old.changed(())
     _displays[:] = [display]
+
+
+@contextmanager
+def watched_by(watcher: Display) -> Iterator[None]:
+    """Tells this watcher of the tasks as well, within the `with` block."""
+    _watchers.append(watcher)
+    watcher.changed(tuple(_open))
+    try:
+        yield
+    finally:
+        _watchers.remove(watcher)
 
 
 @contextmanager

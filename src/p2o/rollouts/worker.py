@@ -7,6 +7,7 @@ from transformers import PreTrainedModel
 
 from p2o.engines.base import RolloutEngine, SamplingParams
 from p2o.engines.canary import check_canary
+from p2o.progress import task
 from p2o.prompts.renderer import PromptRenderer
 from p2o.rewards.base import GradingInput, Reward, grade_checked
 from p2o.rollouts.counts import RolloutCounts
@@ -78,9 +79,11 @@ class RolloutWorker:
             GradingInput(request.question, text, completion.truncated, len(completion.ids))
             for request, text, completion in zip(requests, texts, completions, strict=True)
         ]
+        with task("grading", len(inputs), "completion"):
+            grades = grade_checked(self.reward, inputs)
         return [
             Rollout(request.question, request.template, prompt.ids, completion, text, grade)
             for request, prompt, completion, text, grade in zip(
-                requests, prompts, completions, texts, grade_checked(self.reward, inputs), strict=True
+                requests, prompts, completions, texts, grades, strict=True
             )
         ]

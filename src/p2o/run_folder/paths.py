@@ -27,9 +27,19 @@ class RunPaths:
         return self.root / "config.yaml"
 
     @property
+    def environment(self) -> Path:
+        """The versions and the hardware that the run was last started with."""
+        return self.root / "environment.json"
+
+    @property
     def summary(self) -> Path:
         """The figures of every finished epoch."""
         return self.root / "summary.json"
+
+    @property
+    def attempts(self) -> Path:
+        """When the run was started, and how long each start lasted."""
+        return self.root / "attempts.json"
 
     @property
     def ledger(self) -> Path:

@@ -1,6 +1,7 @@
 """The page in a real Chromium: on a desk, on a phone and on paper."""
 
 import base64
+import re
 import shutil
 
 import pytest
@@ -41,6 +42,10 @@ def browser(tmp_path_factory):
     driver.quit()
 
 
+def brightness(colour):
+    return sum(int(part) for part in re.findall(r"\d+", colour)[:3])
+
+
 @pytest.fixture(scope="module")
 def page(tmp_path_factory):
     root = whole_folder(tmp_path_factory.mktemp("browser") / "run", HOSTILE + "w" * 400)
@@ -48,8 +53,11 @@ def page(tmp_path_factory):
     return f"file://{root}/report.html"
 
 
+@pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", [390, 1280])
-def test_it_fits_the_screen_and_the_console_is_silent(browser, page, width):
+def test_it_fits_the_screen_and_the_console_is_silent(browser, page, width, scheme):
+    colours = {"features": [{"name": "prefers-color-scheme", "value": scheme}]}
+    browser.execute_cdp_cmd("Emulation.setEmulatedMedia", colours)
     metrics = {"width": width, "height": 844, "deviceScaleFactor": 1, "mobile": width < 500}
     browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
     browser.get(page)
@@ -59,8 +67,11 @@ def test_it_fits_the_screen_and_the_console_is_silent(browser, page, width):
         "return [...document.images].map(image => [image.complete, image.naturalWidth, image.alt])"
     )
     assert len(images) >= 12 and all(complete and natural > 0 and alt for complete, natural, alt in images)
+    shown = browser.execute_script("const s = getComputedStyle(document.body); return [s.color, s.backgroundColor]")
+    ink, paper = shown
+    assert (brightness(ink) < brightness(paper)) == (scheme == "light")
     heights = browser.execute_script("return [...document.querySelectorAll('section')].map(part => part.offsetHeight)")
-    assert len(heights) == 12 and min(heights) > 100
+    assert len(heights) == 14 and min(heights) > 100
     assert browser.get_log("browser") == []
 
 

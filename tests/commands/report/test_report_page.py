@@ -59,8 +59,8 @@ def test_nothing_is_loaded_from_anywhere(hostile):
 
 def test_every_section_can_be_reached(hostile):
     page = Page(hostile)
-    ids = ["overview", "learning", "hard_set", "bare_and_templated", "evolution", "coverage", "cost", "convergence"]
-    ids += ["internalisation", "context_ratio", "outcomes", "completions"]
+    ids = ["verdict", "overview", "learning", "steps", "hard_set", "bare_and_templated", "evolution", "coverage"]
+    ids += ["cost", "convergence", "internalisation", "context_ratio", "outcomes", "completions"]
     assert page.ids == ids
     assert re.findall(r'<li><a href="#(\w+)">', hostile) == ids
 

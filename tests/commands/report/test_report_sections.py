@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from p2o.commands.report.blocks import Figures, Missing, Text, ValueTable
+from p2o.commands.report.blocks import Figures, Fold, Missing, Text, ValueTable
 from p2o.commands.report.flows import Flow, flows, solved_bare
 from p2o.commands.report.half_steps import half_steps, joint, label, verdicts
 from p2o.commands.report.runs import load_run, load_runs
@@ -17,7 +17,10 @@ from p2o.commands.report.sections.cost import charged, cost
 from p2o.commands.report.sections.coverage import coverage
 from p2o.commands.report.sections.evolution import roots
 from p2o.commands.report.sections.internalisation import internalisation
+from p2o.commands.report.sections.learning import learning
 from p2o.commands.report.sections.overview import overview
+from p2o.commands.report.sections.steps import steps
+from p2o.commands.report.seeds import mean_over_seeds, seed_groups
 from p2o.errors import InputError
 from p2o.run_folder.question_record import template_id
 from run_folders import T, bare_folder, candidates, fixed_questions, mined, whole_folder
@@ -180,7 +183,7 @@ def test_every_section_of_a_whole_run_has_data(run):
 
 def test_every_section_without_data_says_why(tmp_path):
     run = load_run(bare_folder(tmp_path / "bare"), "bare")
-    silent = {"learning"}  # its data are in the summary
+    silent = {"learning", "verdict"}  # their data are in the summary
     for section in SECTIONS:
         made = section([run])
         assert made.id in silent or [block for block in made.blocks if isinstance(block, Missing)], made.id
@@ -253,3 +256,38 @@ def test_texts_say_what_the_figures_are(run):
                 assert all(figure.alt.startswith(figure.title) and figure.table.rows for figure in block.figures)
             if isinstance(block, Text):
                 assert block.text.endswith(".")
+
+
+def test_steps_and_pace_are_drawn(run):
+    drawn = tables(steps([run]))
+    assert drawn["Groups without variance"].head == ["step", "all wrong", "all right", "all of them"]
+    assert drawn["Groups without variance"].rows == [["0", "75.0%", "0.0%", "75.0%"], ["1", "25.0%", "25.0%", "50.0%"]]
+    made = cost([run])
+    assert tables(made)["Seconds by phase"].rows == [["0", "12", "5", "3"], ["1", "6", "4", "0"]]
+    [said] = [block.text for block in made.blocks if isinstance(block, Text) and block.look == "plain"]
+    assert "rollouts 60%, update 30%, other 10%" in said and "250 to 500 tokens a second" in said
+    assert "of 60 s over 2 starts, 45% went" in said
+
+
+def test_settings_come_with_versions_and_hardware(run):
+    assert ["torch", "2.13.0"] in tables(overview([run]))["Versions and hardware"].rows
+
+
+def test_several_runs_are_folded_and_seeds_taken_together(run):
+    second = replace(run, name="whole2", summary=run.summary | {"reward": [0.5, 1.0]})
+    other = replace(run, name="other", config=run.config | {"data": {"tau": 3}})
+    runs = [run, second, other]
+    assert [(group.name, len(group.runs)) for group in seed_groups(runs)] == [("whole (2 seeds)", 2), ("other", 1)]
+    drawn = tables(learning(runs))["Training reward"]
+    assert drawn.head == ["epoch", "whole (2 seeds)", "other"]
+    assert drawn.rows[0] == ["0", "0.375 [-1.213, 1.963]", "0.250"]  # 12.706 · 0.1768 / √2
+    over = tables(overview(runs))["Over seeds"]
+    assert over.rows[0] == ["training reward", "0.75 [-2.43, 3.93]"]
+    folds = [block for block in steps(runs).blocks if isinstance(block, Fold)]
+    assert [fold.title for fold in folds] == ["whole", "whole2", "other"]
+
+
+def test_a_mean_over_seeds_has_the_interval_of_student():
+    assert tuple(mean_over_seeds([0.2])) == (0.2, 0.2, 0.2)
+    mean, low, high = mean_over_seeds([0.1, 0.2, 0.3])
+    assert (mean, low, high) == pytest.approx((0.2, 0.2 - 4.303 * 0.1 / 3**0.5, 0.2 + 4.303 * 0.1 / 3**0.5))

@@ -15,11 +15,11 @@ class Heading:
 
 @dataclass(frozen=True)
 class Text:
-    """A paragraph: what was found ("plain"), what is alarming about it ("flag"), how it was measured ("small")."""
+    """A paragraph: what was found ("plain"; "good", "flag" if it is alarming), or how it was measured ("small")."""
 
     kind: ClassVar[str] = "text"
     text: str
-    look: Literal["plain", "flag", "small"] = "plain"
+    look: Literal["plain", "flag", "small", "good"] = "plain"
 
 
 @dataclass(frozen=True)
@@ -105,7 +105,16 @@ class CompletionGrid:
     rows: Sequence[Sequence[Cell]]
 
 
-Block = Heading | Text | Missing | ValueTable | Figure | Figures | Tree | CompletionGrid
+@dataclass(frozen=True)
+class Fold:
+    """Blocks of one run among several, folded under its name."""
+
+    kind: ClassVar[str] = "fold"
+    title: str
+    blocks: "Sequence[Block]"
+
+
+Block = Heading | Text | Missing | ValueTable | Figure | Figures | Tree | CompletionGrid | Fold
 
 
 @dataclass(frozen=True)

@@ -36,7 +36,17 @@ SIZE = (4.6, 3.0)  # inches: letters of 9 points stay readable on a phone
 
 @dataclass(frozen=True)
 class Line:
-    """A curve; None where there is no value. `look` chooses the colour, `dashed` the stroke."""
+    """A curve; None where there is no value.
+
+    Args:
+        label: What the legend says.
+        y: The values.
+        low: The low ends of their intervals, if they have any.
+        high: The high ends.
+        look: Chooses colour and mark.
+        dashed: Whether the line is dashed.
+        marked: Whether its points are marked.
+    """
 
     label: str
     y: Sequence[float | None]
@@ -44,6 +54,7 @@ class Line:
     high: Sequence[float | None] = ()
     look: int = 0
     dashed: bool = False
+    marked: bool = True
 
 
 def line_chart(
@@ -62,7 +73,7 @@ def line_chart(
                 elinewidth=0.8,
                 label=line.label,
                 color=colour,
-                marker=MARKERS[line.look % len(MARKERS)],
+                marker=MARKERS[line.look % len(MARKERS)] if line.marked else "",
                 markersize=4.5,
                 markerfacecolor="white" if line.dashed else colour,
                 linewidth=1.6,

@@ -1,17 +1,26 @@
 """A run as the sections of the report see it."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from math import inf
 from pathlib import Path
 from typing import Any
 
-from p2o.commands.report.blocks import Block, Heading, Missing, Text
+from p2o.commands.report.blocks import Block, Fold, Missing, Text
 from p2o.errors import InputError
 from p2o.io.tables import read_rows
+from p2o.run_folder.log_columns import VALIDATION_LOG
 from p2o.run_folder.paths import RunPaths
 from p2o.run_folder.question_record import QuestionRecord
 from p2o.run_folder.question_tables import read_questions
-from p2o.run_folder.readers import read_evolution, read_fixed_questions, read_metrics, read_run_config, read_summary
+from p2o.run_folder.readers import (
+    read_evolution,
+    read_fixed_questions,
+    read_json,
+    read_metrics,
+    read_run_config,
+    read_summary,
+)
 
 
 @dataclass(frozen=True)
@@ -34,7 +43,10 @@ class Run:
     questions: dict[int, list[QuestionRecord]]  # by epoch
     evolutions: list[Evolution]
     measurements: list[dict[str, Any]]  # of the fixed questions
-    metrics: dict[int, dict[str, float]]  # epoch means by name, of the CSV logger
+    metrics: dict[int, dict[str, float]]  # by epoch what was logged last, of the CSV logger
+    steps: dict[int, dict[str, float]]  # what was logged of each step
+    validation: dict[int, list[dict[str, Any]]]  # rows of the first and the last epoch
+    environment: dict[str, Any]  # versions and hardware
 
     @property
     def epochs(self) -> int:
@@ -63,6 +75,7 @@ def load_run(folder: Path, name: str) -> Run:
     paths = RunPaths(folder)
     summary = read_summary(paths)
     epochs = range(summary["epochs"])
+    logged = [row for row in read_metrics(paths) if row.get("epoch", 0) < len(epochs)]
     return Run(
         name=name,
         paths=paths,
@@ -75,7 +88,10 @@ def load_run(folder: Path, name: str) -> Run:
             if paths.candidates(n).is_file()
         ],
         measurements=read_fixed_questions(paths, len(epochs)),
-        metrics=_epoch_means(paths, len(epochs)),
+        metrics=_by("epoch", logged, len(epochs)),
+        steps=_by("step", [row for row in logged if "train/reward_step" in row]),
+        validation={n: list(VALIDATION_LOG.read(paths.validation(n))) for n in _ends(paths, len(epochs))},
+        environment=read_json(paths.environment) if paths.environment.is_file() else {},
     )
 
 
@@ -89,17 +105,21 @@ def load_runs(folders: Sequence[Path]) -> list[Run]:
 
 
 def per_run(runs: Sequence[Run], blocks: Callable[[Run], Sequence[Block]], note: str = "") -> list[Block]:
-    """The blocks of every run, under its name if there are several; the note says once how all were measured."""
+    """The blocks of every run, folded under its name if there are several; the note says once how all were measured."""
     made = [list(blocks(run)) for run in runs]
-    headed = [[Heading(run.name), *part] if len(runs) > 1 else part for run, part in zip(runs, made, strict=True)]
+    headed = [[Fold(run.name, part)] if len(runs) > 1 else part for run, part in zip(runs, made, strict=True)]
     data = any(not isinstance(block, Missing) for part in made for block in part)
     return [*(block for part in headed for block in part), *([Text(note, "small")] if note and data else [])]
 
 
-def _epoch_means(paths: RunPaths, epochs: int) -> dict[int, dict[str, float]]:
-    """Of every epoch what was logged last: a resumed run logs an epoch that was cut off anew."""
+def _by(key: str, rows: Sequence[Mapping[str, float]], end: float = inf) -> dict[int, dict[str, float]]:
+    """Of every epoch or step what was logged last: a resumed run logs an epoch that was cut off anew."""
     found: dict[int, dict[str, float]] = {}
-    for row in read_metrics(paths):
-        if (epoch := row.get("epoch")) is not None and epoch < epochs:
-            found.setdefault(int(epoch), {}).update({name: value for name, value in row.items() if name != "epoch"})
+    for row in rows:
+        if (number := row.get(key)) is not None and number < end:
+            found.setdefault(int(number), {}).update({name: value for name, value in row.items() if name != key})
     return found
+
+
+def _ends(paths: RunPaths, epochs: int) -> list[int]:
+    return [number for number in sorted({0, epochs - 1}) if paths.validation(number).is_file()]

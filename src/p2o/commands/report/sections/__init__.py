@@ -16,10 +16,14 @@ from p2o.commands.report.sections.internalisation import internalisation
 from p2o.commands.report.sections.learning import learning
 from p2o.commands.report.sections.outcomes import outcomes
 from p2o.commands.report.sections.overview import overview
+from p2o.commands.report.sections.steps import steps
+from p2o.commands.report.sections.verdict import verdict
 
 SECTIONS: tuple[Callable[[Sequence[Run]], Section], ...] = (
+    verdict,
     overview,
     learning,
+    steps,
     hard_set,
     bare_and_templated,
     evolution,

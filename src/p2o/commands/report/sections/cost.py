@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from p2o.commands.report.blocks import Block, Figures, Missing, Section, ValueTable
+from p2o.commands.report.blocks import Block, Figures, Missing, Section, Text, ValueTable
 from p2o.commands.report.charts import bar_chart
 from p2o.commands.report.runs import Evolution, Run, per_run
 from p2o.commands.report.sections.evolution import no_evolution
@@ -27,7 +27,7 @@ def cost(runs: Sequence[Run]) -> Section:
 
 
 def _blocks(run: Run) -> list[Block]:
-    return [*_phases(run), *(_evolutions(run) if run.evolutions else [no_evolution(run)])]
+    return [*_phases(run), *_pace(run), *(_evolutions(run) if run.evolutions else [no_evolution(run)])]
 
 
 def _phases(run: Run) -> list[Block]:
@@ -39,7 +39,39 @@ def _phases(run: Run) -> list[Block]:
         {phase: now[phase] - last.get(phase, 0) for phase in now} for last, now in zip(before, history, strict=True)
     ]
     parts = {phase: [epoch[phase] for epoch in spent] for phase in history[-1]}
-    return [Figures([bar_chart("Rollouts by phase", list(range(run.epochs)), parts, "epoch", "rollouts")])]
+    figures = [bar_chart("Rollouts by phase", list(range(run.epochs)), parts, "epoch", "rollouts")]
+    if seconds := run.summary.get("phase_seconds"):
+        phases = dict.fromkeys(phase for epoch in seconds for phase in epoch)
+        spans = {phase: [epoch.get(phase, 0.0) for epoch in seconds] for phase in phases}
+        figures.append(bar_chart("Seconds by phase", list(range(run.epochs)), spans, "epoch", "seconds"))
+    return [Figures(figures)]
+
+
+def _pace(run: Run) -> list[Block]:
+    """Where the time went, in words."""
+    seconds = run.summary.get("phase_seconds", [])
+    if not seconds:
+        return []
+    total: dict[str, float] = {}
+    for epoch in seconds:
+        for phase, value in epoch.items():
+            total[phase] = total.get(phase, 0.0) + value
+    shares = ", ".join(
+        f"{phase} {value / sum(total.values()):.0%}"
+        for phase, value in sorted(total.items(), key=lambda item: -item[1])
+        if value >= 0.005 * sum(total.values())
+    )
+    said = [f"Seconds of the epochs: {shares}."]
+    if rates := [rate for rate in run.summary.get("tokens_per_second", []) if rate]:
+        said.append(f"Training rollouts had {min(rates):,.0f} to {max(rates):,.0f} tokens a second of sampling.")
+    if peak := run.summary.get("memory_peak_gib"):
+        said.append(f"The first process held {peak:.1f} GiB at most.")
+    if goodput := run.summary.get("goodput"):
+        said.append(
+            f"Goodput: of {run.summary['wall_seconds']:,.0f} s over {run.summary['starts']} starts, {goodput:.0%} went "
+            "into sampling, grading, updates, validation and evolution of epochs that were kept."
+        )
+    return [Text(" ".join(said))]
 
 
 STAGE_HEAD = ("after epoch", "stage", "iterations", "rollouts")

@@ -3,9 +3,10 @@
 from collections.abc import Sequence
 
 from p2o.commands.report.blocks import Block, Figures, Missing, Section, ValueTable
-from p2o.commands.report.charts import Line, bar_chart, line_chart
+from p2o.commands.report.charts import bar_chart, line_chart
 from p2o.commands.report.flows import flows
 from p2o.commands.report.runs import Run, per_run
+from p2o.commands.report.seeds import seed_groups, seed_line
 
 NOTE = (
     "Hard: fewer than τ of K rollouts correct. Solved bare: the bare rollouts alone were correct at the rate τ/K or "
@@ -17,8 +18,8 @@ def hard_set(runs: Sequence[Run]) -> Section:
     """Compares the size of the hard set over the runs, and shows what entered and left it in each."""
     epochs = list(range(max(run.epochs for run in runs)))
     lines = [
-        Line(run.name, [*run.summary["hard_set"], *[None] * (len(epochs) - run.epochs)], look=i)
-        for i, run in enumerate(runs)
+        seed_line(group, [run.summary["hard_set"] for run in group.runs], len(epochs), look=i)
+        for i, group in enumerate(seed_groups(runs))
     ]
     blocks: list[Block] = []
     if len(runs) > 1:

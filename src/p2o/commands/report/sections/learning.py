@@ -5,15 +5,19 @@ from collections.abc import Sequence
 from p2o.commands.report.blocks import Block, Figure, Figures, Missing, Section, Text
 from p2o.commands.report.charts import Line, line_chart
 from p2o.commands.report.runs import Run
-from p2o.commands.report.texts import filled_up
+from p2o.commands.report.seeds import SeedGroup, seed_groups, seed_line
 
 
 def learning(runs: Sequence[Run]) -> Section:
     """Compares training rewards, and validation accuracy for each difficulty."""
     epochs = list(range(max(run.epochs for run in runs)))
-    rewards = [Line(run.name, filled_up(run.summary["reward"], len(epochs)), look=i) for i, run in enumerate(runs)]
+    groups = seed_groups(runs)
+    rewards = [
+        seed_line(group, [run.summary["reward"] for run in group.runs], len(epochs), look=i)
+        for i, group in enumerate(groups)
+    ]
     figures = [line_chart("Training reward", epochs, rewards, "epoch", "mean reward", percent=False)]
-    validation = _validation(runs, epochs)
+    validation = _validation(groups, epochs)
     blocks: list[Block] = [Figures([*figures, *validation])]
     if validation:
         blocks.append(
@@ -29,25 +33,23 @@ def learning(runs: Sequence[Run]) -> Section:
     return Section("learning", "Reward and accuracy", "Does the policy learn, and does it need the templates?", blocks)
 
 
-def _validation(runs: Sequence[Run], epochs: Sequence[int]) -> list[Figure]:
-    names = dict.fromkeys(name for run in runs for epoch in run.summary["history"] for name in epoch["bare"] or {})
-    return [
-        line_chart(
-            f"Validation accuracy: {name}",
-            epochs,
-            [line for i, run in enumerate(runs) for line in _accuracies(run, name, i, len(runs) > 1, len(epochs))],
-            "epoch",
-            "accuracy",
-        )
-        for name in names
-    ]
+def _validation(groups: Sequence[SeedGroup], epochs: Sequence[int]) -> list[Figure]:
+    history = [epoch for group in groups for run in group.runs for epoch in run.summary["history"]]
+    figures = []
+    for name in dict.fromkeys(name for epoch in history for name in epoch["bare"] or {}):
+        lines = [
+            line for i, group in enumerate(groups) for line in _accuracies(group, name, i, len(groups), len(epochs))
+        ]
+        figures.append(line_chart(f"Validation accuracy: {name}", epochs, lines, "epoch", "accuracy"))
+    return figures
 
 
-def _accuracies(run: Run, name: str, look: int, several: bool, epochs: int) -> list[Line]:
+def _accuracies(group: SeedGroup, name: str, look: int, groups: int, epochs: int) -> list[Line]:
     lines = []
     for dashed, context in enumerate(("bare", "templated")):
-        values = [(epoch[context] or {}).get(name) for epoch in run.summary["history"]]
-        if any(value is not None for value in values):
-            label = f"{run.name}, {context}" if several else context
-            lines.append(Line(label, filled_up(values, epochs), look=look, dashed=bool(dashed)))
+        curves = [[(epoch[context] or {}).get(name) for epoch in run.summary["history"]] for run in group.runs]
+        label = context if groups == 1 else f"{group.name}, {context}"
+        line = seed_line(group, curves, epochs, look, label, bool(dashed))
+        if any(value is not None for value in line.y):
+            lines.append(line)
     return lines

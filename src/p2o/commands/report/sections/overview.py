@@ -5,6 +5,7 @@ from typing import Any
 
 from p2o.commands.report.blocks import Block, Missing, Section, ValueTable
 from p2o.commands.report.runs import Run
+from p2o.commands.report.seeds import mean_over_seeds, seed_groups
 from p2o.commands.report.texts import shortened
 
 PLACES = ("trainer.logger", "trainer.default_root_dir", "checkpoint.dirpath", "config")  # where, not what
@@ -29,8 +30,10 @@ def overview(runs: Sequence[Run]) -> Section:
         ValueTable("Where the runs ended", ["", *(run.name for run in runs)], list(_ends(runs))),
         ValueTable("Settings", ["", *(run.name for run in runs)], list(_settings(runs))),
     ]
+    blocks += _over_seeds(runs)
     if len(runs) > 1:
         blocks.append(_differences(runs))
+    blocks.append(_environments(runs))
     if unknown := [run.name for run in runs if not run.config]:
         blocks.append(
             Missing(f"No config.yaml in {', '.join(unknown)}: runs of this version of p2o fit write one at their top.")
@@ -50,6 +53,36 @@ def _ends(runs: Sequence[Run]) -> Iterator[list[str]]:
             curves = [[(epoch[context] or {}).get(name) for epoch in run.summary["history"]] for run in runs]
             found = [[value for value in curve if value is not None] for curve in curves]
             yield [f"validation, {context}, {name}", *(_from_to(values, ".1%") for values in found)]
+
+
+def _over_seeds(runs: Sequence[Run]) -> list[Block]:
+    """Where the runs of each config ended, as means over their seeds; nothing if no config has several."""
+    groups = [group for group in seed_groups(runs) if len(group.runs) > 1]
+    rows: dict[str, list[str]] = {}
+    for group in groups:
+        rows.setdefault("training reward", []).append(_mean_text([r.summary["reward"][-1] for r in group.runs], False))
+        rows.setdefault("hard questions", []).append(_mean_text([r.summary["hard_set"][-1] for r in group.runs], False))
+        for context in ("bare", "templated"):
+            last = [run.summary["history"][-1][context] or {} for run in group.runs]
+            for name in dict.fromkeys(name for accuracies in last for name in accuracies):
+                values = [accuracies[name] for accuracies in last if name in accuracies]
+                rows.setdefault(f"validation, {context}, {name}", []).append(_mean_text(values, True))
+    head = ["mean over seeds [95 %], last epoch", *(group.name for group in groups)]
+    body = [[label, *cells] for label, cells in rows.items() if len(cells) == len(groups)]
+    return [ValueTable("Over seeds", head, body)] if groups else []
+
+
+def _mean_text(values: Sequence[float], percent: bool) -> str:
+    mean, low, high = (100 * value if percent else value for value in mean_over_seeds(values))
+    return f"{mean:.1f} % [{low:.1f}, {high:.1f}]" if percent else f"{mean:.3g} [{low:.3g}, {high:.3g}]"
+
+
+def _environments(runs: Sequence[Run]) -> Block:
+    names = dict.fromkeys(name for run in runs for name in run.environment)
+    if not names:
+        return Missing("No environment.json: runs of this version of p2o fit write versions and hardware there.")
+    rows = [[name, *(str(run.environment.get(name, "–")) for run in runs)] for name in names]
+    return ValueTable("Versions and hardware", ["", *(run.name for run in runs)], rows)
 
 
 def _from_to(values: Sequence[Any], form: str) -> str:

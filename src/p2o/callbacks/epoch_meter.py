@@ -1,0 +1,74 @@
+"""What an epoch's training rollouts and the hardware say of its pace."""
+
+import resource
+import sys
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import torch
+from lightning import Trainer
+from lightning.pytorch.utilities import rank_zero_warn
+
+from p2o.distributed.unions import summed
+from p2o.types import Rollout
+
+TOO_MANY_TRUNCATED = 1 / 3
+
+
+class EpochMeter:
+    """Counts the completions of an epoch, their tokens, and those that the length limit cut off, on this process."""
+
+    def __init__(self) -> None:
+        self._counts = {"completions": 0, "tokens": 0, "truncated": 0}
+
+    def add(self, rollouts: Sequence[Rollout]) -> dict[str, int]:
+        """Counts the rollouts of a step, and says what they came to."""
+        step = {
+            "completions": len(rollouts),
+            "tokens": sum(len(rollout.completion.ids) for rollout in rollouts),
+            "truncated": sum(rollout.completion.truncated for rollout in rollouts),
+        }
+        self._counts = {name: count + step[name] for name, count in self._counts.items()}
+        return step
+
+    def figures(self, seconds: Mapping[str, float]) -> dict[str, Any]:
+        """The epoch's figures over all processes, which must all ask for them.
+
+        Args:
+            seconds: Of the epoch, by phase.
+        """
+        counts = summed(self._counts)
+        sampling = seconds.get("rollouts", 0.0)
+        return {
+            "phase_seconds": {phase: round(value, 2) for phase, value in seconds.items()},
+            "tokens_per_second": round(counts["tokens"] / sampling, 1) if sampling else None,
+            "truncated": round(counts["truncated"] / max(1, counts["completions"]), 6),
+            "memory_peak_gib": round(memory_peak(), 2),
+        }
+
+
+def memory_peak() -> float:
+    """The most memory that this process has held so far, in GiB: of its GPU if it has one, else of the machine."""
+    if torch.cuda.is_available():
+        return torch.cuda.max_memory_allocated() / 2**30
+    unit = 1 if sys.platform == "darwin" else 1024  # macOS counts bytes, Linux KiB
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 2**30
+
+
+def log_pace(trainer: Trainer, pace: Mapping[str, Any]) -> None:
+    """Logs the pace of an epoch: seconds by phase, tokens a second, memory."""
+    metrics = {f"seconds/{phase.replace(' ', '_')}": value for phase, value in pace["phase_seconds"].items()}
+    for name in ("tokens_per_second", "memory_peak_gib"):
+        if pace[name] is not None:
+            metrics[f"pace/{name}"] = pace[name]
+    for logger in trainer.loggers:
+        logger.log_metrics(metrics | {"epoch": trainer.current_epoch}, trainer.global_step)
+
+
+def warn_of_truncation(epoch: int, share: float) -> None:
+    """Says so if the length limit cut off more than a third of an epoch's completions."""
+    if share > TOO_MANY_TRUNCATED:
+        rank_zero_warn(
+            f"epoch {epoch}: the length limit cut off {share:.0%} of the training completions, which then count as "
+            "wrong. Raise model.max_completion_length, or have the policy write less (SoftOverlong, an instruction)."
+        )

@@ -1,0 +1,193 @@
+"""What became of a run, in words: each finding with the figures that say so, and what to try."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from p2o.commands.report.estimates import Estimate, estimate
+from p2o.commands.report.runs import Run
+from p2o.commands.report.steps import zero_variance_shares
+
+MOSTLY = 0.9  # of the groups
+HALF = 0.5
+HELPED = 0.1  # by which templated accuracy is ahead of bare accuracy
+ALL_SOLVED = 0.98  # validation accuracy
+THIRD = 1 / 3
+
+Tone = Literal["good", "flag", "plain"]
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing that the figures of a run say.
+
+    Args:
+        word: It in a word or two: "Works", "Collapsed".
+        tone: Whether that is good, alarming, or neither.
+        figures: The figures that say so.
+        advice: What to try; empty if there is nothing to mend.
+    """
+
+    word: str
+    tone: Tone
+    figures: str
+    advice: str = ""
+
+    @property
+    def text(self) -> str:
+        """The finding as a paragraph."""
+        return " ".join(filter(None, [f"{self.word}:", self.figures, self.advice]))
+
+
+def findings(run: Run) -> list[Finding]:
+    """All findings, the one that matters most first; at least one."""
+    found = [
+        finding
+        for look in (_collapsed, _no_signal, _masked_away, _no_templates, _works, _saturated, _cut_off)
+        for finding in look(run)
+    ]
+    return found or [
+        Finding(
+            "No clear change",
+            "plain",
+            f"the training reward went from {run.summary['reward'][0]:.3f} to {run.summary['reward'][-1]:.3f}, and the "
+            f"validation accuracy of the bare prompt {_change_in_words(run)}.",
+            "Give it more epochs or a higher learning rate (model.optimizer), and look at the groups without variance "
+            "below: they say whether there is something to learn from.",
+        )
+    ]
+
+
+def _collapsed(run: Run) -> Iterator[Finding]:
+    rewards, truncated = run.summary["reward"], run.summary.get("truncated", [])
+    best = max(rewards)
+    if best >= 0.1 and rewards[-1] < HALF * best:
+        yield Finding(
+            "Collapsed",
+            "flag",
+            f"the training reward fell from {best:.3f} in epoch {rewards.index(best)} to {rewards[-1]:.3f} at the end.",
+            "Go back to the checkpoint of that epoch, with a lower learning rate or a KL to the start (ReferenceKL).",
+        )
+    elif truncated and truncated[-1] >= MOSTLY and truncated[0] < HALF:
+        yield Finding(
+            "Collapsed",
+            "flag",
+            f"completions that the length limit cuts off grew from {truncated[0]:.0%} to {truncated[-1]:.0%}.",
+            "Lower the learning rate, raise model.max_completion_length, or shape the reward by SoftOverlong.",
+        )
+
+
+def _no_signal(run: Run) -> Iterator[Finding]:
+    shares = zero_variance_shares(run.metrics.get(run.epochs - 1, {}), "_epoch")
+    if shares.get("all wrong", 0.0) >= MOSTLY:
+        yield Finding(
+            "No signal",
+            "flag",
+            f"in the last epoch all rollouts of {shares['all wrong']:.0%} of the groups were wrong, so that their "
+            "advantages are zero (advantage collapse).",
+            "Mix in easier questions, raise data.num_generations, or let evolution find templates that help (a "
+            "stronger reflector, a larger evolution.budget). Read completions below: an answer may be right and its "
+            "format not.",
+        )
+
+
+def _masked_away(run: Run) -> Iterator[Finding]:
+    gaps = [values["context/gap_masked"] for values in run.metrics.values() if "context/gap_masked" in values]
+    last = run.summary["history"][-1]
+    ahead = _mean(last.get("templated")) - _mean(last.get("bare")) if last.get("templated") and last.get("bare") else 0
+    if gaps and gaps[-1] >= HALF and ahead >= HELPED:
+        yield Finding(
+            "Masked away",
+            "flag",
+            f"templates help ({ahead:+.0%} of validation accuracy), and the context mask leaves out {gaps[-1]:.0%} of "
+            "what they change, so that the bare policy does not learn it.",
+            "Widen the bounds of model.context (a lower `low`), or take Replace or Importance.",
+        )
+
+
+def _no_templates(run: Run) -> Iterator[Finding]:
+    if run.setting("evolution", "budget") == 0 or run.epochs < 2:
+        return
+    smallest = run.setting("evolution", "min_hard_set") or 0
+    if run.searches and not any(evolution.figures["bank"] for evolution in run.evolutions):
+        rejected = sum(sum(evolution.figures["rejections"].values()) for evolution in run.searches)
+        best = max((max(evolution.figures["best_dev_scores"], default=0.0) for evolution in run.searches), default=0.0)
+        yield Finding(
+            "Evolution found nothing",
+            "flag",
+            f"{len(run.searches)} evolutions left no template in the bank: the best dev score was {best:.0%}, and "
+            f"{rejected} proposals were rejected before they were tried.",
+            "Read the replies in the evolution section. A stronger reflector, a larger evolution.budget or mini-batch, "
+            "or more completions for each comparison may find what this one did not.",
+        )
+    elif not run.searches and max(run.summary["hard_set"][:-1]) >= max(1, smallest):
+        reasons = "; ".join(f"after epoch {e.epoch}: {e.figures['stopped']}" for e in run.evolutions)
+        yield Finding(
+            "Evolution found nothing",
+            "flag",
+            f"no evolution scored a template{f' ({reasons})' if reasons else ''}.",
+            "Raise evolution.budget: it must pay for one template on the dev questions.",
+        )
+
+
+def _works(run: Run) -> Iterator[Finding]:
+    change = accuracy_change(run)
+    if change is not None and change.low > 0:
+        hard = run.summary["hard_set"]
+        yield Finding(
+            "Works",
+            "good",
+            f"the validation accuracy of the bare prompt rose by {100 * change.mean:.1f} points "
+            f"[{100 * change.low:.1f}, {100 * change.high:.1f}] from epoch 0 to epoch {run.epochs - 1}, and the hard "
+            f"questions went from {hard[0]} to {hard[-1]}.",
+        )
+
+
+def _saturated(run: Run) -> Iterator[Finding]:
+    shares = zero_variance_shares(run.metrics.get(run.epochs - 1, {}), "_epoch")
+    accuracy = run.summary["history"][-1].get("bare")
+    solved = shares.get("all right", 0.0)
+    if solved >= MOSTLY or (accuracy and _mean(accuracy) >= ALL_SOLVED):
+        said = [f"all rollouts of {solved:.0%} of the groups were right in the last epoch"] if solved >= HALF else []
+        said += [f"validation is at {_mean(accuracy):.0%}"] if accuracy else []
+        yield Finding(
+            "Saturated",
+            "plain",
+            f"{' and '.join(said)}: these questions have nothing left to teach.",
+            "Stop here, or go on with harder questions.",
+        )
+
+
+def _cut_off(run: Run) -> Iterator[Finding]:
+    truncated = run.summary.get("truncated", [])
+    if truncated and truncated[-1] > THIRD:
+        yield Finding(
+            "Cut off",
+            "flag",
+            f"the length limit cut off {truncated[-1]:.0%} of the last epoch's training completions.",
+            "Raise model.max_completion_length; what is cut off counts as wrong, whatever it would have said.",
+        )
+
+
+def accuracy_change(run: Run) -> Estimate | None:
+    """The change of bare validation accuracy from the first to the last epoch, paired by question; None without."""
+    if 0 not in run.validation or run.epochs < 2 or run.epochs - 1 not in run.validation:
+        return None
+    first, last = (_bare(run.validation[epoch]) for epoch in (0, run.epochs - 1))
+    pairs = [last[id] - first[id] for id in first if id in last]
+    return estimate(pairs) if pairs else None
+
+
+def _change_in_words(run: Run) -> str:
+    change = accuracy_change(run)
+    if change is None:
+        return "is not known"
+    return f"changed by {100 * change.mean:+.1f} points [{100 * change.low:+.1f}, {100 * change.high:+.1f}]"
+
+
+def _bare(rows: Sequence[Mapping[str, Any]]) -> dict[str, float]:
+    return {row["id"]: float(row["correct"]) for row in rows if row["context"] == "bare"}
+
+
+def _mean(accuracies: Mapping[str, float] | None) -> float:
+    return sum(accuracies.values()) / len(accuracies) if accuracies else 0.0

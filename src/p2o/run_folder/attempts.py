@@ -1,0 +1,52 @@
+"""How long the starts of a run have lasted, those included that were killed."""
+
+import time
+from pathlib import Path
+
+from p2o.errors import InputError
+from p2o.io.files import write_json
+from p2o.run_folder.readers import read_json
+
+EVERY = 10.0  # seconds between two notes: what a kill can hide at most
+
+
+class Attempts:
+    """Keeps `attempts.json`: when each start of the run began, and for how long it was seen alive.
+
+    Args:
+        path: The file.
+        resumed: Whether this start goes on with the run in the folder; else it begins a new list.
+    """
+
+    def __init__(self, path: Path, resumed: bool) -> None:
+        self.path = path
+        self._before = _read(path) if resumed and path.is_file() else []
+        self._clock = self._noted = time.monotonic()
+        self._began = round(time.time(), 1)
+
+    def note(self, at_once: bool = False) -> None:
+        """Notes that this start is alive, now and then or at once."""
+        if at_once or time.monotonic() - self._noted >= EVERY:
+            self._noted = time.monotonic()
+            write_json(self.path, {"attempts": [*self._before, {"began": self._began, "seconds": self._lasted()}]})
+
+    @property
+    def count(self) -> int:
+        """How often the run was started."""
+        return len(self._before) + 1
+
+    @property
+    def seconds(self) -> float:
+        """How long all starts have lasted together."""
+        return sum(attempt["seconds"] for attempt in self._before) + self._lasted()
+
+    def _lasted(self) -> float:
+        return round(time.monotonic() - self._clock, 2)
+
+
+def _read(path: Path) -> list[dict[str, float]]:
+    match read_json(path):
+        case {"attempts": [*attempts]} if all(isinstance(attempt, dict) for attempt in attempts):
+            if all(isinstance(attempt.get("seconds"), int | float) for attempt in attempts):
+                return list(attempts)
+    raise InputError(f"{path}: expected the list of a run's starts. Delete the file; goodput then counts from here on.")

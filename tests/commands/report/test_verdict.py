@@ -1,0 +1,78 @@
+"""What the verdict says of runs whose figures are known."""
+
+from dataclasses import replace
+
+import pytest
+
+from p2o.commands.report.runs import load_run
+from p2o.commands.report.steps import thinned
+from p2o.commands.report.verdict import findings
+from run_folders import whole_folder
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    return load_run(whole_folder(tmp_path_factory.mktemp("runs") / "whole"), "whole")
+
+
+def words(run):
+    return [finding.word for finding in findings(run)]
+
+
+def with_summary(run, **values):
+    return replace(run, summary=run.summary | values)
+
+
+def test_a_run_whose_bare_accuracy_rose_works(run):
+    [finding] = findings(run)
+    assert (finding.word, finding.tone) == ("Works", "good")
+    assert "rose by 41.7 points [16.7, 66.7]" in finding.text and "from 3 to 2" in finding.text
+
+
+def test_a_reward_that_halves_is_a_collapse(run):
+    found = findings(with_summary(run, reward=[0.5, 0.2]))
+    assert found[0].word == "Collapsed" and "from 0.500 in epoch 0 to 0.200" in found[0].text and found[0].advice
+
+
+def test_completions_that_never_end_are_a_collapse_too(run):
+    found = words(with_summary(run, truncated=[0.1, 0.95]))
+    assert found == ["Collapsed", "Works", "Cut off"]
+
+
+def test_groups_that_are_all_wrong_have_no_signal(run):
+    still = replace(run, validation={}, metrics={1: {"frac_reward_zero_std/all_wrong_bare_epoch": 0.95}})
+    assert words(still) == ["No signal"]
+
+
+def test_groups_that_are_all_right_are_saturated(run):
+    metrics = {
+        1: {"frac_reward_zero_std/all_right_bare_epoch": 0.6, "frac_reward_zero_std/all_right_mixed_epoch": 0.35}
+    }
+    assert words(replace(run, metrics=metrics)) == ["Works", "Saturated"]
+
+
+def test_a_mask_that_leaves_out_what_templates_bring(run):
+    masked = replace(run, validation={}, metrics={1: {"context/gap_masked": 0.8}})
+    [finding] = findings(masked)
+    assert finding.word == "Masked away" and "80% of what they change" in finding.text  # templates are 50 points ahead
+
+
+def test_empty_banks_and_evolutions_without_scores_found_nothing(run):
+    [evolution] = run.evolutions
+    empty = replace(evolution, figures=evolution.figures | {"bank": 0})
+    assert words(replace(run, evolutions=[empty], validation={})) == ["Evolution found nothing"]
+    none = replace(evolution, candidates=[], figures=evolution.figures | {"stopped": "no room"})
+    [finding] = findings(replace(run, evolutions=[none], validation={}))
+    assert finding.word == "Evolution found nothing" and "after epoch 0: no room" in finding.text
+
+
+def test_without_a_clear_change_it_says_so(run):
+    same = {epoch: run.validation[0] for epoch in run.validation}
+    [finding] = findings(replace(run, validation=same))
+    assert finding.word == "No clear change" and "changed by +0.0 points" in finding.text
+
+
+def test_long_curves_are_thinned_by_means():
+    steps = {number: {"a": float(number), **({"b": 1.0} if number % 2 else {})} for number in range(1000)}
+    found = thinned(steps)
+    assert len(found) == 200 and found[0] == {"a": 2.0, "b": 1.0}
