@@ -54,25 +54,28 @@ def test_own_questions_are_looked_at_and_the_config_is_read(folder, capsys):
 
 
 @pytest.mark.parametrize(
-    ("options", "engine", "strategy"),
+    ("options", "engine", "strategy", "adapters"),
     [
-        (["--memory", "141", "--gpus", "8", "--vllm"], "VLLMEngine", "ddp"),
-        (["--memory", "141", "--vllm"], "VLLMEngine", "auto"),
-        (["--memory", "141"], "TransformersEngine", "auto"),
+        (["--memory", "141", "--gpus", "8", "--vllm"], "VLLMEngine", "ddp", "NoAdapters"),
+        (["--memory", "141", "--vllm"], "VLLMEngine", "auto", "NoAdapters"),
+        (["--memory", "141"], "TransformersEngine", "auto", "NoAdapters"),
+        (["--memory", "40", "--gpus", "8", "--vllm"], "VLLMEngine", "sharded", "NoAdapters"),
+        (["--memory", "40", "--vllm"], "VLLMEngine", "auto", "LoRA"),
     ],
 )
-def test_sizes_fit_the_gpus(folder, options, engine, strategy, capsys):
+def test_sizes_fit_the_gpus(folder, options, engine, strategy, adapters):
     main(["init", "my.yaml", "--questions", "mine.jsonl", "--model", "qwen3-4b", *options])
     config = read_config(["--config", "my.yaml"])
     assert config["model"]["engine"]["class_path"].endswith(engine)
+    assert config["model"]["adapters"]["class_path"].endswith(adapters)
     assert config["trainer"]["strategy"] == strategy and config["trainer"]["precision"] == "bf16-mixed"
     [(need, given)] = re.findall(r"About (\d+) of (\d+) GiB", (folder / "my.yaml").read_text())
-    assert int(need) <= int(given) == 141
+    assert int(need) <= int(given) == int(options[1])
 
 
 def test_a_model_that_does_not_fit_is_refused_with_what_it_needs(folder, capsys):
-    error = error_of(capsys, "my.yaml", "--model", "qwen3-4b", "--memory", "24")
-    assert re.search(r"needs about \d+ GiB a GPU .* --memory is 24", error)
+    error = error_of(capsys, "my.yaml", "--model", "qwen3-4b", "--memory", "8")
+    assert re.search(r"needs about \d+ GiB a GPU, even .* --memory is 8", error)
     assert not (folder / "my.yaml").exists()
 
 

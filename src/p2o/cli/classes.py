@@ -50,7 +50,8 @@ def _classes(annotation: Any) -> Iterator[type]:  # noqa: ANN401 (of any paramet
 
 
 def _concrete(base: type) -> Iterator[type]:
-    for kind in base.__subclasses__():
+    subclasses: list[type] = type.__subclasses__(base)
+    for kind in subclasses:
         yield from _concrete(kind)
         shipped = kind.__module__.startswith(("p2o.", "lightning.pytorch.callbacks"))
         if shipped and not inspect.isabstract(kind) and not kind.__name__.startswith("_"):

@@ -8,7 +8,7 @@ NO_CONFIG = (
 )
 FEW = 15  # classes that a message lists
 KEY = r'Parser key "(?P<key>[^"]+)":\s+(?:- Expected a path but [^\n]*\s+- )?'
-REQUIRED = re.compile(r"arguments are required: (?:\w+\.)?(?P<key>[\w.]+)")
+REQUIRED = re.compile(r"arguments are required: (?:\w+\.)?(?P<key>[\w.]*\w)")
 UNION = re.compile(
     r'Parser key "(?P<key>[^"]+)":\s+.*?Does not validate against any of the Union subtypes\s+'
     r"Subtypes: \[(?P<types>.*?)\]\n\s*Errors:.*Given value: (?P<value>.*)",

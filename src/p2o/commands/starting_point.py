@@ -3,12 +3,14 @@
 from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
+from typing import Literal
 
 from transformers import PreTrainedConfig
 
 from p2o.commands.planning.memory import GIB, Demand, memory
 from p2o.errors import InputError
 from p2o.io.tables import read_rows
+from p2o.policy.adapters import LoRA
 from p2o.policy.loading import BUNDLED, load_config
 from p2o.questions.columns import Columns, guess_columns
 
@@ -17,6 +19,9 @@ TOGETHER = (64, 32, 16, 8)  # completions that are written at a time without vLL
 BATCHES = (32768, 16384, 8192, 6144)  # tokens of a pass, the larger the faster; at least those of a row
 SHARES = (0.6, 0.5, 0.4, 0.3, 0.2, 0.1)  # of a GPU for vLLM, the larger the faster
 PLACEHOLDER = Columns("question", "answer")
+
+
+Method = Literal["whole", "sharded", "LoRA"]
 
 
 @dataclass(frozen=True)
@@ -42,6 +47,7 @@ class Wishes:
 class Fit:
     """Settings that fit into the memory of a GPU."""
 
+    method: Method
     micro_batch_tokens: int
     together: int
     vllm: float
@@ -68,7 +74,7 @@ def starting_point(wishes: Wishes, name: str) -> str:
         "#",
         f"# P²O with {wishes.model} on the questions of {wishes.questions}. What is left out has the paper's value:",
         f"# `p2o fit --config {name}.yaml --print_config` shows all, `p2o plan --config {name}.yaml` what it costs.",
-        *_trainer(wishes, name),
+        *_trainer(wishes, fit, name),
         *_model(wishes, fit, *lengths),
         *_data(wishes, columns, count),
         *_evolution(fit, count),
@@ -77,26 +83,40 @@ def starting_point(wishes: Wishes, name: str) -> str:
 
 
 def fitting(config: PreTrainedConfig, wishes: Wishes, prompt: int, completion: int) -> Fit:
-    """The fastest settings of full fine-tuning that fit, by the estimate of `p2o plan`.
+    """The fastest settings that fit, by the estimate of `p2o plan`: all weights if they can be trained, else adapters.
 
     Raises:
         InputError: None does; says what the smallest ones need.
     """
     length, device = prompt + completion, int(wishes.memory * GIB)
     least = float("inf")
-    for initial in (True, False):
-        for tokens in BATCHES:
-            for together, share in product((0,), SHARES) if wishes.vllm else product(TOGETHER, (0.0,)):
-                demand = Demand(tokens, length, length, together, True, True, int(initial), share)
-                need = memory(config, demand, device)
-                room = memory(config, demand).sampling <= share * device if share else True
-                if need.total <= 0.95 * device and room:
-                    return Fit(tokens, together, share, initial, need.total / GIB)
-                least = min(least, need.total / GIB)
+    samplers = list(product((0,), SHARES) if wishes.vllm else product(TOGETHER, (0.0,)))
+    for method, initial, tokens, (together, share) in product(_methods(wishes), (True, False), BATCHES, samplers):
+        demand = Demand(
+            micro_batch_tokens=tokens,
+            length=length,
+            usual=length,
+            together=together,
+            mixed=True,
+            recompute=True,
+            copies=int(initial and method != "LoRA"),
+            vllm=share,
+            adapters=LoRA() if method == "LoRA" else None,
+            shards=wishes.gpus if method == "sharded" else 1,
+        )
+        need = memory(config, demand, device)
+        room = memory(config, demand).sampling <= share * device if share else True
+        if need.total <= 0.95 * device and room:
+            return Fit(method, tokens, together, share, initial, need.total / GIB)
+        least = min(least, need.total / GIB)
     raise InputError(
-        f"p2o init: {wishes.model} needs about {least:.0f} GiB a GPU to be trained whole, in float32 with AdamW, and "
-        f"--memory is {wishes.memory:g}. Take a smaller model or a larger GPU: each process holds the whole policy."
+        f"p2o init: {wishes.model} needs about {least:.0f} GiB a GPU, even where only adapters are trained, and "
+        f"--memory is {wishes.memory:g}. Take a smaller model, or a larger GPU."
     )
+
+
+def _methods(wishes: Wishes) -> tuple[Method, ...]:
+    return ("whole", "sharded", "LoRA") if wishes.gpus > 1 else ("whole", "LoRA")
 
 
 def _look_at(path: Path) -> tuple[Columns, int]:
@@ -115,7 +135,7 @@ def _lengths(config: PreTrainedConfig) -> tuple[int, int]:
     return min(PROMPT, window // 4), min(COMPLETION, window // 2)
 
 
-def _trainer(wishes: Wishes, name: str) -> list[str]:
+def _trainer(wishes: Wishes, fit: Fit | None, name: str) -> list[str]:
     lines = ["trainer:"]
     if wishes.memory:
         lines += [
@@ -123,7 +143,9 @@ def _trainer(wishes: Wishes, name: str) -> list[str]:
             f"  devices: {wishes.gpus}",
             "  precision: bf16-mixed  # weights and AdamW stay in float32: at 1e-6 bfloat16 weights would not move",
         ]
-        lines += ["  strategy: ddp"] if wishes.gpus > 1 else []
+        sharded = fit is not None and fit.method == "sharded"
+        shown = "sharded  # FSDP2: the GPUs hold the policy together" if sharded else "ddp"
+        lines += [f"  strategy: {shown}"] if wishes.gpus > 1 else []
     return [*lines, "  max_epochs: 10  # an evolution after each but the last", f"  default_root_dir: runs/{name}"]
 
 
@@ -131,6 +153,13 @@ def _model(wishes: Wishes, fit: Fit | None, prompt: int, completion: int) -> lis
     lines = ["model:", f"  model: {wishes.model}"]
     if wishes.model == BUNDLED:
         lines += ['  instruction: "Answer within \\\\boxed{}.\\nQuestion: "  # the one that it was made for']
+    if fit and fit.method == "LoRA":
+        lines += [
+            "  adapters: LoRA  # all of the policy would not fit; pip install peft",
+            "  optimizer:",
+            "    class_path: torch.optim.AdamW",
+            "    init_args: {lr: 1.0e-5, weight_decay: 0.0}  # adapters take a higher rate than the paper's 1e-6",
+        ]
     if fit and fit.vllm:
         lines += [
             '  engine:  # pip install "p2o[vllm]"',
@@ -181,7 +210,7 @@ def _data(wishes: Wishes, columns: Columns, count: int) -> list[str]:
 
 def _evolution(fit: Fit | None, count: int) -> list[str]:
     lines = ["evolution:"]
-    if fit and not fit.initial:
+    if fit and not fit.initial and fit.method != "LoRA":
         lines += [
             "  reflector:",
             "    class_path: SelfReflector",

@@ -5,12 +5,13 @@ from transformers import AutoConfig
 
 from p2o.commands.planning.calibration import Measured
 from p2o.commands.planning.evolution_size import evolution_size, most_calls
-from p2o.commands.planning.memory import GIB, Demand, demand_of, memory, parameters
+from p2o.commands.planning.memory import GIB, Demand, adapter_parameters, demand_of, memory, parameters
 from p2o.commands.planning.pace import Pace
 from p2o.commands.planning.page import page
 from p2o.commands.planning.phases import phases
 from p2o.commands.planning.prices import Paid, Prices
 from p2o.commands.planning.span import Span
+from p2o.policy.adapters import LoRA
 from p2o.policy.loading import load_config, load_policy
 
 MEASURED = Measured(60, Pace(0.0, 0.05), Pace(0.2, 0.005), completion_length=10.0, hard=0.5, signal=0.4, device_bytes=0)
@@ -148,6 +149,24 @@ def test_vllm_takes_its_share_of_the_device_and_never_the_cache_of_all_rollouts(
     assert memory(config, demand, device=8 * GIB).sampling == int(0.35 * 8 * GIB)
     least = memory(config, demand).sampling  # the weights and the cache of one rollout, in 2 bytes
     assert 2 * parameters(config) < least < 4 * parameters(config)
+
+
+def test_adapters_have_no_moments_of_frozen_weights_and_no_copy(plan_of):
+    demand = demand_of(plan_of("--model.adapters=LoRA", "--model.adapters.rank=4"))
+    config = load_config("p2o/micro-policy")
+    policy = load_policy("p2o/micro-policy", adapters=LoRA(rank=4))
+    trained = sum(p.numel() for p in policy.parameters() if p.requires_grad)
+    assert adapter_parameters(config, LoRA(rank=4)) == trained
+    needs = memory(config, demand)
+    assert needs.adam == 8 * trained and needs.weights == 2 * parameters(config) + 4 * trained
+
+
+def test_shards_divide_what_the_policy_keeps(plan_of):
+    whole, sharded = demand_of(plan_of()), demand_of(plan_of("--trainer.strategy=sharded", "--trainer.devices=4"))
+    config = load_config("p2o/micro-policy")
+    one, part = memory(config, whole), memory(config, sharded)
+    assert part.adam == one.adam // 4 and part.weights == one.weights // 4
+    assert part.sampling > one.sampling  # the policy is put together to sample
 
 
 def test_the_paper_fits_the_gpus_that_its_config_names():

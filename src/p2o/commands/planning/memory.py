@@ -3,11 +3,13 @@
 from dataclasses import dataclass
 
 import torch
+from torch import nn
 from transformers import AutoModelForCausalLM, PreTrainedConfig
 
 from p2o.commands.planning.run import PlannedRun
 from p2o.engines.vllm import VLLMEngine
 from p2o.logprobs.fused_head import KEPT, TILE
+from p2o.policy.adapters import LoRA
 from p2o.reflectors.self_reflector import SelfReflector
 
 GIB = 2**30
@@ -30,6 +32,8 @@ class Demand:
         recompute: Whether layers compute their activations again in the backward pass.
         copies: Copies of the weights beside the policy: 1 if the policy before training reflects.
         vllm: The share of the device that vLLM takes while it is awake; 0: the policy samples itself.
+        adapters: What is trained, if not all of the policy.
+        shards: Processes that hold the policy together.
     """
 
     micro_batch_tokens: int
@@ -40,6 +44,8 @@ class Demand:
     recompute: bool
     copies: int = 0
     vllm: float = 0.0
+    adapters: LoRA | None = None
+    shards: int = 1
 
 
 @dataclass(frozen=True)
@@ -64,6 +70,16 @@ def parameters(config: PreTrainedConfig) -> int:
         return int(AutoModelForCausalLM.from_config(config).num_parameters())
 
 
+def adapter_parameters(config: PreTrainedConfig, adapters: LoRA) -> int:
+    """How many parameters the adapters of a model of this config have: rank x (inputs + outputs) of each target."""
+    with torch.device("meta"):
+        model = AutoModelForCausalLM.from_config(config)
+    head, every = model.get_output_embeddings(), adapters.targets == "all-linear"
+    linear = [(name, part) for name, part in model.named_modules() if isinstance(part, nn.Linear) and part is not head]
+    targets = [part for name, part in linear if every or name.endswith(tuple(adapters.targets))]
+    return sum(adapters.rank * (part.in_features + part.out_features) for part in targets)
+
+
 def memory(config: PreTrainedConfig, demand: Demand, device: int = 0) -> Memory:
     """Estimates the memory of a process from the config of its model, which is not loaded.
 
@@ -73,11 +89,15 @@ def memory(config: PreTrainedConfig, demand: Demand, device: int = 0) -> Memory:
         device: Bytes of the device, of which vLLM takes a share; 0: what vLLM needs at least.
     """
     text, count = config.get_text_config(), parameters(config)
+    trained = adapter_parameters(config, demand.adapters) if demand.adapters else count
+    kept_bytes = demand.adapters.dtype.itemsize if demand.adapters else WEIGHT
+    policy = kept_bytes * count + (WEIGHT * trained if demand.adapters else 0)
     tokens = max(demand.length, demand.micro_batch_tokens)
     layer = int(tokens * text.hidden_size * HIDDEN * (MIXED if demand.mixed else 2))
     entries = text.num_hidden_layers * tokens * text.hidden_size * 4  # what a layer is computed again from
     kept = entries + layer if demand.recompute else text.num_hidden_layers * layer
-    casts = 2 * count if demand.mixed else 0  # autocast keeps the weights that it has cast until the pass is over
+    # Autocast keeps the weights that it has cast until the pass is over.
+    casts = 2 * count // demand.shards if demand.mixed and kept_bytes > 2 else 0
     heads = getattr(text, "num_key_value_heads", None) or text.num_attention_heads
     head = getattr(text, "head_dim", None) or text.hidden_size // text.num_attention_heads
     token = text.num_hidden_layers * 2 * heads * head  # numbers that the cache has of a token
@@ -85,11 +105,12 @@ def memory(config: PreTrainedConfig, demand: Demand, device: int = 0) -> Memory:
         sampling = max(2 * count + 2 * token * demand.length, int(demand.vllm * device))
     else:
         # Evolution samples outside of the mixed pass, in float32.
-        sampling = demand.together * demand.usual * token * 4
+        whole = policy - policy // demand.shards  # a sharded policy is put together to sample
+        sampling = demand.together * demand.usual * token * 4 + whole
     return Memory(
-        weights=WEIGHT * count * (1 + demand.copies),
-        adam=2 * WEIGHT * count,
-        gradients=WEIGHT * count,
+        weights=policy * (1 + demand.copies) // demand.shards,
+        adam=2 * WEIGHT * trained // demand.shards,
+        gradients=WEIGHT * trained // demand.shards,
         activations=kept + casts + (LOGIT_COPIES * TILE + KEPT) * 4,
         sampling=sampling,
     )
@@ -108,6 +129,8 @@ def demand_of(run: PlannedRun, expected: int = 0) -> Demand:
         expected: Tokens of a completion on average, where one process samples many; 0: all reach the limit.
     """
     module, reflector, engine = run.module, run.reflector, run.module.engine
+    adapters = module.adapters if isinstance(module.adapters, LoRA) else None
+    before = isinstance(reflector, SelfReflector) and reflector.weights == "initial" and run.evolves
     asked = run.data.batch_size * run.data.num_generations
     return Demand(
         micro_batch_tokens=module.update.micro_batch_tokens,
@@ -116,6 +139,8 @@ def demand_of(run: PlannedRun, expected: int = 0) -> Demand:
         together=min(vars(engine).get("batch_size", asked), asked),
         mixed=run.mixed,
         recompute=module.gradient_checkpointing,
-        copies=int(isinstance(reflector, SelfReflector) and reflector.weights == "initial" and run.evolves),
+        copies=int(before and not adapters),  # without its adapters, the policy is the one before training
         vllm=engine.arguments["gpu_memory_utilization"] if isinstance(engine, VLLMEngine) else 0.0,
+        adapters=adapters,
+        shards=run.processes if run.sharded else 1,
     )
