@@ -1,12 +1,14 @@
 """The command line as a new user meets it: short help, and one message for each mistake."""
 
 import re
+import sys
 from pathlib import Path
 
 import pytest
 import torch
 
 import p2o.cli.trainer  # noqa: F401  (first: Lightning's log handler keeps the stderr that it finds)
+from p2o.cli.config import read_config
 from p2o.cli.config_errors import clear
 from p2o.cli.main import COMMANDS, main
 from p2o.engines import TransformersEngine
@@ -172,8 +174,11 @@ def test_other_messages_stay_as_they_are():
 @pytest.mark.parametrize(
     ("option", "message"),
     [
-        ("--model.context=Replce", "model.context: there is no class 'Replce'.*p2o fit --help model"),
-        ("--model.reward=my_reward.LastWord", "model.reward: No module named 'my_reward'.*PYTHONPATH=FOLDER"),
+        ("--model.context=Replce", "model.context: there is no class 'Replce'.*Did you mean Replace"),
+        (
+            "--model.reward=my_reward.LastWord",
+            "model.reward: No module named 'my_reward'.*beside the config and in",
+        ),
         ("--model.reward=p2o.rewards.Nope", "model.reward: p2o.rewards.Nope: module 'p2o.rewards' has no attribute"),
         (
             "--model.reward=p2o.objective.losses.ClippedLoss",
@@ -188,3 +193,60 @@ def test_other_messages_stay_as_they_are():
 def test_a_class_that_is_not_found_says_where_to_look(capsys, option, message):
     error = error_of(capsys, "fit", "--config", CONFIG, option)
     assert re.search(message, error) and "dot import path" not in error
+
+
+@pytest.mark.parametrize(
+    ("part", "message"),
+    [
+        ("model: {reward: null}", "model.reward: expected a value, found none. There are MathAnswer, "),
+        ("model: {reward: 3}", r"model.reward: expected a class, or {class_path: .*}, got 3. There are MathAnswer"),
+        ("model: {reward: {class_path: MathAnswer, init_arg: {timeout: 3}}}", "no key 'init_arg' .* it is init_args"),
+        ("model: {reward: {class_path: MathAnswer, init_args: {timeout: a}}}", "MathAnswer: timeout: expected float"),
+        ("model: {context: Replce}", "no class 'Replce'. Did you mean Replace[?] There are .*Masked, Replace"),
+        ("model: {regularizers: [ReferenceKLL]}", "no class 'ReferenceKLL'. Did you mean ReferenceKL[?]"),
+        ("model: {regularizers: ReferenceKL}", r"regularizers: expected a list \[...\], got 'ReferenceKL'"),
+        ("model: {optimizer: {class_path: torch.optim.Adamw}}", "torch.optim.Adamw: module .* has no attribute"),
+        ("model: {temprature: 3}", "option 'model.temprature'. Did you mean --model.temperature"),
+        ("evolutoin: {budget: 3}", "option 'evolutoin.budget'. Did you mean --evolution.budget"),
+        ("evolution: {reflector: null}", "evolution.reflector: expected a value, found none. There are "),
+        (
+            "evolution: {reflector: {class_path: RecordingReflector, init_args: {path: a, reflector: SelfReflecter}}}",
+            "evolution.reflector: RecordingReflector: reflector: there is no class .* Did you mean SelfReflector",
+        ),
+        (
+            "trainer: {callbacks: [{class_path: EarlyStoping, init_args: {monitor: val/bare/easy}}]}",
+            "trainer.callbacks: there is no class 'EarlyStoping'. Did you mean EarlyStopping",
+        ),
+        ("trainer: {callbacks: [3]}", "trainer.callbacks: expected a list of callbacks"),
+    ],
+)
+def test_a_wrong_part_is_one_message_without_the_parsers_words(capsys, tmp_path, part, message):
+    path = tmp_path / "part.yaml"
+    path.write_text(part, encoding="utf-8")
+    error = error_of(capsys, "fit", "--config", CONFIG, "--config", str(path))
+    assert re.search(message, error) and "Parser key" not in error and "subclass" not in error.lower()
+
+
+OWN = """
+from p2o.rewards.base import Reward
+from p2o.types import Grade, Outcome
+
+
+class AlwaysRight(Reward):
+    def grade(self, answered):
+        return [Grade(1.0, Outcome.CORRECT) for _ in answered]
+"""
+
+
+@pytest.mark.parametrize("beside", ["config", "working folder"])
+def test_a_class_of_the_users_lies_beside_the_config_or_in_the_working_folder(tmp_path, monkeypatch, beside):
+    config, working = tmp_path / "configs", tmp_path / "work"
+    config.mkdir()
+    working.mkdir()
+    monkeypatch.chdir(working)
+    monkeypatch.setattr("sys.path", sys.path.copy())
+    module = f"own_{beside.split()[0]}"
+    ((config if beside == "config" else working) / f"{module}.py").write_text(OWN, encoding="utf-8")
+    (config / "my.yaml").write_text(f"model: {{reward: {module}.AlwaysRight}}", encoding="utf-8")
+    read = read_config(["--config", CONFIG, "--config", str(config / "my.yaml")])
+    assert read["model"]["reward"]["class_path"] == f"{module}.AlwaysRight"

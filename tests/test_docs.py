@@ -36,11 +36,14 @@ def named(pages):
 @pytest.mark.parametrize("page", **named([page for page in PAGES if blocks(page, "python")]))
 def test_python_runs_and_its_yaml_finds_it(page, tmp_path, monkeypatch):
     monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.chdir(tmp_path)  # runs go there
     for title, text in blocks(page, "python"):
         if title:
             (tmp_path / title).write_text(text, encoding="utf-8")
         else:
             exec(compile(text, str(page), "exec"), {})
+    for run in tmp_path.glob("runs/*"):
+        main(["report", str(run)])
     for _, text in blocks(page, "yaml"):
         parses(text, tmp_path)
     for title, _ in blocks(page, "python"):
@@ -91,7 +94,7 @@ def parse(words):
 
 def trainer_options(words):
     """Without those of p2o plan alone, and those that print instead of running."""
-    kept = [word for word in words if word not in ("--no-calibration", "--print_config", "--help")]
+    kept = [word for word in words if word not in ("--no-calibration", "--print_config", "--help", "--overwrite")]
     if "--calibration" in kept:
         at = kept.index("--calibration")
         del kept[at : at + 2]

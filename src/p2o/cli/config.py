@@ -8,6 +8,8 @@ import yaml
 from lightning import Trainer
 from lightning.pytorch.cli import LightningArgumentParser
 
+from p2o.cli.config_files import make_importable
+from p2o.cli.shipped import with_paths
 from p2o.cli.trainer import COMMON, P2OCLI, PARSER
 
 
@@ -38,8 +40,10 @@ def read_config(args: Sequence[str]) -> dict[str, Any]:
     Raises:
         ArgumentError: An option is unknown, or a value of the wrong kind.
     """
+    words = with_paths(args)
+    make_importable(words)
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="LightningCLI's args parameter")
-        cli = ConfigReader(args=list(args), run=False, parser_kwargs=PARSER, **COMMON)
+        cli = ConfigReader(args=words, run=False, parser_kwargs=PARSER, **COMMON)
     # Without validation: the values come from this parser.
     return dict(yaml.safe_load(cli.parser.dump(cli.config, skip_none=False, skip_validation=True)))

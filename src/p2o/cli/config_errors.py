@@ -2,34 +2,54 @@
 
 import re
 
+NO_CONFIG = (
+    "there is no config. Give one: p2o fit --config p2o:quickstart. `p2o configs` lists those that come with p2o, "
+    "`p2o init my.yaml` writes one for questions of your own."
+)
+FEW = 15  # classes that a message lists
+KEY = r'Parser key "(?P<key>[^"]+)":\s+(?:- Expected a path but [^\n]*\s+- )?'
+REQUIRED = re.compile(r"arguments are required: (?:\w+\.)?(?P<key>[\w.]*\w)")
 UNION = re.compile(
     r'Parser key "(?P<key>[^"]+)":\s+.*?Does not validate against any of the Union subtypes\s+'
     r"Subtypes: \[(?P<types>.*?)\]\n\s*Errors:.*Given value: (?P<value>.*)",
     re.DOTALL,
 )
-PLAIN = re.compile(
-    r'Parser key "(?P<key>[^"]+)":\s+Expected an? (?P<types><class .*?>|typing\..*?)\. Got value: (?P<value>.*)',
-    re.DOTALL,
-)
+PLAIN = re.compile(KEY + r"Expected an? (?P<types><class .*?>|typing\..*?)\. Got value: (?P<value>.*)", re.DOTALL)
 TYPE = re.compile(r"<class '(?:[\w.]+\.)?(\w+)'>|typing\.Literal\[([^\]]*)\]")
 CLASS = re.compile(
-    r'Parser key "(?P<key>[^"]+)":\s+(?:- Expected a path but [^\n]*\s+- )?'
-    r"(?P<why>(?:Expected a dot import path|Problem with given class_path|Import path) .*)",
+    KEY + r"(?P<why>(?:Expected a dot import path|Problem with given class_path|Import path) .*)", re.DOTALL
+)
+NO_CLASS = re.compile(KEY + r"Not a valid subclass of (?P<base>\w+)\. Got value: (?P<value>[^\n]*)")
+FACTORY = re.compile(
+    KEY + r"Type typing\.Callable.*? expects a function or a callable class: (?P<why>.*?)\.? Got value: "
+    r"(?:Namespace\(class_path='(?P<name>[\w.]+)')?",
     re.DOTALL,
 )
-UNKNOWN = re.compile(r"Expected a dot import path string: (?P<name>\S+)")
+UNKNOWN = re.compile(r".*Expected a dot import path string: (?P<name>\S+)", re.DOTALL)
 PROBLEM = re.compile(r"Problem with given class_path '(?P<name>[^']+)':\s+(?P<why>.*)", re.DOTALL)
 HELP = re.compile(r"^--(?P<key>\S+)\.help: (?P<why>Expected a dot import path string: .*)")
 OPTION = re.compile(r"Option '(?P<option>[^']+)' is not accepted")
+INNER = re.compile(r'Parser key "(?P<key>[^"]+)":\s+(?P<why>.*)', re.DOTALL)
+CALLBACK = re.compile(r"'class_path': '(?P<name>[\w.]+)'")
 
 
 def clear(message: str) -> str:
     """What jsonargparse says, shorter where its types drown the value, and with what to do about a class."""
-    if "the following arguments are required: fit.model.model" in message:
-        return "there is no config. Give one: p2o fit --config configs/quickstart.yaml."
+    if found := REQUIRED.search(message):
+        if "." not in (key := found["key"]):
+            return message.strip()
+        return f"{key}: expected a value, found none{f'; {NO_CONFIG}' if key == 'model.model' else f'. {_choice(key)}'}"
+    if found := NO_CLASS.search(message):
+        return message[: found.start()] + _no_class(found["key"], found["value"].strip())
+    if found := FACTORY.search(message):
+        named = f"{found['name']}: " if found["name"] else ""
+        return f"{message[: found.start()]}{found['key']}: {named}{' '.join(found['why'].split())}."
     if found := UNION.search(message) or PLAIN.search(message):
+        if found["key"] == "trainer.callbacks":
+            return message[: found.start()] + _callback_mistake(found["value"].strip())
         said = f"{found['key']}: expected {_kinds(found['types'])}, got {found['value'].strip()!r}."
-        return message[: found.start()] + said  # whoever passed it on may have said where
+        said = message[: found.start()] + said  # whoever passed it on may have said where
+        return clear(said) if "Parser key" in said else said
     if (found := CLASS.search(message)) and "." in found["key"]:  # of a part: keys of a study have no help of fit
         return f"{message[: found.start()]}{found['key']}: {_class_mistake(found['key'], found['why'].strip())}"
     if found := HELP.search(message):
@@ -39,17 +59,62 @@ def clear(message: str) -> str:
 
 def _class_mistake(key: str, why: str) -> str:
     """Why a part cannot be made, and where to look."""
-    names = f"`p2o fit --help {key.partition('.')[0]}` names those of p2o"
-    if unknown := UNKNOWN.match(why):
-        return f"there is no class {unknown['name']!r}. {names}, one of your own is named module.Class."
     if not (problem := PROBLEM.match(why)):
-        return f"{why}. {names}."
+        return _unknown(key, unknown["name"]) if (unknown := UNKNOWN.match(why)) else f"{why}. {_choice(key)}"
     kind = problem["name"].rpartition(".")[2]
     if option := OPTION.match(problem["why"]):
         return f"{kind!r} has no option {option['option']!r}. `p2o fit --{key}.help {problem['name']}` lists them."
+    if unknown := UNKNOWN.match(problem["why"]):  # of a part within the part
+        inner = INNER.match(problem["why"])
+        return f"{kind}: {inner['key'] + ': ' if inner else ''}{_unknown(key, unknown['name'])}"
     if problem["why"].startswith("No module named"):
-        return f"{problem['why']}. The folder of your own module must be on the path: PYTHONPATH=FOLDER p2o fit ..."
-    return f"{problem['name']}: {problem['why']}"
+        return (
+            f"{problem['why']}. A module of your own is looked for beside the config and in the working folder; "
+            "elsewhere, name its folder: PYTHONPATH=FOLDER p2o fit ..."
+        )
+    said = problem["why"].strip()
+    return f"{kind}: {said}" if said.endswith(".") else f"{problem['name']}: {said}{_meant(problem['name'], key)}"
+
+
+def _unknown(key: str, name: str) -> str:
+    """There is no class of a name, which one may be meant, and which there are."""
+    return f"there is no class {name!r}.{_meant(name, key)} {_choice(key)}"
+
+
+def _no_class(key: str, value: str) -> str:
+    got = "null" if value == "None" else value
+    return f"{key}: expected a class, or {{class_path: ..., init_args: {{...}}}}, got {got}. {_choice(key)}"
+
+
+def _callback_mistake(value: str) -> str:
+    """Which callback of a list cannot be made."""
+    from p2o.cli.classes import names_of
+
+    key = "trainer.callbacks"
+    names = [found["name"] for found in CALLBACK.finditer(value)]
+    known = names_of(key)
+    for name in names:
+        if name.rpartition(".")[2] not in known and ("." not in name or name.startswith(("lightning.", "p2o."))):
+            return f"{key}: {_unknown(key, name)}"
+    return f"{key}: expected a list of callbacks, each {{class_path: ..., init_args: {{...}}}}, got {value}."
+
+
+def _meant(name: str, key: str) -> str:
+    from p2o.cli.classes import meant  # loads torch, which whoever reads a config has loaded
+
+    near = meant(name, key)
+    return f" Did you mean {near}?" if near and near != name.rpartition(".")[2] else ""
+
+
+def _choice(key: str) -> str:
+    """Which classes a key takes."""
+    from p2o.cli.classes import names_of
+
+    names, section = names_of(key), key.partition(".")[0]
+    listed = (
+        f"There are {', '.join(names)}" if 0 < len(names) <= FEW else f"`p2o fit --help {section}` names the others"
+    )
+    return f"{listed}; one of your own is named module.Class."
 
 
 def _kinds(types: str) -> str:

@@ -1,11 +1,15 @@
 """Reads config files before the parser does, so that a mistake in one is named with its file and line."""
 
+import difflib
+import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import yaml
 
+from p2o.cli.config_errors import NO_CONFIG
+from p2o.cli.shipped import path_of
 from p2o.errors import InputError
 
 
@@ -13,15 +17,29 @@ def check_configs(words: Sequence[str]) -> None:
     """Reads each config file that the options name.
 
     Raises:
-        InputError: A file is missing, empty or no YAML, or a component's arguments stand beside its class.
+        InputError: There is none, one is missing, empty or no YAML, or a part's arguments stand beside its class.
     """
+    if not words:  # said before torch is loaded
+        raise InputError(NO_CONFIG)
     for path in _configs(words):
         content = read_mapping(path, "a YAML config", "sections such as model and data")
         for where, names in _stray(content, ()):
+            if difflib.get_close_matches(names[0], ["init_args"], cutoff=0.8):
+                raise InputError(f"{path}: {where}: there is no key {names[0]!r} beside class_path, it is init_args.")
             raise InputError(
                 f"{path}: {where}: {', '.join(names)} must stand under init_args: "
                 f"{{class_path: ..., init_args: {{{names[0]}: ...}}}}."
             )
+
+
+def make_importable(words: Sequence[str]) -> None:
+    """Lets a class of the user's own lie beside a config that the options name, or in the working folder.
+
+    The folders come last on the path, so that a file there never takes the place of an installed package.
+    """
+    for folder in [Path.cwd(), *(path.resolve().parent for path in _configs(words))]:
+        if str(folder) not in sys.path:
+            sys.path.append(str(folder))
 
 
 def read_mapping(path: Path, kind: str, keys: str) -> dict[str, Any]:
@@ -53,9 +71,9 @@ def read_mapping(path: Path, kind: str, keys: str) -> dict[str, Any]:
 def _configs(words: Sequence[str]) -> Iterator[Path]:
     for number, word in enumerate(words):
         if word in ("--config", "-c") and number + 1 < len(words):
-            yield Path(words[number + 1])
+            yield path_of(words[number + 1])
         elif word.startswith("--config="):
-            yield Path(word.removeprefix("--config="))
+            yield path_of(word.removeprefix("--config="))
 
 
 def _stray(value: Any, path: tuple[str, ...]) -> Iterator[tuple[str, list[str]]]:  # noqa: ANN401 (any YAML)

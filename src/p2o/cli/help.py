@@ -8,11 +8,13 @@ HELP = """usage: p2o <command> [options]
 P²O: policy optimization with prompt evolution on hard questions.
 
 commands:
-  plan      say what a run will cost          p2o plan --config configs/quickstart.yaml
-  fit       train a policy                    p2o fit --config configs/quickstart.yaml
-  validate  measure a checkpoint              p2o validate --config configs/quickstart.yaml --ckpt_path last
-  test      evaluate on benchmarks            p2o test --config configs/quickstart.yaml --data.benchmarks '[math500]'
-  compare   methods over seeds, in a table    p2o compare studies/quickstart_bars.yaml
+  configs   list what comes with p2o          p2o configs
+  init      write a config of your own        p2o init my.yaml --questions train.jsonl --model Qwen/Qwen3-0.6B
+  plan      say what a run will cost          p2o plan --config p2o:quickstart
+  fit       train a policy                    p2o fit --config p2o:quickstart
+  validate  measure a checkpoint              p2o validate --config p2o:quickstart --ckpt_path last
+  test      evaluate on benchmarks            p2o test --config p2o:quickstart --data.benchmarks '[math500]'
+  compare   methods over seeds, in a table    p2o compare p2o:quickstart_bars
   report    one HTML page about runs          p2o report runs/quickstart
   export    write a checkpoint as a model     p2o export runs/quickstart/checkpoints/last.ckpt my-model
   prepare   make training data                p2o prepare deepscaler data/deepscaler
@@ -23,7 +25,8 @@ commands:
 
 TRAINER = ("fit", "validate", "test")
 _FIRST = {
-    "fit": "Train a policy. --ckpt_path last resumes the run in the folder, or starts it if there is none.",
+    "fit": "Train a policy. --ckpt_path last resumes the run in the folder, or starts it if there is none;\n"
+    "--overwrite moves the run in the folder aside and starts another one.",
     "validate": "Measure the validation questions, bare and under the best template of --ckpt_path.",
     "test": "Evaluate --ckpt_path, or without it the base model, on --data.benchmarks with the bare prompt.",
 }
@@ -72,14 +75,22 @@ def unknown(word: str, commands: list[str]) -> str:
     return f"there is no command {word!r}{hint} Commands: {', '.join(commands)}."
 
 
-def unrecognized(message: str, full: str) -> str:
-    """The message on arguments that are no options, with what may be meant.
+def unknown_option(message: str) -> str:
+    """The option that a message of the parser does not know, as `--section.name`; "" if it is about something else."""
+    if message.startswith("unrecognized arguments: "):
+        return message.removeprefix("unrecognized arguments: ").split()[0]
+    found = re.search(r"does not accept option '([\w.]+)'", message)
+    return f"--{found[1]}" if found else ""
+
+
+def unrecognized(message: str, word: str, full: str) -> str:
+    """The message on an argument that is no option, with what may be meant.
 
     Args:
-        message: Of the parser, which names them.
+        message: What the parser says.
+        word: The first option that it does not know.
         full: The full help of the command.
     """
-    word = message.removeprefix("unrecognized arguments: ").split()[0]
     if not word.startswith("--"):
         return f"{message}. An option has a name before its value; config files are named by --config."
     options = re.findall(r"^  (--[\w.]+)", full, re.MULTILINE)

@@ -1,6 +1,5 @@
 """The `p2o` command. Imports what a command needs when it is called: `p2o --help` should not load torch."""
 
-import os
 import sys
 from collections.abc import Sequence
 from importlib import import_module
@@ -11,17 +10,15 @@ import p2o
 from p2o.cli.config_errors import clear
 from p2o.cli.config_files import check_configs
 from p2o.cli.help import HELP, TRAINER, section, trainer_help, unknown
-from p2o.distributed.threads import wait_briefly
 from p2o.errors import InputError
 
-COMMANDS = ("compare", "export", "grade", "plan", "prepare", "report")
+COMMANDS = ("compare", "configs", "export", "grade", "init", "plan", "prepare", "report")
 """Beside those of the Trainer; each has a module of its name, with a function `NAME_command`."""
 
 
 def main(args: Sequence[str] | None = None) -> None:
     """Runs a command; None reads the command line. Returns None: a console script exits with what it returns."""
     words = list(sys.argv[1:] if args is None else args)
-    wait_briefly(os.environ)
     try:
         run(words)
     except (InputError, ArgumentError) as error:

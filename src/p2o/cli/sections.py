@@ -1,9 +1,11 @@
 """The sections of a config beside `model`, `data` and `trainer`: a callback each, and what they are by default."""
 
+from pathlib import Path
 from typing import Any
 
 from lightning import Callback
 from lightning.pytorch.callbacks import ModelCheckpoint
+from lightning.pytorch.loggers import CSVLogger, Logger, TensorBoardLogger
 
 from p2o.callbacks.benchmark_report import BenchmarkReport
 from p2o.callbacks.console_samples import ConsoleSamples
@@ -15,6 +17,7 @@ from p2o.callbacks.rollout_log import RolloutLog
 from p2o.callbacks.run_summary import RunSummary
 from p2o.callbacks.validation_log import ValidationLog
 from p2o.evolution.callback import TemplateEvolution
+from p2o.run_folder.paths import LOGS, TENSORBOARD
 
 SECTIONS: dict[str, type[Callback]] = {
     "progress": LiveProgress,
@@ -31,15 +34,43 @@ SECTIONS: dict[str, type[Callback]] = {
 }
 """In the order in which an epoch ends: logs come after the evolution they tell of, and the checkpoint comes last."""
 
+TRAINER: dict[str, Any] = {
+    "reload_dataloaders_every_n_epochs": 1,  # the mixture is rebuilt each epoch
+    "num_sanity_val_steps": 0,  # validation costs rollouts
+    "log_every_n_steps": 1,  # a step is a whole rollout batch
+    "max_epochs": 10,  # as in the paper; Lightning's own default is 1,000
+    "default_root_dir": "runs/p2o",  # not the working folder, whose config.yaml may be the user's own
+}
+"""Lightning's settings that p2o has other defaults for."""
+
 DEFAULTS: dict[str, Any] = {
     # Only at the end of an epoch, after evolution: a checkpoint before it would lose that epoch's evolution.
     "checkpoint.save_last": True,
     "checkpoint.save_on_train_epoch_end": True,
     "checkpoint.filename": "{epoch}",
-    # Defaults of the signature, said again as classes: the config of a run names every part.
+    "checkpoint.enable_version_counter": False,  # the newest is `last.ckpt`, and no `last-v1.ckpt` beside an older one
+    # The paper's parts, and those of the signature said again as classes: the config of a run names every part.
+    "model.engine": {"class_path": "p2o.engines.TransformersEngine"},
+    "model.reward": {"class_path": "p2o.rewards.MathAnswer"},
+    "model.advantage": {"class_path": "p2o.objective.advantages.GroupNormalized"},
+    "model.context": {"class_path": "p2o.objective.context_estimators.Masked"},
+    "model.loss": {"class_path": "p2o.objective.losses.ClippedLoss"},
+    "data.validation": {"class_path": "p2o.questions.HeldOut"},
+    "evolution.reflector": {"class_path": "p2o.reflectors.SelfReflector"},
+    "evolution.selector": {"class_path": "p2o.evolution.DominanceSelector"},
     "evolution.gate": {"class_path": "p2o.evolution.StrictImprovement"},
     "model.aggregation": {"class_path": "p2o.objective.aggregation.TokenMean"},
     "model.correction": {"class_path": "p2o.objective.engine_correction.NoCorrection"},
     "model.exploration": {"class_path": "p2o.objective.exploration.NoBonus"},
     "model.sampler": {"class_path": "p2o.rollouts.AllGroups"},
 }
+
+
+def checkpoint_defaults() -> dict[str, Any]:
+    """The arguments of the checkpoint callback that p2o has other defaults for."""
+    return {name.removeprefix("checkpoint."): v for name, v in DEFAULTS.items() if name.startswith("checkpoint.")}
+
+
+def loggers(root: Path) -> list[Logger]:
+    """The loggers of a run folder; flushed at each step, so that a killed run keeps what it had logged."""
+    return [CSVLogger(root, LOGS, flush_logs_every_n_steps=1), TensorBoardLogger(root, TENSORBOARD)]

@@ -15,33 +15,32 @@ from lightning import Trainer
 from lightning.fabric.utilities.exceptions import MisconfigurationException
 from lightning.pytorch.callbacks import ModelCheckpoint
 from lightning.pytorch.cli import LightningArgumentParser, LightningCLI
-from lightning.pytorch.loggers import CSVLogger, TensorBoardLogger
 
 import p2o.cli.components  # noqa: F401  (lets YAML and the command line name components by their class alone)
 from p2o.callbacks.save_config import RunConfig
-from p2o.cli.help import unrecognized
-from p2o.cli.sections import DEFAULTS, SECTIONS
+from p2o.cli.claim import claimed
+from p2o.cli.config_files import make_importable
+from p2o.cli.help import unknown_option, unrecognized
+from p2o.cli.sections import DEFAULTS, SECTIONS, TRAINER, loggers
+from p2o.cli.shipped import with_paths
 from p2o.cli.validation import check_processes, check_some_training, user_errors
 from p2o.errors import InputError
 from p2o.io.files import check_writable
 from p2o.mixture.data_module import MixtureDataModule
 from p2o.policy.checkpoints import load_checkpoint
 from p2o.policy.module import PolicyModule
-from p2o.run_folder.paths import CHECKPOINTS, LOGS, TENSORBOARD
+from p2o.run_folder.paths import CHECKPOINTS
 
 # An abbreviation would set an option silently; exit_on_error would print the usage before each message.
 PARSER: dict[str, Any] = {"allow_abbrev": False, "exit_on_error": False}
+OVERWRITE = "--overwrite"
 
 COMMON: dict[str, Any] = {
     "model_class": PolicyModule,
     "datamodule_class": MixtureDataModule,
     "seed_everything_default": 0,
     "auto_configure_optimizers": False,  # the module owns its optimizer
-    "trainer_defaults": {
-        "reload_dataloaders_every_n_epochs": 1,  # the mixture is rebuilt each epoch
-        "num_sanity_val_steps": 0,  # validation costs rollouts
-        "log_every_n_steps": 1,  # a step is a whole rollout batch
-    },
+    "trainer_defaults": TRAINER,
     "save_config_callback": RunConfig,
     "save_config_kwargs": {"overwrite": True},  # resuming into the same folder would raise otherwise
 }
@@ -49,6 +48,8 @@ COMMON: dict[str, Any] = {
 
 class P2OCLI(LightningCLI):
     """LightningCLI with a section for each callback: `evolution`, `question_log`, `console_samples` and so on."""
+
+    overwrite = False  # whether a run in the folder is moved aside; no option of the parser, which would be saved
 
     def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
         """Adds the sections, their defaults, and the seed that they share."""
@@ -85,16 +86,21 @@ class P2OCLI(LightningCLI):
         """
         root, parts = self._root, self.config_init[self.subcommand]
         if parts.trainer.logger is None:
-            kwargs["logger"] = [  # flushed at each step: a killed run keeps what it had logged
-                CSVLogger(root, LOGS, flush_logs_every_n_steps=1),
-                TensorBoardLogger(root, TENSORBOARD),
-            ]
+            kwargs["logger"] = loggers(root)
         if parts.checkpoint.dirpath is None:  # a fixed folder, so that `--ckpt_path last` finds it
             parts.checkpoint.dirpath = str((root / CHECKPOINTS).resolve())
         try:
             return super().instantiate_trainer(**kwargs)
         except (ValueError, MisconfigurationException) as error:
             raise InputError(f"trainer: {error}") from error
+
+    def _run_subcommand(self, subcommand: str) -> None:
+        """Claims the run folder while it trains; other processes of a distributed run leave that to the first one."""
+        if subcommand == "fit" and self.trainer.is_global_zero:
+            with claimed(self._root, self.config[subcommand].ckpt_path, self.overwrite):
+                super()._run_subcommand(subcommand)
+        else:
+            super()._run_subcommand(subcommand)
 
     @property
     def _root(self) -> Path:
@@ -123,24 +129,35 @@ class P2OCLI(LightningCLI):
         return {name: LightningCLI.subcommands()[name] for name in ("fit", "validate", "test")}
 
 
+class Overwriting(P2OCLI):
+    """The command line of `p2o fit --overwrite`."""
+
+    overwrite = True
+
+
 C = TypeVar("C", bound=P2OCLI)
 
 
 def run_trainer(args: Sequence[str]) -> P2OCLI:
-    """Runs fit, validate or test, whichever the first word names."""
-    return parse_command(args, P2OCLI)
+    """Runs fit, validate or test, whichever the first word names; `--overwrite` is for fit alone."""
+    words = [word for word in args if word != OVERWRITE]
+    if len(words) < len(args) and words[0] != "fit":
+        raise InputError(f"p2o {words[0]}: {OVERWRITE} is an option of p2o fit alone.")
+    return parse_command(words, Overwriting if len(words) < len(args) else P2OCLI)
 
 
 def parse_command(words: Sequence[str], kind: type[C]) -> C:
     """Has a command line of `kind` read the words of fit, validate or test, and do what it does with them."""
     _quiet()
+    words = with_paths(words)
+    make_importable(words)
     try:
         with user_errors():
-            return _for_one(kind, words[0])(args=list(words), parser_kwargs=PARSER | {words[0]: PARSER}, **COMMON)
+            return _for_one(kind, words[0])(args=words, parser_kwargs=PARSER | {words[0]: PARSER}, **COMMON)
     except ArgumentError as error:
-        if not str(error).startswith("unrecognized arguments: "):
-            raise
-        raise InputError(unrecognized(str(error), full_help("fit"))) from error
+        if word := unknown_option(str(error)):
+            raise InputError(unrecognized(str(error), word, full_help("fit"))) from error
+        raise
 
 
 def full_help(command: str) -> str:

@@ -14,7 +14,7 @@ from p2o.mixture.hard_set import HardSet
 from p2o.mixture.overlap import questions_fingerprint, warn_of_overlap
 from p2o.mixture.validation import check_sizes
 from p2o.prompts.templates import Template, TemplateBank
-from p2o.questions.base import QuestionSource
+from p2o.questions import HeldOut, QuestionSource
 from p2o.questions.benchmarks import Benchmark, benchmark_of, limited, load_benchmark
 from p2o.seeds import derive_seed
 from p2o.types import MixtureItem, Question
@@ -25,7 +25,7 @@ class MixtureDataModule(LightningDataModule):
 
     Args:
         train: Where the training questions come from.
-        validation: Where the validation questions come from.
+        validation: Where the validation questions come from; by default some training questions are held out.
         num_generations: K, rollouts of a question (paper: 6).
         tau: τ, a question is hard iff fewer than τ of its K rollouts are correct (paper: 2; its ablation: 1, 2, 4).
         bare_rollouts: How many of the K rollouts of a hard question keep the bare prompt (paper: 0). They give a group
@@ -46,7 +46,7 @@ class MixtureDataModule(LightningDataModule):
     def __init__(
         self,
         train: QuestionSource,
-        validation: QuestionSource,
+        validation: QuestionSource = HeldOut(),
         num_generations: int = 6,
         tau: int = 2,
         bare_rollouts: int = 0,
@@ -88,14 +88,12 @@ class MixtureDataModule(LightningDataModule):
             self.test_benchmarks = self.test_benchmarks or self._benchmarks()
             return
         if not self.train_questions:
-            self.train_questions = self.train.load()
-        if not self.validation_questions:
-            self.validation_questions = self.validation.load()
+            self.train_questions, self.validation_questions = self.validation.beside(self.train)
             warn_of_overlap(self.train_questions, self.validation_questions)
 
     def _benchmarks(self) -> Sequence[Benchmark]:
         if not self.benchmarks:
-            return limited([benchmark_of("validation", self.validation.load())], self.benchmark_limit)
+            return limited([benchmark_of("validation", self.validation.beside(self.train)[1])], self.benchmark_limit)
         return limited([load_benchmark(name, self.benchmark_folder) for name in self.benchmarks], self.benchmark_limit)
 
     def adopt(self, bank: TemplateBank) -> None:

@@ -2,6 +2,8 @@
 
 from p2o.questions.base import QuestionSource
 from p2o.questions.files import QuestionFile
+from p2o.questions.held_out import HeldOut
 from p2o.questions.hub import HubQuestions
+from p2o.questions.mixed import MixedQuestions
 
-__all__ = ["HubQuestions", "QuestionFile", "QuestionSource"]
+__all__ = ["HeldOut", "HubQuestions", "MixedQuestions", "QuestionFile", "QuestionSource"]

@@ -15,3 +15,10 @@ class QuestionSource(ABC):
         Raises:
             InputError: A row is not usable; the message names its file and line.
         """
+
+    def beside(self, train: "QuestionSource") -> tuple[list[Question], list[Question]]:
+        """The training questions of `train`, and the validation questions of this source.
+
+        A source that takes its validation questions from the training questions has its own way.
+        """
+        return train.load(), self.load()

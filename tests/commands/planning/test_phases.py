@@ -1,17 +1,20 @@
 """Counts are those of a real run; times and money follow from what was measured."""
 
 import pytest
+from transformers import AutoConfig
 
 from p2o.commands.planning.calibration import Measured
 from p2o.commands.planning.evolution_size import evolution_size, most_calls
-from p2o.commands.planning.memory import memory, parameters
+from p2o.commands.planning.memory import GIB, Demand, adapter_parameters, demand_of, memory, parameters
+from p2o.commands.planning.pace import Pace
 from p2o.commands.planning.page import page
 from p2o.commands.planning.phases import phases
 from p2o.commands.planning.prices import Paid, Prices
 from p2o.commands.planning.span import Span
+from p2o.policy.adapters import LoRA
 from p2o.policy.loading import load_config, load_policy
 
-MEASURED = Measured(60, 0.5, 0.25, completion_length=10.0, hard=0.5, signal=0.4, device_bytes=0)
+MEASURED = Measured(60, Pace(0.0, 0.05), Pace(0.2, 0.005), completion_length=10.0, hard=0.5, signal=0.4, device_bytes=0)
 BUDGET_EXHAUSTED = Paid()
 
 
@@ -95,28 +98,102 @@ def test_processes_share_rollouts_and_those_of_evolution(plan_of):
     assert found(run)["evolution"].seconds.high == pytest.approx(80 * 12.8)
 
 
+def test_an_expected_length_leaves_no_span(run):
+    train = {phase.name: phase for phase in phases(run, MEASURED, BUDGET_EXHAUSTED, length=40)}["training rollouts"]
+    assert train.completion_tokens == Span(5760 * 40, 5760 * 40)
+    assert train.seconds == Span(5760 * 40 * 0.05, 5760 * 40 * 0.05)
+
+
+def test_a_pace_goes_through_two_measurements():
+    pace = Pace.through((4.0, 1.0), (104.0, 6.0))
+    assert (pace.rollout, pace.token) == pytest.approx((0.8, 0.05))
+    assert pace.seconds(Span(1, 2), Span(4, 208)).high == pytest.approx(2 * 0.8 + 208 * 0.05)
+
+
+def test_a_pace_never_falls_with_the_tokens():
+    assert Pace.through((4.0, 1.0), (104.0, 0.5)) == Pace(0.0, 0.25)  # the machine was busy during the first
+    assert Pace.through((100.0, 1.0), (104.0, 2.0)) == Pace(0.0, 0.01)  # too near each other to say
+    assert Pace.through((4.0, 1.0), (8.0, 9.0)) == Pace(0.0, 0.25)  # it would begin below 0
+
+
 def test_memory_counts_what_the_policy_has(run):
     config = load_config(run.module.model)
     assert parameters(config) == load_policy(run.module.model).num_parameters()
-    needs = memory(run, config)  # with the policy before training beside it, which reflects
+    needs = memory(config, demand_of(run))  # with the policy before training beside it, which reflects
     assert needs.weights == 8 * parameters(config) and needs.adam == 2 * needs.gradients
     # the cache that transformers builds: keys and values of each layer, head and position
     heads, head = config.num_key_value_heads, config.hidden_size // config.num_attention_heads
     length = max(run.lengths) + 128
-    assert needs.cache == 72 * length * config.num_hidden_layers * 2 * heads * head * 4
+    assert needs.sampling == 72 * length * config.num_hidden_layers * 2 * heads * head * 4
+    assert needs.sampling / memory(config, demand_of(run, expected=10)).sampling == pytest.approx(
+        length / (length - 118)
+    )
 
 
 def test_recomputed_layers_leave_one_in_memory(plan_of):
     large = "--model.micro_batch_tokens=1000000"  # the head's share does not count then
     kept, recomputed = plan_of(large), plan_of(large, "--model.gradient_checkpointing=true")
-    needs, less = (memory(plan, load_config(plan.module.model)) for plan in (kept, recomputed))
+    needs, less = (memory(load_config(plan.module.model), demand_of(plan)) for plan in (kept, recomputed))
     assert less.activations < needs.activations / 2
+
+
+def test_a_mixed_pass_has_smaller_activations(plan_of):
+    large = "--model.micro_batch_tokens=1000000"
+    full, mixed = demand_of(plan_of(large)), demand_of(plan_of(large, "--trainer.precision=bf16-mixed"))
+    assert (full.mixed, mixed.mixed) == (False, True)
+    config = load_config("p2o/micro-policy")
+    assert memory(config, mixed).activations < 0.8 * memory(config, full).activations
+
+
+def test_vllm_takes_its_share_of_the_device_and_never_the_cache_of_all_rollouts(plan_of):
+    demand = demand_of(plan_of("--model.engine=VLLMEngine", "--model.engine.gpu_memory_utilization=0.35"))
+    config = load_config("p2o/micro-policy")
+    assert memory(config, demand, device=8 * GIB).sampling == int(0.35 * 8 * GIB)
+    least = memory(config, demand).sampling  # the weights and the cache of one rollout, in 2 bytes
+    assert 2 * parameters(config) < least < 4 * parameters(config)
+
+
+def test_adapters_have_no_moments_of_frozen_weights_and_no_copy(plan_of):
+    demand = demand_of(plan_of("--model.adapters=LoRA", "--model.adapters.rank=4"))
+    config = load_config("p2o/micro-policy")
+    policy = load_policy("p2o/micro-policy", adapters=LoRA(rank=4))
+    trained = sum(p.numel() for p in policy.parameters() if p.requires_grad)
+    assert adapter_parameters(config, LoRA(rank=4)) == trained
+    needs = memory(config, demand)
+    assert needs.adam == 8 * trained and needs.weights == 2 * parameters(config) + 4 * trained
+
+
+def test_shards_divide_what_the_policy_keeps(plan_of):
+    whole, sharded = demand_of(plan_of()), demand_of(plan_of("--trainer.strategy=sharded", "--trainer.devices=4"))
+    config = load_config("p2o/micro-policy")
+    one, part = memory(config, whole), memory(config, sharded)
+    assert part.adam == one.adam // 4 and part.weights == one.weights // 4
+    assert part.sampling > one.sampling  # the policy is put together to sample
+
+
+def test_the_paper_fits_the_gpus_that_its_config_names():
+    """4.0 billion parameters on 141 GB, on numbers of the model alone: its config is on the hub."""
+    config = AutoConfig.for_model(
+        "qwen3", hidden_size=2560, intermediate_size=9728, num_hidden_layers=36, num_attention_heads=32,
+        num_key_value_heads=8, head_dim=128, vocab_size=151936, tie_word_embeddings=True,
+    )  # fmt: skip
+    demand = Demand(32768, 16384, 16384, together=96, mixed=True, recompute=True, copies=1, vllm=0.35)
+    assert parameters(config) == pytest.approx(4.02e9, rel=0.01)
+    assert 80e9 < memory(config, demand, int(141e9)).total < 141e9
 
 
 def test_the_page_says_it_all(run):
     size = evolution_size(run, 96)
-    needs = memory(run, load_config(run.module.model))
-    text = page("head", phases(run, MEASURED, Paid()), [size], needs, MEASURED, ["odd"])
-    for part in ["training rollouts", "total", "hard questions", "memory of a process", "- odd", "Calibrated on 60"]:
+    needs = memory(load_config(run.module.model), demand_of(run))
+    text = page("head", phases(run, MEASURED, Paid()), [size], needs, GIB, MEASURED, ["odd"])
+    for part in [
+        "training rollouts",
+        "total",
+        "hard questions",
+        "memory of a process",
+        "It fits into the 1 GiB",
+        "- odd",
+        "Calibrated on 60",
+    ]:
         assert part in text
     assert max(map(len, text.splitlines())) < 180

@@ -9,6 +9,7 @@ from jsonargparse import ArgumentError, ArgumentParser, Namespace
 
 from p2o.cli.config import read_config
 from p2o.cli.config_files import read_mapping
+from p2o.cli.shipped import path_of
 from p2o.commands.study.definition import Method, Study, Variant
 from p2o.commands.study.fits import Store
 from p2o.commands.study.report import write_report
@@ -23,7 +24,7 @@ USAGE = "p2o compare STUDY.yaml [--out DIR] [--jobs N] [--seeds '[0, 1, 2]'] [an
 def compare_command(words: Sequence[str]) -> None:
     """Runs what a study still misses, then writes its tables: Markdown, LaTeX, HTML and JSON."""
     study, out = read_study(words)
-    path = Path(words[0])
+    path = path_of(words[0], "studies")
     store = Store(out / "fits")
     variants = [_variant_runs(path, variant, study.seeds, store) for variant in study.variants()]
     check_writable(out)
@@ -53,6 +54,7 @@ def read_study(words: Sequence[str]) -> tuple[Study, Path]:
     if not named and not {"-h", "--help"} & set(words):
         raise InputError(f"p2o compare: expected a study file. Usage: {USAGE}")
     if named:
+        words = [str(path_of(words[0], "studies")), *words[1:]]
         read_mapping(Path(words[0]), "the YAML file of a study", "configs, methods and baseline")
     options = _plain(parser.parse_args([*(["--study"] if named else []), *words]))
     out = options.pop("out")

@@ -9,6 +9,7 @@ import yaml
 from jsonargparse import ArgumentParser
 
 import p2o.rewards  # noqa: F401  (lets the command line name rewards by their class alone)
+from p2o.cli.config_files import make_importable
 from p2o.commands.grading import grade_file
 from p2o.errors import InputError
 from p2o.rewards.base import Reward
@@ -21,6 +22,7 @@ def grade_command(words: Sequence[str]) -> None:
     parser.add_argument("out", type=Path, help=".jsonl to make: the rows, and of each reward, outcome and extracted")
     parser.add_argument("--config", type=Path | None, default=None, help="config of a run, to grade with its reward")
     parser.add_argument("--reward", type=Reward, default={"class_path": "p2o.rewards.MathAnswer"}, help="what grades")
+    make_importable(words)
     options = parser.parse_args(list(words))
     if options.config is not None:
         parser.set_defaults({"reward": reward_of(options.config)})

@@ -2,6 +2,7 @@
 
 import argparse
 import logging
+import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
@@ -11,15 +12,19 @@ from p2o.cli.config_files import check_configs
 from p2o.cli.parser import OneMessage
 from p2o.cli.trainer import P2OCLI, parse_command
 from p2o.cli.validation import check_some_training, user_errors
+from p2o.commands.planning.memory import GIB, gpu_memory
 from p2o.commands.planning.plan import plan
 from p2o.commands.planning.run import PlannedRun, planned_run
 
-USAGE = """usage: p2o plan --config CONFIG [--calibration ROLLOUTS | --no-calibration] [options of p2o fit]
+USAGE = """usage: p2o plan --config CONFIG [options below] [options of p2o fit]
 
 Say what a run will cost and where its settings contradict each other, before anything is spent.
 
-  --calibration N    sample N rollouts and update once, on one device, to know the pace (default: 64)
+  --calibration N    sample N rollouts at most and update twice, on one device, to know the pace (default: one rollout
+                     batch of the run)
   --no-calibration   numbers alone: loads no weights, and needs no GPU
+  --length N         tokens that completions are expected to have on average (default: from one to the limit)
+  --memory GIB       memory of a GPU (default: that of the first GPU here, if there is one)
 """
 
 
@@ -52,8 +57,9 @@ def plan_command(words: Sequence[str]) -> None:
         return
     check_configs(rest)
     with _only_warnings_of_lightning(), user_errors():
+        memory = int(options.memory * GIB) if options.memory else gpu_memory()
         cli = parse_command(["fit", *rest], PlanCLI)
-        print(plan(cli.planned(), cli.config["fit"].trainer, options.calibration))
+        print(plan(cli.planned(), cli.config["fit"].trainer, options.calibration, options.length, memory))
 
 
 @contextmanager
@@ -73,12 +79,14 @@ def _only_warnings_of_lightning() -> Iterator[None]:
 def _parser() -> OneMessage:
     parser = OneMessage("p2o plan", add_help=False)
     parser.add_argument("-h", "--help", action="store_true")
-    parser.add_argument("--calibration", type=_rollouts, default=64)
+    parser.add_argument("--calibration", type=_count, default=sys.maxsize)
     parser.add_argument("--no-calibration", dest="calibration", action="store_const", const=0)
+    parser.add_argument("--length", type=_count, default=0)
+    parser.add_argument("--memory", type=float, default=0.0)
     return parser
 
 
-def _rollouts(text: str) -> int:
+def _count(text: str) -> int:
     if not text.isdecimal() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"expected a number of rollouts, at least 1, got {text!r}")
+        raise argparse.ArgumentTypeError(f"expected a number, at least 1, got {text!r}")
     return int(text)

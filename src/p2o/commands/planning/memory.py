@@ -3,32 +3,65 @@
 from dataclasses import dataclass
 
 import torch
+from torch import nn
 from transformers import AutoModelForCausalLM, PreTrainedConfig
 
 from p2o.commands.planning.run import PlannedRun
+from p2o.engines.vllm import VLLMEngine
 from p2o.logprobs.fused_head import KEPT, TILE
+from p2o.policy.adapters import LoRA
 from p2o.reflectors.self_reflector import SelfReflector
 
-WEIGHT = 4  # bytes: float32
-CACHE = 4  # bytes of a number of the KV cache; half under bf16
-HIDDEN_COPIES = 34  # numbers that a layer keeps for each position and hidden unit, by Korthikanti et al. 2022
+GIB = 2**30
+WEIGHT = 4  # bytes: float32, whatever the precision of the pass
+HIDDEN = 34  # bytes that a layer keeps in 2-byte numbers for each position and hidden unit (Korthikanti et al. 2022)
+MIXED = 1.5  # norms and residuals of a mixed pass stay in float32
 LOGIT_COPIES = 3  # of a tile: logits, their exponentials, and the gradient
 
 
 @dataclass(frozen=True)
+class Demand:
+    """What decides about the memory of a process, beside its model.
+
+    Args:
+        micro_batch_tokens: Tokens of a forward and backward pass.
+        length: Tokens of a prompt and its completion at most.
+        usual: Tokens of a prompt and its completion on average.
+        together: Completions that are written at a time.
+        mixed: Whether passes compute in 2 bytes.
+        recompute: Whether layers compute their activations again in the backward pass.
+        copies: Copies of the weights beside the policy: 1 if the policy before training reflects.
+        vllm: The share of the device that vLLM takes while it is awake; 0: the policy samples itself.
+        adapters: What is trained, if not all of the policy.
+        shards: Processes that hold the policy together.
+    """
+
+    micro_batch_tokens: int
+    length: int
+    usual: int
+    together: int
+    mixed: bool
+    recompute: bool
+    copies: int = 0
+    vllm: float = 0.0
+    adapters: LoRA | None = None
+    shards: int = 1
+
+
+@dataclass(frozen=True)
 class Memory:
-    """Bytes, by what they are for. Sampling and updates take turns, so the larger of the two counts."""
+    """Bytes, by what they are for. Sampling and updates take turns, and sampling has the memory of the gradients."""
 
     weights: int
-    gradients: int
     adam: int
+    gradients: int
     activations: int
-    cache: int
+    sampling: int
 
     @property
     def total(self) -> int:
         """The most bytes that are in use at one time."""
-        return self.weights + self.gradients + self.adam + max(self.activations, self.cache)
+        return self.weights + self.adam + max(self.gradients + self.activations, self.sampling)
 
 
 def parameters(config: PreTrainedConfig) -> int:
@@ -37,30 +70,77 @@ def parameters(config: PreTrainedConfig) -> int:
         return int(AutoModelForCausalLM.from_config(config).num_parameters())
 
 
-def memory(run: PlannedRun, config: PreTrainedConfig) -> Memory:
-    """Estimates the memory of one process from the config of the model, which is not loaded.
+def adapter_parameters(config: PreTrainedConfig, adapters: LoRA) -> int:
+    """How many parameters the adapters of a model of this config have: rank x (inputs + outputs) of each target."""
+    with torch.device("meta"):
+        model = AutoModelForCausalLM.from_config(config)
+    head, every = model.get_output_embeddings(), adapters.targets == "all-linear"
+    linear = [(name, part) for name, part in model.named_modules() if isinstance(part, nn.Linear) and part is not head]
+    targets = [part for name, part in linear if every or name.endswith(tuple(adapters.targets))]
+    return sum(adapters.rank * (part.in_features + part.out_features) for part in targets)
+
+
+def memory(config: PreTrainedConfig, demand: Demand, device: int = 0) -> Memory:
+    """Estimates the memory of a process from the config of its model, which is not loaded.
+
+    Args:
+        config: The config of the model.
+        demand: What else decides.
+        device: Bytes of the device, of which vLLM takes a share; 0: what vLLM needs at least.
+    """
+    text, count = config.get_text_config(), parameters(config)
+    trained = adapter_parameters(config, demand.adapters) if demand.adapters else count
+    kept_bytes = demand.adapters.dtype.itemsize if demand.adapters else WEIGHT
+    policy = kept_bytes * count + (WEIGHT * trained if demand.adapters else 0)
+    tokens = max(demand.length, demand.micro_batch_tokens)
+    layer = int(tokens * text.hidden_size * HIDDEN * (MIXED if demand.mixed else 2))
+    entries = text.num_hidden_layers * tokens * text.hidden_size * 4  # what a layer is computed again from
+    kept = entries + layer if demand.recompute else text.num_hidden_layers * layer
+    # Autocast keeps the weights that it has cast until the pass is over.
+    casts = 2 * count // demand.shards if demand.mixed and kept_bytes > 2 else 0
+    heads = getattr(text, "num_key_value_heads", None) or text.num_attention_heads
+    head = getattr(text, "head_dim", None) or text.hidden_size // text.num_attention_heads
+    token = text.num_hidden_layers * 2 * heads * head  # numbers that the cache has of a token
+    if demand.vllm:
+        sampling = max(2 * count + 2 * token * demand.length, int(demand.vllm * device))
+    else:
+        # Evolution samples outside of the mixed pass, in float32.
+        whole = policy - policy // demand.shards  # a sharded policy is put together to sample
+        sampling = demand.together * demand.usual * token * 4 + whole
+    return Memory(
+        weights=policy * (1 + demand.copies) // demand.shards,
+        adam=2 * WEIGHT * trained // demand.shards,
+        gradients=WEIGHT * trained // demand.shards,
+        activations=kept + casts + (LOGIT_COPIES * TILE + KEPT) * 4,
+        sampling=sampling,
+    )
+
+
+def gpu_memory() -> int:
+    """Bytes of the first GPU; 0 if there is none."""
+    return int(torch.cuda.get_device_properties(0).total_memory) if torch.cuda.is_available() else 0
+
+
+def demand_of(run: PlannedRun, expected: int = 0) -> Demand:
+    """What the settings of a run ask of the memory of each of its processes.
 
     Args:
         run: The run that is planned.
-        config: The config of its model.
+        expected: Tokens of a completion on average, where one process samples many; 0: all reach the limit.
     """
-    text, module, reflector = config.get_text_config(), run.module, run.reflector
-    # The policy before training is kept beside the policy if it reflects.
-    copies = int(isinstance(reflector, SelfReflector) and reflector.weights == "initial" and run.evolves)
-    count = parameters(config)
-    length = max(run.lengths) + module.sampling.max_completion_length
-    tokens = max(length, module.update.micro_batch_tokens)
-    layer = tokens * text.hidden_size * HIDDEN_COPIES * 2  # half of it in 2 bytes, in float32 all of it in 4
-    entries = text.num_hidden_layers * tokens * text.hidden_size * 4  # what a layer is computed again from
-    activations = entries + layer if module.gradient_checkpointing else text.num_hidden_layers * layer
-    logits = (LOGIT_COPIES * TILE + KEPT) * 4
-    heads = getattr(text, "num_key_value_heads", None) or text.num_attention_heads
-    head = getattr(text, "head_dim", None) or text.hidden_size // text.num_attention_heads
-    together = min(vars(module.engine).get("batch_size", 10**9), run.data.batch_size * run.data.num_generations)
-    return Memory(
-        weights=WEIGHT * count * (1 + copies),
-        gradients=WEIGHT * count,
-        adam=2 * WEIGHT * count,
-        activations=activations + logits,
-        cache=together * length * text.num_hidden_layers * 2 * heads * head * CACHE,
+    module, reflector, engine = run.module, run.reflector, run.module.engine
+    adapters = module.adapters if isinstance(module.adapters, LoRA) else None
+    before = isinstance(reflector, SelfReflector) and reflector.weights == "initial" and run.evolves
+    asked = run.data.batch_size * run.data.num_generations
+    return Demand(
+        micro_batch_tokens=module.update.micro_batch_tokens,
+        length=max(run.lengths) + module.sampling.max_completion_length,
+        usual=max(run.lengths) + (expected or module.sampling.max_completion_length),
+        together=min(vars(engine).get("batch_size", asked), asked),
+        mixed=run.mixed,
+        recompute=module.gradient_checkpointing,
+        copies=int(before and not adapters),  # without its adapters, the policy is the one before training
+        vllm=engine.arguments["gpu_memory_utilization"] if isinstance(engine, VLLMEngine) else 0.0,
+        adapters=adapters,
+        shards=run.processes if run.sharded else 1,
     )

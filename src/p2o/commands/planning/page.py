@@ -5,11 +5,10 @@ from datetime import timedelta
 
 from p2o.commands.planning.calibration import Measured
 from p2o.commands.planning.evolution_size import EvolutionSize
-from p2o.commands.planning.memory import Memory
+from p2o.commands.planning.memory import GIB, Memory
+from p2o.commands.planning.pace import Pace
 from p2o.commands.planning.phases import Phase
 from p2o.commands.planning.span import NOTHING, Span
-
-GIB = 2**30
 
 
 def page(
@@ -17,11 +16,22 @@ def page(
     phases: Sequence[Phase],
     sizes: Sequence[EvolutionSize],
     memory: Memory,
+    device: int,
     measured: Measured | None,
     warnings: Sequence[str],
 ) -> str:
-    """All that `p2o plan` prints, block by block."""
-    blocks = [head, _cost(phases, measured), _splits(sizes), _memory(memory, measured)]
+    """All that `p2o plan` prints, block by block.
+
+    Args:
+        head: What run it is.
+        phases: What each phase costs.
+        sizes: What evolutions look like.
+        memory: What a process needs.
+        device: The bytes that its device has; 0: not known.
+        measured: What the calibration measured, if there was one.
+        warnings: Settings that contradict each other.
+    """
+    blocks = [head, _cost(phases, measured), _splits(sizes), _memory(memory, device, measured)]
     found = "\n".join(f"- {warning}" for warning in warnings) or "none found"
     return "\n\n".join([*blocks, f"settings that contradict each other\n{found}"])
 
@@ -39,7 +49,7 @@ def _cost(phases: Sequence[Phase], measured: Measured | None) -> str:
     else:
         lines.append(
             f"Calibrated on {measured.rollouts} rollouts: {measured.completion_length:.0f} tokens and "
-            f"{measured.rollout_seconds:.3g} s each, {measured.row_seconds:.3g} s of update each; "
+            f"{_pace(measured.rollout, measured)} each, {_pace(measured.row, measured)} of update each; "
             f"{measured.hard:.0%} of their questions are hard, {measured.signal:.0%} have signal.\nThe shorter time "
             "has that share of groups with signal, the longer one all. With templates or a teacher completions go from "
             "that\nlength to the limit, and times with them; without, they are taken to stay as long."
@@ -80,6 +90,10 @@ def _span(span: Span | None, show: Callable[[float], str]) -> str:
     return low if low == high else f"{low} - {high}"
 
 
+def _pace(pace: Pace, measured: Measured) -> str:
+    return f"{pace.rollout + pace.token * measured.completion_length:.3g} s"
+
+
 def _splits(sizes: Sequence[EvolutionSize]) -> str:
     lines = [f"{'hard questions':<16}{'dev':>6}{'train':>7}{'budget':>9}{'reflections':>13}   evolution"]
     for size in sizes:
@@ -88,16 +102,18 @@ def _splits(sizes: Sequence[EvolutionSize]) -> str:
     return "\n".join(lines)
 
 
-def _memory(memory: Memory, measured: Measured | None) -> str:
+def _memory(memory: Memory, device: int, measured: Measured | None) -> str:
     parts = {
         "weights": memory.weights,
-        "gradients": memory.gradients,
         "Adam": memory.adam,
-        "activations": memory.activations,
-        "KV cache": memory.cache,
+        "gradients and activations": memory.gradients + memory.activations,
+        "rollouts": memory.sampling,
     }
     listed = ", ".join(f"{name} {size / GIB:.2f}" for name, size in parts.items())
     text = f"memory of a process, roughly: {memory.total / GIB:.2f} GiB ({listed}; of the last two the larger counts)"
+    if device:
+        fits = "fits" if memory.total <= device else "does NOT fit"
+        text += f"\nIt {fits} into the {device / GIB:.0f} GiB of the device."
     if measured and measured.device_bytes:
         text += f"\nmeasured on the GPU during calibration: {measured.device_bytes / GIB:.2f} GiB"
     return text

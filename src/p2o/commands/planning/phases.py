@@ -43,20 +43,21 @@ class Lengths:
     completion: Span
 
 
-def phases(run: PlannedRun, measured: Measured | None, paid: Paid) -> list[Phase]:
+def phases(run: PlannedRun, measured: Measured | None, paid: Paid, length: int = 0) -> list[Phase]:
     """Each phase that the run has; without a measurement a completion has from one token to the limit.
 
     Args:
         run: The run that is planned.
         measured: Its pace, if it was calibrated.
         paid: The prices of reflector and teacher.
+        length: Tokens that completions are expected to have on average; 0: not known.
     """
     sampled = run.module.sampler.forecast(run.workload)
     longest = float(run.module.sampling.max_completion_length)
     usual = measured.completion_length if measured else 1.0
-    unknown = Span(usual, longest)
+    unknown = Span.exactly(length) if length else Span(usual, longest)
     # Templates and teachers lengthen completions; those of the bare prompt, too, once they are distilled into it.
-    may_lengthen = run.evolves or "teacher" in sampled or not measured
+    may_lengthen = length or run.evolves or "teacher" in sampled or not measured
     template = run.longest_template if run.evolves else 0
     lengths = Lengths(
         Span(run.mean_length, run.mean_length + template), unknown if may_lengthen else Span.exactly(usual)
@@ -81,9 +82,9 @@ def phases(run: PlannedRun, measured: Measured | None, paid: Paid) -> list[Phase
 
 
 def _rollouts(name: str, count: Span, lengths: Lengths, run: PlannedRun, measured: Measured | None) -> Phase:
-    """Rollouts take as long as they have tokens."""
+    """Rollouts are shared among the processes."""
     tokens = count * lengths.completion
-    seconds = tokens * (measured.token_seconds / run.processes) if measured else None
+    seconds = measured.rollout.seconds(count, tokens) * (1 / run.processes) if measured else None
     return Phase(name, count, count * lengths.prompt, tokens, seconds)
 
 
@@ -102,10 +103,8 @@ def _updates(run: PlannedRun, lengths: Lengths, measured: Measured | None) -> Ph
     """Groups without signal cost nothing; how many there will be is not known."""
     seconds = None
     if measured:
-        rows = run.workload.completions
-        usual = run.mean_length + measured.completion_length
-        longer = (run.mean_length + lengths.completion.high) / usual
-        seconds = Span(measured.signal, longer) * (rows * measured.row_seconds / run.processes)
+        rows = Span(measured.signal * run.workload.completions, run.workload.completions)
+        seconds = measured.row.seconds(rows, rows * lengths.completion) * (1 / run.processes)
     return Phase("updates", NOTHING, NOTHING, NOTHING, seconds)
 
 
@@ -118,5 +117,5 @@ def _reflection(calls: Span, lengths: Lengths, run: PlannedRun, measured: Measur
     example = run.mean_length + lengths.completion.high + EXAMPLE_OVERHEAD
     prompt = PROMPT_OVERHEAD + run.evolution.search_settings(0).mini_batch_size * example if reply else 0
     read, written = calls * prompt, calls * reply
-    seconds = written * measured.token_seconds if measured else None
+    seconds = measured.rollout.seconds(calls, written) if measured else None
     return Phase("reflection", calls, read, written, seconds, prices.money(read, written))

@@ -5,7 +5,7 @@ from jsonargparse import Namespace
 from p2o.commands.planning.calibration import calibrate
 from p2o.commands.planning.contradictions import contradictions, rejections
 from p2o.commands.planning.evolution_size import evolution_size
-from p2o.commands.planning.memory import memory
+from p2o.commands.planning.memory import demand_of, memory
 from p2o.commands.planning.page import page
 from p2o.commands.planning.phases import phases
 from p2o.commands.planning.prices import Paid, prices_of
@@ -15,13 +15,15 @@ from p2o.policy.loading import load_config
 SHARES = (0.1, 0.25, 0.5, 1.0)  # of the questions, assumed to be hard
 
 
-def plan(run: PlannedRun, trainer: Namespace, rollouts: int) -> str:
+def plan(run: PlannedRun, trainer: Namespace, rollouts: int, length: int = 0, device: int = 0) -> str:
     """Plans a run, and says the plan as text.
 
     Args:
         run: The run.
         trainer: Its settings of the section `trainer`.
         rollouts: To calibrate with; 0: no calibration.
+        length: Tokens that completions are expected to have on average; 0: not known.
+        device: Bytes of memory of each device; 0: not known.
     """
     rejected, odd = rejections(run), contradictions(run)
     measured = calibrate(run, trainer, rollouts) if rollouts and not rejected else None
@@ -32,6 +34,6 @@ def plan(run: PlannedRun, trainer: Namespace, rollouts: int) -> str:
         f" {run.processes} process{'es' if run.processes > 1 else ''}"
     )
     teacher = vars(run.module.sampler).get("teacher")
-    costs = phases(run, measured, Paid(prices_of(run.reflector), prices_of(teacher)))
-    needs = memory(run, load_config(run.module.model))
-    return page(head, costs, sizes, needs, measured, [*rejected, *odd])
+    costs = phases(run, measured, Paid(prices_of(run.reflector), prices_of(teacher)), length)
+    needs = memory(load_config(run.module.model), demand_of(run, length), device)
+    return page(head, costs, sizes, needs, device, measured, [*rejected, *odd])

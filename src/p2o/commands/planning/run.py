@@ -31,7 +31,9 @@ class PlannedRun:
         processes: How many the run has, over all nodes.
         lengths: Tokens of the bare prompt of each training question.
         window: Tokens of the model's window.
-        probe: Questions that the probe asks.
+        probe: Questions that are asked again after each half-step.
+        sharded: Whether the processes hold the policy together (trainer.strategy: sharded).
+        mixed: Whether passes compute in 2 bytes (trainer.precision: bf16-mixed and the like).
     """
 
     module: PolicyModule
@@ -43,6 +45,8 @@ class PlannedRun:
     lengths: tuple[int, ...]
     window: int
     probe: int = 0
+    mixed: bool = False
+    sharded: bool = False
 
     @property
     def questions(self) -> int:
@@ -107,8 +111,11 @@ def planned_run(
     data.setup("fit")
     lengths = tuple(prompt_length(question, renderer) for question in data.train_questions)
     asked = min(fixed.questions, len(lengths))
+    mixed = str(trainer.precision).endswith(("mixed", "true")) and str(trainer.precision)[:2] in ("bf", "16")
+    sharded = trainer.strategy == "sharded"
     epochs = trainer.max_epochs or 1000  # Lightning's default
-    return PlannedRun(module, data, evolution, renderer, epochs, processes(trainer), lengths, window, asked)
+    sizes = (epochs, processes(trainer), lengths, window, asked)
+    return PlannedRun(module, data, evolution, renderer, *sizes, mixed, sharded)
 
 
 def processes(trainer: Namespace) -> int:

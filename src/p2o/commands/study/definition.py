@@ -119,9 +119,14 @@ class Variant:
         """The arguments of `p2o fit`, of which later ones win; config files are relative to `folder`."""
         words: list[str] = []
         for configs, options in self.layers:
-            words += [word for name in configs for word in ("--config", str(folder / name))]
+            words += [word for name in configs for word in ("--config", _place(folder, name))]
             words += [f"--{option}={_word(value)}" for option, value in options.items()]
         return words
+
+
+def _place(folder: Path, name: str) -> str:
+    """Where a config is; one that comes with p2o is named as `p2o:quickstart` everywhere."""
+    return name if name.startswith("p2o:") else str(folder / name)
 
 
 def _combinations(options: Mapping[str, list[Any]]) -> Iterator[dict[str, Any]]:

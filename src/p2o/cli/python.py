@@ -1,0 +1,82 @@
+"""From Python: a run by its config, or the Trainer of a run whose parts were made by hand."""
+
+import json
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+from jsonargparse import ArgumentError
+from lightning import Callback, Trainer
+from lightning.pytorch.callbacks import ModelCheckpoint
+
+from p2o.cli.config_errors import clear
+from p2o.cli.config_files import check_configs
+from p2o.cli.sections import SECTIONS, TRAINER, checkpoint_defaults, loggers
+from p2o.cli.trainer import OVERWRITE, run_trainer
+from p2o.errors import InputError
+from p2o.evolution.callback import TemplateEvolution
+from p2o.evolution.selectors import DominanceSelector
+from p2o.reflectors import SelfReflector
+from p2o.run_folder.paths import RunPaths
+
+
+def fit(
+    config: str | Path | Mapping[str, Any], options: Mapping[str, Any] | None = None, overwrite: bool = False
+) -> Trainer:
+    """Does what `p2o fit` does, in this process.
+
+    Args:
+        config: The path of a config, the name of one that comes with p2o ("p2o:quickstart"), or a dictionary.
+        options: Values that win over the config's, such as `{"trainer.max_epochs": 2}`.
+        overwrite: Move a run that is in the folder aside, and begin another one.
+
+    Returns:
+        The Trainer: its `lightning_module` is the trained `PolicyModule`, its `default_root_dir` the run folder.
+
+    Raises:
+        InputError: The config or what it names is not as expected.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        if isinstance(config, Mapping):
+            path = Path(folder) / "config.yaml"
+            path.write_text(yaml.safe_dump(dict(config), allow_unicode=True), encoding="utf-8")
+            config = path
+        words = ["--config", str(config), *(f"--{name}={_word(value)}" for name, value in (options or {}).items())]
+        check_configs(words)
+        try:
+            return run_trainer(["fit", *words, *([OVERWRITE] if overwrite else [])]).trainer
+        except ArgumentError as error:
+            raise InputError(clear(str(error))) from error
+
+
+def trainer(folder: str | Path, evolution: TemplateEvolution | None = None, **options: Any) -> Trainer:  # noqa: ANN401
+    """A Trainer as `p2o fit` makes it: `trainer(folder).fit(policy_module, data_module)`.
+
+    Args:
+        folder: Of the run; `p2o report` reads what is written there.
+        evolution: Evolves the templates; by default as the paper does, by the policy itself.
+        options: Of Lightning's Trainer, such as max_epochs, accelerator and devices.
+    """
+    usual = TRAINER | {"logger": loggers(Path(folder)), "callbacks": run_callbacks(folder, evolution)}
+    return Trainer(**usual | {"default_root_dir": folder} | options)
+
+
+def run_callbacks(folder: str | Path, evolution: TemplateEvolution | None = None) -> list[Callback]:
+    """The callbacks of a run, in the order in which they must run at the end of an epoch.
+
+    Args:
+        folder: Of the run.
+        evolution: Evolves the templates; by default as the paper does, by the policy itself.
+    """
+    made: dict[type[Callback], Callback] = {
+        TemplateEvolution: evolution or TemplateEvolution(SelfReflector(), DominanceSelector()),
+        ModelCheckpoint: ModelCheckpoint(RunPaths(Path(folder).resolve()).checkpoints, **checkpoint_defaults()),
+    }
+    return [made.get(kind) or kind() for kind in SECTIONS.values()]
+
+
+def _word(value: Any) -> str:  # noqa: ANN401 (of any option)
+    """A value as the command line takes it."""
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)

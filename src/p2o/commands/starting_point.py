@@ -1,0 +1,225 @@
+"""Writes a commented config for questions, a model and GPUs of one's own."""
+
+from dataclasses import dataclass
+from itertools import product
+from pathlib import Path
+from typing import Literal
+
+from transformers import PreTrainedConfig
+
+from p2o.commands.planning.memory import GIB, Demand, memory
+from p2o.errors import InputError
+from p2o.io.tables import read_rows
+from p2o.policy.adapters import LoRA
+from p2o.policy.loading import BUNDLED, load_config
+from p2o.questions.columns import Columns, guess_columns
+
+PROMPT, COMPLETION = 1024, 4096  # tokens
+TOGETHER = (64, 32, 16, 8)  # completions that are written at a time without vLLM, the more the faster
+BATCHES = (32768, 16384, 8192, 6144)  # tokens of a pass, the larger the faster; at least those of a row
+SHARES = (0.6, 0.5, 0.4, 0.3, 0.2, 0.1)  # of a GPU for vLLM, the larger the faster
+PLACEHOLDER = Columns("question", "answer")
+
+
+Method = Literal["whole", "sharded", "LoRA"]
+
+
+@dataclass(frozen=True)
+class Wishes:
+    """What a user says.
+
+    Args:
+        questions: A .jsonl or .parquet file; it is read if it exists.
+        model: A folder or a name on the Hugging Face hub.
+        memory: GiB of a GPU; 0: no GPU is named.
+        gpus: How many there are.
+        vllm: Whether vLLM samples.
+    """
+
+    questions: Path
+    model: str
+    memory: float
+    gpus: int
+    vllm: bool
+
+
+@dataclass(frozen=True)
+class Fit:
+    """Settings that fit into the memory of a GPU."""
+
+    method: Method
+    micro_batch_tokens: int
+    together: int
+    vllm: float
+    initial: bool  # whether the policy before training is kept beside the policy, to reflect
+    need: float  # GiB
+
+
+def starting_point(wishes: Wishes, name: str) -> str:
+    """The text of the config.
+
+    Args:
+        wishes: What the user says.
+        name: Of the config's file, without its suffix: it names the run folder as well.
+
+    Raises:
+        InputError: The questions cannot be read, the model's config cannot be had, or the model does not fit.
+    """
+    columns, count = _look_at(wishes.questions)
+    config = load_config(wishes.model)
+    lengths = _lengths(config)
+    fit = fitting(config, wishes, *lengths) if wishes.memory else None
+    lines = [
+        f"# p2o fit --config {name}.yaml",
+        "#",
+        f"# P²O with {wishes.model} on the questions of {wishes.questions}. What is left out has the paper's value:",
+        f"# `p2o fit --config {name}.yaml --print_config` shows all, `p2o plan --config {name}.yaml` what it costs.",
+        *_trainer(wishes, fit, name),
+        *_model(wishes, fit, *lengths),
+        *_data(wishes, columns, count),
+        *_evolution(fit, count),
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def fitting(config: PreTrainedConfig, wishes: Wishes, prompt: int, completion: int) -> Fit:
+    """The fastest settings that fit, by the estimate of `p2o plan`: all weights if they can be trained, else adapters.
+
+    Raises:
+        InputError: None does; says what the smallest ones need.
+    """
+    length, device = prompt + completion, int(wishes.memory * GIB)
+    least = float("inf")
+    samplers = list(product((0,), SHARES) if wishes.vllm else product(TOGETHER, (0.0,)))
+    for method, initial, tokens, (together, share) in product(_methods(wishes), (True, False), BATCHES, samplers):
+        demand = Demand(
+            micro_batch_tokens=tokens,
+            length=length,
+            usual=length,
+            together=together,
+            mixed=True,
+            recompute=True,
+            copies=int(initial and method != "LoRA"),
+            vllm=share,
+            adapters=LoRA() if method == "LoRA" else None,
+            shards=wishes.gpus if method == "sharded" else 1,
+        )
+        need = memory(config, demand, device)
+        room = memory(config, demand).sampling <= share * device if share else True
+        if need.total <= 0.95 * device and room:
+            return Fit(method, tokens, together, share, initial, need.total / GIB)
+        least = min(least, need.total / GIB)
+    raise InputError(
+        f"p2o init: {wishes.model} needs about {least:.0f} GiB a GPU, even where only adapters are trained, and "
+        f"--memory is {wishes.memory:g}. Take a smaller model, or a larger GPU."
+    )
+
+
+def _methods(wishes: Wishes) -> tuple[Method, ...]:
+    return ("whole", "sharded", "LoRA") if wishes.gpus > 1 else ("whole", "LoRA")
+
+
+def _look_at(path: Path) -> tuple[Columns, int]:
+    """The columns of the questions and how many there are; (placeholders, 0) if there is no such file yet."""
+    if not path.exists():
+        return PLACEHOLDER, 0
+    rows = list(read_rows(path))
+    if not rows:
+        raise InputError(f"{path}: expected questions, the file has no rows.")
+    return guess_columns(f"{path}:{rows[0][0]}", rows[0][1]), len(rows)
+
+
+def _lengths(config: PreTrainedConfig) -> tuple[int, int]:
+    """Tokens of a prompt and of a completion, within the window of the model."""
+    window = int(config.get_text_config().max_position_embeddings)
+    return min(PROMPT, window // 4), min(COMPLETION, window // 2)
+
+
+def _trainer(wishes: Wishes, fit: Fit | None, name: str) -> list[str]:
+    lines = ["trainer:"]
+    if wishes.memory:
+        lines += [
+            "  accelerator: gpu",
+            f"  devices: {wishes.gpus}",
+            "  precision: bf16-mixed  # weights and AdamW stay in float32: at 1e-6 bfloat16 weights would not move",
+        ]
+        sharded = fit is not None and fit.method == "sharded"
+        shown = "sharded  # FSDP2: the GPUs hold the policy together" if sharded else "ddp"
+        lines += [f"  strategy: {shown}"] if wishes.gpus > 1 else []
+    return [*lines, "  max_epochs: 10  # an evolution after each but the last", f"  default_root_dir: runs/{name}"]
+
+
+def _model(wishes: Wishes, fit: Fit | None, prompt: int, completion: int) -> list[str]:
+    lines = ["model:", f"  model: {wishes.model}"]
+    if wishes.model == BUNDLED:
+        lines += ['  instruction: "Answer within \\\\boxed{}.\\nQuestion: "  # the one that it was made for']
+    if fit and fit.method == "LoRA":
+        lines += [
+            "  adapters: LoRA  # all of the policy would not fit; pip install peft",
+            "  optimizer:",
+            "    class_path: torch.optim.AdamW",
+            "    init_args: {lr: 1.0e-5, weight_decay: 0.0}  # adapters take a higher rate than the paper's 1e-6",
+        ]
+    if fit and fit.vllm:
+        lines += [
+            '  engine:  # pip install "p2o[vllm]"',
+            "    class_path: VLLMEngine",
+            f"    init_args: {{gpu_memory_utilization: {fit.vllm}, max_model_len: {prompt + completion + 1024}}}",
+        ]
+    elif fit:
+        lines += [f"  engine: {{class_path: TransformersEngine, init_args: {{batch_size: {fit.together}}}}}"]
+    lines += [
+        f"  max_prompt_length: {prompt}  # tokens of a question; longer ones are refused before training",
+        f"  max_completion_length: {completion}  # paper: 12288; truncated completions count as wrong",
+    ]
+    batch = _batch(wishes.gpus, 0)
+    lines += [f"  mini_batch_size: {max(1, batch // 2)}  # questions of an optimizer step and process"]
+    if fit:
+        lines += [
+            f"  # About {fit.need:.0f} of {wishes.memory:g} GiB a GPU, by the estimate of p2o plan.",
+            f"  micro_batch_tokens: {fit.micro_batch_tokens}  # lower it when memory runs out: the result is the same",
+            "  gradient_checkpointing: true",
+        ]
+    return lines
+
+
+def _batch(gpus: int, count: int) -> int:
+    """Questions of a rollout batch and process: the paper's 128 in all, and at least eight batches an epoch."""
+    whole = min(128, max(8, count // 8)) if count else 128
+    return max(2, whole // gpus)
+
+
+def _data(wishes: Wishes, columns: Columns, count: int) -> list[str]:
+    named = {"path": str(wishes.questions), **{k: v for k, v in vars(columns).items() if v}}
+    shown = ", ".join(f"{key}: {value}" for key, value in named.items())
+    found = f"{count:,} questions were found there." if count else "There is no such file yet: name its columns."
+    return [
+        "data:",
+        f"  # {found}",
+        "  train:",
+        "    class_path: QuestionFile",
+        f"    init_args: {{{shown}}}",
+        "  validation:  # or a file of its own, as above",
+        "    class_path: HeldOut",
+        f"    init_args: {{count: {min(100, count // 5) if count else 100}}}",
+        "  num_generations: 6  # K, rollouts of a question",
+        "  tau: 2  # a question is hard if fewer of its rollouts are correct; p2o plan says how many are",
+        f"  batch_size: {_batch(wishes.gpus, count)}  # questions of a rollout batch and process",
+    ]
+
+
+def _evolution(fit: Fit | None, count: int) -> list[str]:
+    lines = ["evolution:"]
+    if fit and not fit.initial and fit.method != "LoRA":
+        lines += [
+            "  reflector:",
+            "    class_path: SelfReflector",
+            "    init_args: {weights: current}  # the policy before training does not fit beside the policy",
+        ]
+    few = 0 < count < 1200
+    return [
+        *lines,
+        "  budget: heavy_4  # rollouts of an evolution at most, a number or light, medium, heavy, heavy_4; 0: GRPO",
+        f"  dev_size: {max(8, count // 4) if few else 300}  # hard questions that templates are scored on",
+        f"  min_hard_set: {max(12, count // 10) if few else 100}  # with fewer hard questions there is no evolution",
+    ]

@@ -1,0 +1,109 @@
+"""`p2o init`: a config to start from, which runs as it is written."""
+
+import json
+import re
+
+import pytest
+import yaml
+from transformers import AutoConfig
+
+from p2o.cli.config import read_config
+from p2o.cli.main import main
+from p2o.cli.shipped import names
+from p2o.worlds import ChainQuestions
+
+QWEN3_4B = {
+    "hidden_size": 2560,
+    "intermediate_size": 9728,
+    "num_hidden_layers": 36,
+    "num_attention_heads": 32,
+    "num_key_value_heads": 8,
+    "head_dim": 128,
+    "vocab_size": 151936,
+    "tie_word_embeddings": True,
+    "max_position_embeddings": 40960,
+}
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    rows = [{"problem": q.text, "answer": q.answer} for q in ChainQuestions("train", easy=40, hard=40).load()]
+    (tmp_path / "mine.jsonl").write_text("\n".join(map(json.dumps, rows)), encoding="utf-8")
+    AutoConfig.for_model("qwen3", **QWEN3_4B).save_pretrained(tmp_path / "qwen3-4b")
+    return tmp_path
+
+
+def error_of(capsys, *words):
+    with pytest.raises(SystemExit) as stop:
+        main(["init", *words])
+    assert stop.value.code == 2
+    return capsys.readouterr().err
+
+
+def test_own_questions_are_looked_at_and_the_config_is_read(folder, capsys):
+    main(["init", "my.yaml", "--questions", "mine.jsonl", "--model", "p2o/micro-policy"])
+    assert "Next: p2o plan --config my.yaml" in capsys.readouterr().out
+    config = read_config(["--config", "my.yaml"])
+    assert config["data"]["train"]["init_args"]["question"] == "problem"
+    assert config["data"]["validation"]["init_args"]["count"] == 16
+    assert config["trainer"]["default_root_dir"] == "runs/my"
+    main(["plan", "--config", "my.yaml", "--no-calibration"])
+    printed = capsys.readouterr().out
+    assert "64 questions x 6 rollouts" in printed and "refuses" not in printed
+
+
+@pytest.mark.parametrize(
+    ("options", "engine", "strategy", "adapters"),
+    [
+        (["--memory", "141", "--gpus", "8", "--vllm"], "VLLMEngine", "ddp", "NoAdapters"),
+        (["--memory", "141", "--vllm"], "VLLMEngine", "auto", "NoAdapters"),
+        (["--memory", "141"], "TransformersEngine", "auto", "NoAdapters"),
+        (["--memory", "40", "--gpus", "8", "--vllm"], "VLLMEngine", "sharded", "NoAdapters"),
+        (["--memory", "40", "--vllm"], "VLLMEngine", "auto", "LoRA"),
+    ],
+)
+def test_sizes_fit_the_gpus(folder, options, engine, strategy, adapters):
+    main(["init", "my.yaml", "--questions", "mine.jsonl", "--model", "qwen3-4b", *options])
+    config = read_config(["--config", "my.yaml"])
+    assert config["model"]["engine"]["class_path"].endswith(engine)
+    assert config["model"]["adapters"]["class_path"].endswith(adapters)
+    assert config["trainer"]["strategy"] == strategy and config["trainer"]["precision"] == "bf16-mixed"
+    [(need, given)] = re.findall(r"About (\d+) of (\d+) GiB", (folder / "my.yaml").read_text())
+    assert int(need) <= int(given) == int(options[1])
+
+
+def test_a_model_that_does_not_fit_is_refused_with_what_it_needs(folder, capsys):
+    error = error_of(capsys, "my.yaml", "--model", "qwen3-4b", "--memory", "8")
+    assert re.search(r"needs about \d+ GiB a GPU, even .* --memory is 8", error)
+    assert not (folder / "my.yaml").exists()
+
+
+def test_questions_that_are_not_there_yet_are_named(folder):
+    main(["init", "my.yaml", "--model", "p2o/micro-policy"])
+    assert "There is no such file yet" in (folder / "my.yaml").read_text()
+
+
+@pytest.mark.parametrize("name", names("configs"))
+def test_each_config_that_comes_with_p2o_is_copied(name, folder):
+    main(["init", name, "my.yaml"])
+    content = yaml.safe_load((folder / "my.yaml").read_text())
+    assert content.get("trainer", {}).get("default_root_dir", "runs/my") == "runs/my"
+    assert (folder / "my.yaml").read_text().startswith("# p2o fit --config ")
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        ([], "arguments are required: file"),
+        (["quickstart", "my.txt"], "expected the name of a .yaml file"),
+        (["quikstart", "my.yaml"], "Did you mean p2o:quickstart"),
+        (["quickstart", "my.yaml", "--memory", "8"], "expected no --memory"),
+        (["my.yaml", "--model", "p2o/micro-policy", "--vllm"], "say how large they are"),
+        (["my.yaml", "--gpus", "0", "--memory", "8"], "--gpus >= 1"),
+        (["mine.yaml"], "expected a new file"),
+    ],
+)
+def test_bad_words_are_one_message(words, message, folder, capsys):
+    (folder / "mine.yaml").touch()
+    assert message in error_of(capsys, *words)
