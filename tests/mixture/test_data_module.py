@@ -3,6 +3,7 @@ import pytest
 from factories import question, rollout
 from p2o.errors import InputError
 from p2o.mixture.data_module import MixtureDataModule
+from p2o.mixture.selection import AllQuestions, HardQuestions
 from p2o.prompts.templates import Template, TemplateBank
 from p2o.questions.base import QuestionSource
 
@@ -42,6 +43,13 @@ def test_hard_questions_carry_templates_and_the_others_none():
             assert set(sample.templates) <= {"A", "B"}
         else:
             assert sample.templates == ("",) * 6
+
+
+def test_all_questions_may_carry_templates_and_be_learnt_from():
+    data = with_hard(module(carry=AllQuestions()), 1, 2)
+    assert all("" not in item.templates for item in data.mixture(1))
+    assert len(data.selected(AllQuestions())) == 20
+    assert [question.id for question in data.selected(HardQuestions())] == ["q1", "q2"]
 
 
 def test_bare_rollouts_stay_bare():

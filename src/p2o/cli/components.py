@@ -2,6 +2,7 @@
 
 from p2o import engines, questions, reflectors, rewards, rollouts, worlds
 from p2o.evolution import selectors
+from p2o.mixture import selection
 from p2o.objective import (
     advantages,
     aggregation,
@@ -27,6 +28,7 @@ __all__ = [
     "regularizers",
     "rewards",
     "rollouts",
+    "selection",
     "selectors",
     "worlds",
 ]

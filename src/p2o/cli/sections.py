@@ -58,6 +58,8 @@ DEFAULTS: dict[str, Any] = {
     "data.validation": {"class_path": "p2o.questions.HeldOut"},
     "evolution.reflector": {"class_path": "p2o.reflectors.SelfReflector"},
     "evolution.selector": {"class_path": "p2o.evolution.DominanceSelector"},
+    "data.carry": {"class_path": "p2o.mixture.selection.HardQuestions"},
+    "evolution.learn_from": {"class_path": "p2o.mixture.selection.HardQuestions"},
     "evolution.gate": {"class_path": "p2o.evolution.StrictImprovement"},
     "model.aggregation": {"class_path": "p2o.objective.aggregation.TokenMean"},
     "model.correction": {"class_path": "p2o.objective.engine_correction.NoCorrection"},

@@ -1,6 +1,6 @@
 """The outer loop: at the end of each epoch, mines the hard set and evolves templates on it."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from lightning import Callback, LightningModule, Trainer
@@ -12,6 +12,7 @@ from p2o.evolution.result import EvolutionResult
 from p2o.evolution.stopping import stop_at_evolution
 from p2o.evolution.summary import log_report
 from p2o.mixture.data_module import mixture_of
+from p2o.mixture.selection import HardQuestions, QuestionSelection
 from p2o.policy.module import PolicyModule
 from p2o.prompts.templates import TemplateBank
 
@@ -43,6 +44,7 @@ class TemplateEvolution(PhaseSettings, Callback):
         confirm: Draw dev questions that one template alone solves a second time, at the temperature of training, to
             `report` lucky hits or to `drop` them from what is covered. Sets one dev evaluation of the budget aside.
         min_hard_set: With fewer hard questions there is no evolution, and the next epoch is bare (paper's code: 100).
+        learn_from: The questions that evolution sees (paper: HardQuestions; Fast-Slow Training: AllQuestions).
         carry_over: Start from the templates of the last bank as well as from the empty one (paper: no).
         show_answer: Whether the reflector is shown the gold answers (paper: yes).
         leak_guard: Templates that hold the text or the answer of a question are rejected: of the dev and validation
@@ -53,6 +55,7 @@ class TemplateEvolution(PhaseSettings, Callback):
     """
 
     min_hard_set: int = 100
+    learn_from: QuestionSelection = field(default_factory=HardQuestions)
     on_failure: Literal["stop", "continue"] = "stop"
 
     def __post_init__(self) -> None:
@@ -120,7 +123,7 @@ class TemplateEvolution(PhaseSettings, Callback):
         """Every process runs the same search, and so has the same bank, or the same reason why there is no new one."""
         assert isinstance(pl_module, PolicyModule)
         data = mixture_of(trainer)
-        hard = data.hard_questions()
+        hard = data.selected(self.learn_from)
         bank, failure = TemplateBank(), ""
         self.finished = None
         if self.budget != 0 and len(hard) >= self.min_hard_set:

@@ -12,6 +12,7 @@ from p2o.mixture.assignment import assign
 from p2o.mixture.epoch_items import EpochItems, in_order
 from p2o.mixture.hard_set import HardSet
 from p2o.mixture.overlap import questions_fingerprint, warn_of_overlap
+from p2o.mixture.selection import HardQuestions, QuestionSelection
 from p2o.mixture.validation import check_sizes
 from p2o.prompts.templates import Template, TemplateBank
 from p2o.questions import HeldOut, QuestionSource
@@ -30,6 +31,7 @@ class MixtureDataModule(LightningDataModule):
         tau: τ, a question is hard iff fewer than τ of its K rollouts are correct (paper: 2; its ablation: 1, 2, 4).
         bare_rollouts: How many of the K rollouts of a hard question keep the bare prompt (paper: 0). They give a group
             variance when the templated rollouts all succeed, and show how far the gain has been internalised.
+        carry: Which questions carry templates (paper: `HardQuestions`; Fast-Slow Training: `AllQuestions`).
         same_template_in_group: One template for all rollouts of a question instead of K draws (the paper's ablation).
         batch_size: Questions per rollout batch and process (paper: 128 in all).
         validation_batch_size: Questions per validation or test batch and process.
@@ -50,6 +52,7 @@ class MixtureDataModule(LightningDataModule):
         num_generations: int = 6,
         tau: int = 2,
         bare_rollouts: int = 0,
+        carry: QuestionSelection = HardQuestions(),
         same_template_in_group: bool = False,
         batch_size: int = 128,
         validation_batch_size: int = 256,
@@ -63,10 +66,9 @@ class MixtureDataModule(LightningDataModule):
         if benchmark_limit < 0:
             raise InputError(f"data.benchmark_limit must be at least 0 (0 asks all questions), got {benchmark_limit}.")
         check_sizes(num_generations, tau, bare_rollouts, batch_size, validation_batch_size)
-        self.train = train
-        self.validation = validation
+        self.train, self.validation = train, validation
         self.num_generations = num_generations
-        self.bare_rollouts = bare_rollouts
+        self.bare_rollouts, self.carry = bare_rollouts, carry
         self.same_template_in_group = same_template_in_group
         self.batch_size = batch_size
         self.validation_batch_size = validation_batch_size
@@ -116,9 +118,9 @@ class MixtureDataModule(LightningDataModule):
             )
         return self.best_template.text
 
-    def hard_questions(self) -> list[Question]:
-        """The hard questions of the last finished epoch, in the order of the data."""
-        return [question for question in self.train_questions if question.id in self.hard_set.hard]
+    def selected(self, select: QuestionSelection) -> list[Question]:
+        """The questions that are selected after the last finished epoch, in the order of the data."""
+        return [question for question in self.train_questions if select(question.id, self.hard_set.hard)]
 
     def mixture(self, epoch: int, *order: str | int) -> list[MixtureItem]:
         """The items of an epoch, shuffled: a pure function of hard set, bank, seed and epoch.
@@ -131,7 +133,7 @@ class MixtureDataModule(LightningDataModule):
 
     def templates_of(self, question: str, epoch: int) -> tuple[str, ...]:
         """The K templates that a question carries in an epoch."""
-        if question not in self.hard_set.hard:
+        if not self.carry(question, self.hard_set.hard):
             return ("",) * self.num_generations
         drawn = assign(
             self.bank,
