@@ -198,8 +198,8 @@ def test_a_class_that_is_not_found_says_where_to_look(capsys, option, message):
 @pytest.mark.parametrize(
     ("part", "message"),
     [
-        ("model: {reward: null}", "model.reward: expected a value, found none. There are MathAnswer, "),
-        ("model: {reward: 3}", r"model.reward: expected a class, or {class_path: .*}, got 3. There are MathAnswer"),
+        ("model: {reward: null}", "model.reward: expected a value, found none. There are MarkedAnswer, "),
+        ("model: {reward: 3}", r"model.reward: expected a class, or {class_path: .*}, got 3. There are MarkedAnswer"),
         ("model: {reward: {class_path: MathAnswer, init_arg: {timeout: 3}}}", "no key 'init_arg' .* it is init_args"),
         ("model: {reward: {class_path: MathAnswer, init_args: {timeout: a}}}", "MathAnswer: timeout: expected float"),
         ("model: {context: Replce}", "no class 'Replce'. Did you mean Replace[?] There are .*Masked, Replace"),

@@ -50,14 +50,17 @@ def last(root: Path) -> dict:
     return torch.load(newest, weights_only=True)
 
 
+MEASURED = ("goodput", "memory_peak_gib", "tokens_per_second")
+
+
 def differences(left, right, path=""):
-    """Where two nested states differ, bit by bit; clocks left out."""
+    """Where two nested states differ, bit by bit; what clocks and the memory say is left out."""
     if isinstance(left, dict):
         names = sorted({*left, *right}, key=str)
         return [
             d
             for name in names
-            if "seconds" not in str(name)
+            if "seconds" not in str(name) and name not in MEASURED
             for d in (
                 differences(left[name], right[name], f"{path}/{name}")
                 if name in left and name in right

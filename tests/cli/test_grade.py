@@ -103,4 +103,7 @@ def test_every_config_of_the_repository_names_its_reward():
     from p2o.cli.commands.grade import reward_of
 
     configs = Path(__file__).parent.parent.parent / "configs"
-    assert {reward_of(path)["class_path"] for path in configs.glob("*.yaml")} == {"p2o.rewards.MathAnswer"}
+    assert {reward_of(path)["class_path"] for path in configs.glob("*.yaml")} == {
+        "p2o.rewards.MarkedAnswer",
+        "p2o.rewards.MathAnswer",
+    }

@@ -16,6 +16,7 @@ from p2o.policy.module import PolicyModule
 from p2o.prompts.renderer import PromptRenderer
 from p2o.prompts.templates import TemplateBank
 from p2o.reflectors import RecordingReflector, SelfReflector, StaticReflector
+from p2o.reflectors.static import EXHAUSTED
 from p2o.rewards import MathAnswer
 from p2o.rollouts import RolloutWorker
 from p2o.worlds.bundled import INSTRUCTION
@@ -69,7 +70,7 @@ def test_each_phase_is_one_engine_call_and_the_useful_template_wins(module):
 def test_a_template_that_no_question_could_carry_is_rejected(module):
     found = search(module, ["long " * 2000, "forged <|end|>"], budget=80)
     found.run()
-    assert set(found.history.rejections) == {"too long for the window", "special token"}
+    assert set(found.history.rejections) == {"too long for the window", "special token", EXHAUSTED}
     assert [candidate.text for candidate in found.history.pool] == [""]
 
 

@@ -1,25 +1,42 @@
 """From rollouts to a loss: advantages, context estimators, losses of a token, aggregation, and batches of rows."""
 
-from p2o.objective.advantages import Advantage
-from p2o.objective.aggregation import Aggregation, TokenMean
-from p2o.objective.context_estimators import ContextEstimator
-from p2o.objective.engine_correction import EngineCorrection, NoCorrection
+from p2o.objective.advantages import Advantage, Centred, GroupNormalized, LeaveOneOut, MaxRL, NGRPOAdvantage
+from p2o.objective.aggregation import Aggregation, SequenceMean, TokenMean
+from p2o.objective.context_estimators import ContextEstimator, Importance, Masked, Replace, Templated, Weighted
+from p2o.objective.engine_correction import EngineCorrection, NoCorrection, TruncatedImportance
 from p2o.objective.exploration import ExplorationBonus, NoBonus, final_answer
-from p2o.objective.losses import PolicyLoss
+from p2o.objective.losses import CISPOLoss, ClippedLoss, GSPOLoss, PolicyLoss
 from p2o.objective.objective import Objective
-from p2o.objective.regularizers import Regularizer
+from p2o.objective.regularizers import EntropyBonus, ReferenceKL, Regularizer
 
 __all__ = [
     "Advantage",
     "Aggregation",
+    "CISPOLoss",
+    "Centred",
+    "ClippedLoss",
     "ContextEstimator",
     "EngineCorrection",
+    "EntropyBonus",
     "ExplorationBonus",
+    "GSPOLoss",
+    "GroupNormalized",
+    "Importance",
+    "LeaveOneOut",
+    "Masked",
+    "MaxRL",
+    "NGRPOAdvantage",
     "NoBonus",
     "NoCorrection",
     "Objective",
     "PolicyLoss",
+    "ReferenceKL",
     "Regularizer",
+    "Replace",
+    "SequenceMean",
+    "Templated",
     "TokenMean",
+    "TruncatedImportance",
+    "Weighted",
     "final_answer",
 ]
