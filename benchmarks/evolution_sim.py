@@ -23,7 +23,7 @@ import math
 import statistics
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -191,35 +191,34 @@ def to_example(rollout: Rollout) -> Example:
     return Example(rollout.question.id, "", "right" if rollout.correct else "wrong")
 
 
+@dataclass(frozen=True)
 class RacingStage(GepaStage):
     """GEPA whose children leave the dev questions after 32 of them if they are neither new nor strong there.
 
-    A child goes on if it solved a question that the pool does not, or more of them than the bank's mean template.
+    A child goes on if it solved a question that the pool does not, or scored more than half of the pool's best mean.
     """
 
-    block = 32
+    known: dict[str, Any] = field(default_factory=dict)  # of the pool at the start of an iteration
+    block: int = 32
 
     def __call__(self, history: History, limit: int, left: int) -> Found:
         """One iteration; what the pool solves is looked up first."""
         rows = np.array([candidate.dev_scores for candidate in history.pool])
-        object.__setattr__(self, "solved", (rows > 0.5).any(0))
-        object.__setattr__(self, "mean", float(rows.mean(1).max()) / 2)
+        self.known.update(solved=(rows > 0.5).any(0), bar=rows.mean(1).max() / 2)
         return super().__call__(history, limit, left)
 
     def score(self, texts: Sequence[str]) -> dict[str, tuple[float, ...]]:
-        """The dev vectors of those that go on."""
-        solved: np.ndarray | None = getattr(self, "solved", None)
-        if solved is None or not texts:
+        """The dev vectors of those that go on; the seeds always do."""
+        if not self.known:
             return super().score(texts)
         first = self._part(texts, slice(self.block))
-        kept = [
-            text
-            for text in texts
-            if any(solves(score) and not known for score, known in zip(first[text], solved, strict=False))
-            or statistics.fmean(first[text]) > self.mean  # type: ignore[attr-defined]
-        ]
+        kept = [text for text in texts if self._goes_on(first[text])]
         rest = self._part(kept, slice(self.block, None))
         return {text: first[text] + rest[text] for text in kept}
+
+    def _goes_on(self, scores: Sequence[float]) -> bool:
+        new = any(solves(score) and not known for score, known in zip(scores, self.known["solved"], strict=False))
+        return new or statistics.fmean(scores) > self.known["bar"]
 
     def _part(self, texts: Sequence[str], part: slice) -> dict[str, tuple[float, ...]]:
         results = self.evaluation(texts, [tuple(self.screen[part])] * len(texts), "dev")
@@ -293,12 +292,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--worlds", type=int, default=4, help="of each regime; the same ones for every variant")
     parser.add_argument("--first", type=int, default=100, help="seed of the first one")
-    parser.add_argument("--regimes", nargs="+", choices=REGIMES, default=list(REGIMES))
+    parser.add_argument("--regimes", nargs="+", choices=list(REGIMES), default=list(REGIMES))
     parser.add_argument("--variants", nargs="+", default=["paper", "racing", "screen"], help="or all")
     parser.add_argument("--budget", type=int, default=11_040, help="the paper's at 300 dev questions")
     parser.add_argument("--shares", type=float, nargs="+", default=[0.125, 0.25, 0.375, 0.5, 0.75, 1.0])
     parser.add_argument("--dev", type=int, default=300)
     parser.add_argument("--train", type=int, default=300)
+    parser.add_argument("--figure", type=Path, help="draws the curves as SVG (needs matplotlib)")
     parser.add_argument("--json", type=Path, help="keeps every run, and goes on where it was interrupted")
     options = parser.parse_args()
     known = variants(options.dev)
@@ -323,16 +323,56 @@ def main() -> None:
     for regime in options.regimes:
         print(f"\n## {regime}: {options.worlds} worlds, {options.dev} dev questions, {options.budget:,} rollouts\n")
         show(options, regime, names, done)
+    if options.figure:
+        draw(options, names, done)
     print(f"\n{time.process_time() - started:.0f} s of processor time")
+
+
+def figures(
+    options: argparse.Namespace,
+    done: dict[str, dict[str, float]],
+    regime: str,
+    name: str,
+    share: float,
+    figure: str,
+) -> np.ndarray:
+    """One figure of a variant at a budget, in every world."""
+    seeds = range(options.first, options.first + options.worlds)
+    keys = (f"{regime}/{name}/{share}/{seed}/{options.dev}/{options.budget}" for seed in seeds)
+    return np.array([done[key][figure] for key in keys])
+
+
+def draw(options: argparse.Namespace, names: Sequence[str], done: dict[str, dict[str, float]]) -> None:
+    """Cover and pass rate of held-out questions over rollouts, a column for each regime; bars are 95 % intervals."""
+    from matplotlib.figure import Figure
+
+    canvas = Figure(figsize=(3.2 * len(options.regimes), 5.2), layout="constrained")
+    panels = canvas.subplots(2, len(options.regimes), squeeze=False, sharex=True)
+    for column, regime in enumerate(options.regimes):
+        for row, quality in enumerate(("cover held-out", "pass held-out")):
+            panel = panels[row][column]
+            for name in names:
+                points = [figures(options, done, regime, name, share, quality) for share in options.shares]
+                costs = [figures(options, done, regime, name, share, "spent").mean() for share in options.shares]
+                errors = [1.96 * point.std(ddof=1) / math.sqrt(len(point)) for point in points]
+                means = [point.mean() for point in points]
+                panel.errorbar(costs, means, errors, marker="o", markersize=3, linewidth=1, capsize=2, label=name)
+            panel.set_title(f"{regime}: {quality}", fontsize=9)
+            panel.grid(color="#dddddd", linewidth=0.6)
+            panel.tick_params(labelsize=8)
+    for panel in panels[1]:
+        panel.set_xlabel("rollouts", fontsize=8)
+    for panel in panels[:, 0]:
+        panel.set_ylabel("%", fontsize=8)
+    panels[0][0].legend(frameon=False, fontsize=8)
+    canvas.savefig(options.figure, metadata={"Date": None})
 
 
 def show(options: argparse.Namespace, regime: str, names: Sequence[str], done: dict[str, dict[str, float]]) -> None:
     """The curves of a regime, and where each variant reaches the paper's quality."""
-    seeds = range(options.first, options.first + options.worlds)
 
     def values(name: str, share: float, figure: str) -> np.ndarray:
-        keys = (f"{regime}/{name}/{share}/{seed}/{options.dev}/{options.budget}" for seed in seeds)
-        return np.array([done[key][figure] for key in keys])
+        return figures(options, done, regime, name, share, figure)
 
     others = ("spent", "calls", "engine time", "reflections", "pool", "bank", "of them lucky")
     print("| variant | budget | " + " | ".join((*QUALITIES, *others)) + " |\n|" + "---|" * (6 + len(others)))

@@ -151,6 +151,8 @@ def test_a_screen_as_large_as_the_dev_set_is_the_papers_search():
     paper = new_search(HintPolicy(), HintReflector(useless=4), 300)
     screened = new_search(HintPolicy(), HintReflector(useless=4), 300, screen_size=8, cover_share=0.5)
     assert screened.run() == paper.run() and screened.bank == paper.bank
+    tight = new_search(HintPolicy(), HintReflector(), 9, screen_size=8, cover_share=0.5)
+    assert tight.run().spent == 8, "the whole budget is the search's"
 
 
 # ---- whatever the settings

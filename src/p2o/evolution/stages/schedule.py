@@ -44,7 +44,8 @@ class Schedule:
     @property
     def search_limit(self) -> int:
         """Rollouts that may be spent when the search gives way to the cover."""
-        if self.history.pool and not self.cover.pending:
+        nothing_beyond = len(self.dev_ids) <= self.screen_size
+        if nothing_beyond or (self.history.pool and not self.cover.pending):
             return self.budget
         ends = [number for number, one in enumerate(self.history.iterations, 1) if one.stage is Stage.COVER]
         start = sum(iteration.spent for iteration in self.history.iterations[: ends[-1] if ends else 0])
