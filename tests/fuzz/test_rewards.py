@@ -18,7 +18,7 @@ VERDICTS = (Outcome.CORRECT, Outcome.WRONG)
 
 @pytest.fixture(scope="module")
 def reward():
-    return MathAnswer(timeout=2.0)
+    return MathAnswer(timeout=20.0)  # on a busy machine, too
 
 
 def graded(reward, gold, *answers):
@@ -79,7 +79,7 @@ def test_a_gold_answer_that_is_accepted_is_right(reward, gold, spelling):
         return
     [plain, spelled] = graded(reward, gold, gold, spelling.format(gold))
     assert plain is Outcome.CORRECT
-    assert spelled in VERDICTS
+    assert spelled in (*VERDICTS, Outcome.TIMEOUT)
 
 
 # ---- numbers, against exact arithmetic
@@ -134,6 +134,7 @@ def test_numbers_are_equal_if_their_values_are(reward, pairs):
             assert (outcome is Outcome.CORRECT) == (first == second), (gold, answer)
 
 
+# Blanks behind commas: 0,1 may be a decimal number.
 SHAPES = {"tuple": "({})", "set": "\\{{{}\\}}", "list": "{}", "ratio": "{}"}
 
 
@@ -156,7 +157,7 @@ def test_collections_are_equal_if_their_members_are(reward, shape, gold, data):
         answer = answer[:-1] if len(answer) > 2 else answer
     elif change == "order":
         answer = answer[::-1]
-    joined = {"ratio": ":"}.get(shape, ",")
+    joined = {"ratio": ":"}.get(shape, ", ")
     written = [SHAPES[shape].format(joined.join(map(str, members))) for members in (gold, answer)]
     [outcome] = graded(reward, *written)
     expected = {
