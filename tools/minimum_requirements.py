@@ -10,7 +10,7 @@ import sys
 import tomllib
 from pathlib import Path
 
-EXTRAS = ("hub", "report")  # vllm has an environment of its own
+EXTRAS = ("hub", "report", "lora")  # vllm has an environment of its own
 PINNED = re.compile(r"(?P<name>[\w.-]+)(?:\[[\w,]+\])?\s*(?:>=|==)\s*(?P<version>[\w.]+)")
 
 
