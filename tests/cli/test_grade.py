@@ -107,3 +107,18 @@ def test_every_config_of_the_repository_names_its_reward():
         "p2o.rewards.MarkedAnswer",
         "p2o.rewards.MathAnswer",
     }
+
+
+def test_the_graded_rows_are_never_overwritten(tmp_path, capsys):
+    source = write(tmp_path / "rows.jsonl", {"answer": "5", "completion": r"\boxed{5}"})
+    before = source.read_bytes()
+    with pytest.raises(SystemExit):
+        main(["grade", str(source), str(tmp_path / "." / "rows.jsonl")])
+    assert "expected another file" in capsys.readouterr().err and source.read_bytes() == before
+
+
+def test_an_empty_file_is_refused(tmp_path, capsys):
+    source = write(tmp_path / "rows.jsonl")
+    with pytest.raises(SystemExit):
+        main(["grade", str(source), str(tmp_path / "graded.jsonl")])
+    assert "expected rows to grade" in capsys.readouterr().err and not (tmp_path / "graded.jsonl").exists()

@@ -8,7 +8,7 @@ from transformers import AutoModelForCausalLM, AutoTokenizer, LlamaConfig, Llama
 
 from p2o.errors import InputError
 from p2o.policy.checkpoints import load_checkpoint
-from p2o.policy.export import export
+from p2o.policy.export import export, push
 from tiny_policy import build_policy
 
 
@@ -185,3 +185,27 @@ def test_no_code_of_a_checkpoint_is_run(tmp_path, monkeypatch):
     for name in ("evil.ckpt", "evil.pkl"):
         assert "cannot be read as one" in rejected(load_checkpoint, tmp_path / name)
     assert not (tmp_path / "pwned").exists()
+
+
+def test_the_card_says_what_the_model_is(saved, tmp_path):
+    run = tmp_path / "run"
+    (run / "checkpoints").mkdir(parents=True)
+    path = saved.rename(run / "checkpoints" / "last.ckpt")
+    (run / "summary.json").write_text('{"validation": {"bare": {"hard": 0.5}, "templated": null}}', encoding="utf-8")
+    (run / "config.yaml").write_text("data: {tau: 2}\n", encoding="utf-8")
+    export(path, tmp_path / "out")
+    card = (tmp_path / "out" / "README.md").read_text(encoding="utf-8")
+    assert card.startswith("---\nlibrary_name: transformers\n")
+    for part in ("after 3 epochs", "| bare, hard | 50.0% |", "1 of train", "    data: {tau: 2}", "torch "):
+        assert part in card
+
+
+def test_a_card_without_its_run_says_so(saved, tmp_path):
+    export(saved, tmp_path / "out")
+    assert "accuracies are not known" in (tmp_path / "out" / "README.md").read_text(encoding="utf-8")
+
+
+def test_an_upload_that_fails_leaves_the_folder_and_says_how_to_go_on(saved, tmp_path):
+    export(saved, tmp_path / "out")
+    said = rejected(push, tmp_path / "out", "me/my-model", True)
+    assert "hf upload me/my-model" in said and (tmp_path / "out" / "config.json").exists()

@@ -8,17 +8,18 @@ HELP = """usage: p2o <command> [options]
 P²O: policy optimization with prompt evolution on hard questions.
 
 commands:
-  configs   list what comes with p2o          p2o configs
-  init      write a config of your own        p2o init my.yaml --questions train.jsonl --model Qwen/Qwen3-0.6B
-  plan      say what a run will cost          p2o plan --config p2o:quickstart
-  fit       train a policy                    p2o fit --config p2o:quickstart
-  validate  measure a checkpoint              p2o validate --config p2o:quickstart --ckpt_path last
-  test      evaluate on benchmarks            p2o test --config p2o:quickstart --data.benchmarks '[math500]'
-  compare   methods over seeds, in a table    p2o compare p2o:quickstart_bars
-  report    one HTML page about runs          p2o report runs/quickstart
-  export    write a checkpoint as a model     p2o export runs/quickstart/checkpoints/last.ckpt my-model
-  prepare   make training data                p2o prepare deepscaler data/deepscaler
-  grade     grade answers and completions     p2o grade rows.jsonl graded.jsonl
+  configs     list what comes with p2o          p2o configs
+  init        write a config of your own        p2o init my.yaml --questions train.jsonl --model Qwen/Qwen3-0.6B
+  plan        say what a run will cost          p2o plan --config p2o:quickstart
+  fit         train a policy                    p2o fit --config p2o:quickstart
+  validate    measure a checkpoint              p2o validate --config p2o:quickstart --ckpt_path last
+  test        evaluate on benchmarks            p2o test --config p2o:quickstart --data.benchmarks '[math500]'
+  compare     methods over seeds, in a table    p2o compare p2o:quickstart_bars
+  report      one HTML page about runs          p2o report runs/quickstart
+  export      write a checkpoint as a model     p2o export runs/quickstart/checkpoints/last.ckpt my-model
+  prepare     make training data                p2o prepare deepscaler data/deepscaler
+  completion  complete words in a shell         eval "$(p2o completion bash)"
+  grade       grade answers and completions     p2o grade rows.jsonl graded.jsonl
 
 `p2o <command> --help` says more of a command, `p2o --version` which version this is.
 """

@@ -12,7 +12,7 @@ from p2o.cli.config_files import check_configs
 from p2o.cli.help import HELP, TRAINER, section, trainer_help, unknown
 from p2o.errors import InputError
 
-COMMANDS = ("compare", "configs", "export", "grade", "init", "plan", "prepare", "report")
+COMMANDS = ("compare", "completion", "configs", "export", "grade", "init", "plan", "prepare", "report")
 """Beside those of the Trainer; each has a module of its name, with a function `NAME_command`."""
 
 

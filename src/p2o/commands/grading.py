@@ -20,9 +20,13 @@ def grade_file(source: Path, out: Path, reward: Reward) -> Counter[Outcome]:
     completion off, `tokens` how long it is. All else that is in a row is kept. `out` appears when it is complete.
 
     Raises:
-        InputError: A row is not usable; the message names its line.
+        InputError: A row is not usable, and the message names its line; there is none; or `out` is `source`.
     """
+    if out.exists() and out.samefile(source):
+        raise InputError(f"{out}: expected another file than the rows that are graded, they would be overwritten.")
     rows = list(read_rows(source))
+    if not rows:
+        raise InputError(f"{source}: expected rows to grade, the file has none.")
     answered = [_answered(f"{source}:{number}", row) for number, row in rows]
     grades = [
         grade

@@ -6,6 +6,8 @@ from typing import Any
 
 import torch
 import transformers.utils.logging
+from huggingface_hub import HfApi
+from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalTokenNotFoundError
 from torch import Tensor
 from transformers import AutoConfig, AutoModelForCausalLM, GenerationConfig, PreTrainedModel
 
@@ -13,6 +15,7 @@ from p2o.errors import InputError
 from p2o.io.folders import check_new, new_folder
 from p2o.logprobs.adapters import merged_parameters
 from p2o.policy.adapters import LoRA
+from p2o.policy.card import model_card
 from p2o.policy.checkpoints import PREFIX, load_checkpoint
 from p2o.policy.loading import load_policy, load_tokenizer, locate
 
@@ -35,6 +38,29 @@ def export(checkpoint: Path, out: Path) -> None:
     with new_folder(out, "the model") as folder:
         model.save_pretrained(folder)
         tokenizer.save_pretrained(folder)
+        (folder / "README.md").write_text(model_card(checkpoint, content), encoding="utf-8")
+
+
+def push(folder: Path, repository: str, private: bool) -> str:
+    """Uploads an exported folder to the Hugging Face hub, and gives its address there.
+
+    Args:
+        folder: What `export` has written.
+        repository: Its name there, such as "me/my-model"; it is made if it is missing.
+        private: Whether a repository that is made is private.
+
+    Raises:
+        InputError: The hub cannot be reached, or refuses the token or the name.
+    """
+    api = HfApi()
+    try:
+        api.create_repo(repository, private=private, exist_ok=True)
+        return str(api.upload_folder(repo_id=repository, folder_path=folder, commit_message="Exported by p2o"))
+    except (HfHubHTTPError, HFValidationError, OSError, LocalTokenNotFoundError) as error:
+        raise InputError(
+            f"--push-to-hub {repository}: the Hugging Face hub did not take it; {folder} is complete. Log in with `hf "
+            f"auth login`, and try again with `hf upload {repository} {folder}`. It says: {str(error)[:300]}"
+        ) from error
 
 
 def _model(path: Path, content: dict[str, Any]) -> PreTrainedModel:

@@ -9,6 +9,7 @@ from transformers import PreTrainedTokenizerBase as Tokenizer
 from p2o.errors import InputError
 from p2o.logprobs import recompute_activations, remove_training_noise, settle_rope, window_of
 from p2o.policy.adapters import Adapters, NoAdapters
+from p2o.prompts.chat_templates import take_template
 from p2o.prompts.renderer import PromptRenderer
 from p2o.worlds.bundled import MICRO_POLICY
 
@@ -43,8 +44,10 @@ def load_config(name: str) -> PreTrainedConfig:
 
 
 def load_renderer(name: str, instruction: str, chat_template_kwargs: dict[str, Any] | None) -> PromptRenderer:
-    """What renders the prompts of a model."""
-    return PromptRenderer(load_tokenizer(name), instruction, chat_template_kwargs)
+    """What renders the prompts of a model, by its tokenizer's chat template or the one that the switches ask for."""
+    tokenizer = load_tokenizer(name)
+    switches = take_template(tokenizer, chat_template_kwargs)
+    return PromptRenderer(tokenizer, instruction, switches)
 
 
 def load_window(name: str, longest: int = 0) -> int:

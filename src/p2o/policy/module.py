@@ -63,7 +63,8 @@ class PolicyModule(LightningModule):
         step_without_gradient: Whether AdamW steps, by momentum and decay, where no row has a gradient (TRL, verl: yes).
         max_non_finite_steps: Updates in a row that may be lost to a loss or gradient that is not finite.
         instruction: Put before each question, as it stands.
-        chat_template_kwargs: Switches of the chat template, such as `enable_thinking: false`.
+        chat_template_kwargs: Switches of the chat template, such as `enable_thinking: false`. Two are of p2o: a
+            `system_prompt`, and `chat_template: plain` for base models without one, or the text of another template.
         adapters: What of the policy is trained: all of it, or low-rank adapters (`LoRA`).
         seed: Seeds each completion, together with epoch, question and number.
     """

@@ -32,7 +32,7 @@ class PromptRenderer:
         if tokenizer.chat_template is None:
             raise InputError(
                 f"The tokenizer of {tokenizer.name_or_path!r} has no chat template, and questions are asked as chats. "
-                "Use an instruct model, or save a chat_template.jinja beside the tokenizer."
+                "Use an instruct model, or for a base model set model.chat_template_kwargs to {chat_template: plain}."
             )
         self.tokenizer = tokenizer
         self.instruction = instruction

@@ -1,0 +1,73 @@
+"""The model card of an exported policy: what it was made from, by which method and settings, and what was measured."""
+
+import json
+from collections.abc import Mapping
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from p2o.run_folder.paths import RunPaths
+
+PACKAGES = ("p2o", "torch", "transformers", "lightning", "math-verify")
+
+
+def model_card(checkpoint: Path, content: Mapping[str, Any]) -> str:
+    """The card as Markdown with the front matter of the Hugging Face hub.
+
+    Data, settings and figures are those of the run folder that the checkpoint lies in. Where it lies elsewhere, the
+    card says that they are not known.
+
+    Args:
+        checkpoint: Its path.
+        content: What is in it.
+    """
+    base = str(content["p2o"]["model"])
+    run = RunPaths(checkpoint.resolve().parent.parent)
+    front = {"library_name": "transformers", "pipeline_tag": "text-generation", "tags": ["p2o", "grpo", "rlvr"]}
+    if "/" in base and not Path(base).exists():
+        front["base_model"] = base
+    parts = [
+        f"---\n{yaml.safe_dump(front, sort_keys=False)}---",
+        f"# {Path(base).name}, trained by P²O",
+        f"`{base}` after {content.get('epoch', -1) + 1} epochs of policy optimization with prompt evolution (P²O, "
+        "[arXiv 2603.21877](https://arxiv.org/abs/2603.21877)): GRPO with context distillation on hard questions. It "
+        "is asked with the bare question; templates were used in training alone.",
+        _figures(run.summary, content["p2o"]),
+        _templates(content),
+        _settings(run.config),
+        "## Versions\n\n" + ", ".join(f"{name} {version(name)}" for name in PACKAGES),
+    ]
+    return "\n\n".join(parts) + "\n"
+
+
+def _figures(path: Path, state: Mapping[str, Any]) -> str:
+    lines = ["## Figures", ""]
+    if path.is_file():
+        validation = json.loads(path.read_text(encoding="utf-8")).get("validation") or {}
+        lines += ["| accuracy on validation questions, greedy | |", "|---|---:|"]
+        for context, accuracies in validation.items():
+            lines += [f"| {context}, {difficulty} | {value:.1%} |" for difficulty, value in (accuracies or {}).items()]
+    else:
+        lines += ["The run folder was not beside the checkpoint: accuracies are not known."]
+    counts = ", ".join(f"{count:,} of {phase}" for phase, count in state.get("rollouts", {}).items())
+    return "\n".join([*lines, "", f"Rollouts: {counts}."])
+
+
+def _templates(content: Mapping[str, Any]) -> str:
+    """The last bank; templates are text of a model, so they stand in blocks of code."""
+    bank = content.get("MixtureDataModule", {}).get("bank", {}).get("templates", [])
+    texts = [template["text"] if isinstance(template, Mapping) else str(template) for template in bank]
+    shown = "\n\n".join(_code(text) for text in texts) or "The last epoch had none."
+    return f"## Evolved templates of the last epoch\n\n{shown}"
+
+
+def _settings(path: Path) -> str:
+    unknown = "The run folder was not beside the checkpoint."
+    known = _code(path.read_text(encoding="utf-8")) if path.is_file() else unknown
+    return f"## Data and settings\n\n{known}"
+
+
+def _code(text: str) -> str:
+    return "\n".join(f"    {line}" for line in text.splitlines())

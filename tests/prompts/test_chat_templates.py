@@ -1,0 +1,54 @@
+"""Base models without a chat template, and system prompts."""
+
+import pytest
+from tokenizers import processors
+
+from p2o.errors import InputError
+from p2o.prompts.chat_templates import plain, take_template
+from p2o.prompts.renderer import PromptRenderer
+from tiny_policy import build_tokenizer
+
+
+@pytest.fixture
+def own():
+    return build_tokenizer()  # a tokenizer that the test may change
+
+
+def rendered(tokenizer, switches, text="1+1?", template=""):
+    renderer = PromptRenderer(tokenizer, "Q: ", take_template(tokenizer, switches))
+    return tokenizer.decode(renderer.question(text, template))
+
+
+def test_a_base_model_is_asked_in_plain_text(own):
+    own.chat_template = None
+    with pytest.raises(InputError, match="chat_template: plain"):
+        PromptRenderer(own)
+    assert rendered(own, {"chat_template": "plain"}) == "Q: 1+1?\n"
+    assert rendered(own, {"chat_template": "plain"}, template="Go slowly.") == "Go slowly.\n\nQ: 1+1?\n"
+
+
+def test_examples_stand_in_the_instruction(own):
+    switches = take_template(own, {"chat_template": "plain"})
+    renderer = PromptRenderer(own, "Q: 2+2?\nA: 4\n\nQ: ", switches)
+    assert own.decode(renderer.question("1+1?")) == "Q: 2+2?\nA: 4\n\nQ: 1+1?\n"
+
+
+def test_a_plain_text_begins_as_the_tokenizer_begins_one(own):
+    assert plain(own).startswith('{{ "" }}')
+    own.bos_token = own.eos_token
+    pair = (own.eos_token, own.eos_token_id)
+    own.backend_tokenizer.post_processor = processors.TemplateProcessing(f"{pair[0]} $0", special_tokens=[pair])
+    assert plain(own).startswith('{{ "' + own.eos_token)
+
+
+def test_a_system_prompt_stands_before_the_question(own):
+    bare = rendered(own, None)
+    system = rendered(own, {"system_prompt": 'Say "42".\nAlways.'})
+    assert system.endswith(bare) and 'Say "42".\nAlways.' in system.removesuffix(bare)
+
+
+def test_other_switches_go_to_the_template(own):
+    assert take_template(own, {"enable_thinking": False, "system_prompt": "Hi"}) == {"enable_thinking": False}
+    own.chat_template = "{{ messages[-1]['content'] }}{{ extra }}"
+    assert rendered(own, {"extra": "!"}) == "Q: 1+1?!"
+    assert rendered(own, {"chat_template": "{{ messages[0]['content'] }}?"}) == "Q: 1+1??"
