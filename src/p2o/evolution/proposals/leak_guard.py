@@ -9,6 +9,7 @@ A template that holds a question or its answer scores by heart. What counts as h
 """
 
 import re
+import unicodedata
 from collections import Counter
 from collections.abc import Sequence
 
@@ -22,7 +23,14 @@ TELLING = 6  # letters and digits
 QUESTION = "leaks a question"
 ANSWER = "leaks an answer"
 
-_WORD = re.compile(r"[^\W_]+")
+# Chinese and Japanese have no blanks: each sign is a word.
+_WORD = re.compile(
+    r"[\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff]|(?:(?![\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff])[^\W_])+"
+)
+_GROUPS = re.compile(r"(?<=\d)(?:\{,\}|,?\\[!,;: ]\s*|[,~ \u00a0\u2009\u202f])(?=\d{3}(?!\d))")
+_FRACTION = re.compile(r"\\[dtc]?frac\s*\{([^{}]*)\}\s*\{([^{}]*)\}")
+_LOOKS = re.compile(r"\\(?:left|right|displaystyle|,|;|:|!| )|\$")
+_SIGN = re.compile(r"\s*([^\w\s])\s*")
 _COMMAND = re.compile(r"\\[A-Za-z]+")
 
 
@@ -37,7 +45,7 @@ class LeakGuard:
         uses = Counter(run for question in questions for run in set(_telling_runs(question.text)))
         self._runs = {run for run, count in uses.items() if len(run) < WORDS or count <= COMMON}
         self._lengths = sorted({len(run) for run in self._runs})
-        self._answers = {answer for question in questions if is_telling(answer := _spaced(question.answer))}
+        self._answers = {answer for question in questions if is_telling(answer := _plain(question.answer))}
 
     def __call__(self, proposal: Proposal) -> Proposal:
         """The proposal as it came, or rejected with the cause."""
@@ -52,7 +60,7 @@ class LeakGuard:
         return any(run in self._runs for length in self._lengths for run in _runs(words, length))
 
     def _holds_answer(self, text: str) -> bool:
-        text = _spaced(text)
+        text = _plain(text)
         found = (answer for answer in self._answers if answer in text)
         return any(re.search(rf"(?<![^\W_]){re.escape(answer)}(?![^\W_])", text) for answer in found)
 
@@ -76,5 +84,7 @@ def _words(text: str) -> list[str]:
     return _WORD.findall(text.casefold())
 
 
-def _spaced(text: str) -> str:
-    return " ".join(text.split())
+def _plain(text: str) -> str:
+    r"""A text with one notation for its numbers: no groups of digits, `1/2` for `\dfrac{1}{2}`, no blanks at signs."""
+    text = _FRACTION.sub(r"\1/\2", _GROUPS.sub("", unicodedata.normalize("NFKC", text)))
+    return " ".join(_SIGN.sub(r"\1", _LOOKS.sub(" ", text)).split())
