@@ -99,3 +99,27 @@ def test_common_phrases_are_no_leak():
 )  # fmt: skip
 def test_telling_answers(answer, telling):
     assert is_telling(answer) is telling
+
+
+CHINESE = "已知正方形的边长为七，点在对角线上且三角形的面积为二十一，求线段的长度。"
+
+
+@pytest.mark.parametrize(
+    ("answer", "template", "expected"),
+    [
+        ("5", f"例如：{CHINESE}", QUESTION),
+        ("5", "请一步一步思考，并给出最后的答案。", ""),
+        ("1234567", "It is often 1,234,567.", ANSWER),
+        ("1,234,567", "It is often 1234567 in the end.", ANSWER),
+        ("1234567", r"It is often $1{,}234{,}567$.", ANSWER),
+        (r"1\,234\,567", "It is often 1 234 567.", ANSWER),
+        (r"\dfrac{1234}{5678}", r"Say \frac{1234}{5678}.", ANSWER),
+        (r"\frac{1234}{5678}", r"Say $\dfrac{1234}{5678}$.", ANSWER),
+        (r"\frac{1234}{5678}", "Say 1234/5678 then.", ANSWER),
+        ("1234/5678", r"Say \tfrac{1234}{5678}", ANSWER),
+        (r"\left(12,\ 3456\right)", "Say ( 12, 3456 ).", ANSWER),
+        ("1234567", "It is never 12,345,678 or 21234567.", ""),
+    ],
+)
+def test_other_notations_and_languages(answer, template, expected):
+    assert cause(template, [Question("1", CHINESE, answer)]) == expected

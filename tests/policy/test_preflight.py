@@ -1,4 +1,6 @@
+import copy
 import warnings
+from dataclasses import replace
 
 import pytest
 from lightning import Callback
@@ -7,7 +9,7 @@ from lightning.pytorch.callbacks import EarlyStopping, ModelCheckpoint
 from factories import question
 from p2o.errors import InputError
 from p2o.mixture.overlap import warn_of_overlap
-from p2o.policy.preflight import check_lengths, check_monitors, check_questions
+from p2o.policy.preflight import check_lengths, check_monitors, check_prompts, check_questions
 from p2o.prompts.renderer import PromptRenderer
 from p2o.rewards.base import Reward
 from p2o.types import Question
@@ -64,3 +66,13 @@ def test_what_is_monitored_must_be_measured():
     for wrong in ("val/bare/hrad", "val/templated/all"):
         with pytest.raises(InputError, match=rf"ModelCheckpoint: monitor: .*\(val/bare/all\), got '{wrong}'"):
             check_monitors([ModelCheckpoint(monitor=wrong)], questions)
+
+
+def test_two_questions_with_one_prompt_are_refused(tokenizer):
+    cut = copy.deepcopy(tokenizer)
+    cut.chat_template = "<|user|>{{ messages[0].content[:24] }}<|end|><|assistant|>"
+    questions = [Question(str(n), f"The same long beginning, then {n}", "4", origin=f"train:{n}") for n in range(3)]
+    with pytest.raises(InputError, match=r"train:1 .*: the prompt is that of train:0"):
+        check_prompts(questions, PromptRenderer(cut, ""), 1000)
+    check_prompts(questions, PromptRenderer(tokenizer, ""), 1000)
+    check_prompts([questions[0], replace(questions[0], id="again")], PromptRenderer(tokenizer, ""), 1000)

@@ -31,6 +31,19 @@ FENCE = "`" * 3
         ("<think>First ```\nno\n``` then</think>\n```\nGo.\n```", "Go."),
         ("thought that the chat template opened</think>\n```\nGo.\n```", "Go."),
         ("<think>a</think><think>b</think>\n```\nGo.\n```", "Go."),
+        ("The old one:\n```\nOld.\n```\nThe new one:\n```\nNew.\n```", "New."),
+        ("```\nA\n```\n```\nB\n```\n```markdown\nC\n```\nDone.", "C"),
+        ("```plain text\nGo.\n```", "Go."),
+        ("[THINK]```\nno\n```[/THINK]```\nGo.\n```", "Go."),
+        ("<thinking>\n```\nno\n```\n</thinking>\n```\nGo.\n```", "Go."),
+        ("◁think▷```\nno\n```◁/think▷\n```\nGo.\n```", "Go."),
+        (
+            "<|channel|>analysis<|message|>```\nno\n```<|end|><|start|>assistant<|channel|>final<|message|>```\nGo.\n```",
+            "Go.",
+        ),
+        ("```\nThink within <think> and </think>.\n```", "Think within <think> and </think>."),
+        ("<think>x</think>\n```\nStart with <think>.\n```", "Start with <think>."),
+        ("```\nNever write </think>.\n```", "Never write </think>."),
     ],
 )
 def test_template(reply, template):
@@ -57,6 +70,14 @@ def test_template(reply, template):
         ("```markdown", "unfinished fence"),
         ("````\nWrite\n```\nx\n```\nand", "unfinished fence"),
         ("Here:\n```\nUse ```x``` as", "unfinished fence"),
+        ("Old:\n```\nOld.\n```\nNew:\n```\nNew and", "unfinished fence"),
+        ("```\n\u200b\n```", "empty"),
+        ("\u200b\ufeff", "empty"),
+        ("[THINK]```\nno\n```", "unfinished thought"),
+        ("<thinking>```\nno\n```", "unfinished thought"),
+        ("◁think▷```\nno\n```", "unfinished thought"),
+        ("<|channel|>analysis<|message|>```\nno\n```", "unfinished thought"),
+        ("```\nno\n``` was a draft</think>", "empty"),
     ],
 )
 def test_refusal(reply, cause):

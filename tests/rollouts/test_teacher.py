@@ -1,9 +1,12 @@
 """Teachers with a real renderer and, for the endpoint, a real HTTP server on loopback."""
 
+import copy
+from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
 from stub_step import mixture_item
+from tokenizers import AddedToken
 
 from endpoints.chat_server import DRIP, DROP, KEY, QUOTE_KEY, ChatServer, completion, status
 from factories import question
@@ -180,3 +183,27 @@ def test_a_missing_key_shows_before_training(monkeypatch):
     monkeypatch.delenv("KEY_OF_THE_TEST", raising=False)
     with pytest.raises(InputError, match="environment variable KEY_OF_THE_TEST"):
         Endpoint("http://127.0.0.1:1/v1", "m", "KEY_OF_THE_TEST")
+
+
+FILTERED = status(400, "The prompt triggered our content management policy.")
+
+
+def test_a_filtered_question_is_left_out_and_not_asked_again(new, server, step, caplog):
+    def answer(body):
+        return FILTERED if "bad" in body["messages"][0]["content"] else completion("It is 4.")
+
+    teacher = new(answer, retries=Retries(attempts=0, failures_in_a_row=1))
+    good, bad = question(0), replace(question(1), text="a bad one")
+    completions = teacher.complete([(good, 0), (bad, 1), (bad, 2), (good, 3)], step)
+    assert [completion.truncated for completion in completions] == [False, True, True, False]
+    assert {completions[n].ids for n in (1, 2)} == {completions[0].ids[-1:]}
+    assert len(server.requests) == 4 and teacher.cost.failures == {"status 400": 2}
+    assert "refused 1 of 2 questions, which are left out: q1" in caplog.text
+
+
+def test_a_text_yields_no_added_token(tokenizer, step):
+    marked = copy.deepcopy(tokenizer)
+    marked.add_tokens([AddedToken("<|tool|>", special=False)])
+    step.worker.renderer = PromptRenderer(marked, "")
+    ids = tokenized("Use <|tool|> now.", True, step, 100).ids
+    assert marked.convert_tokens_to_ids("<|tool|>") not in ids and len(ids) == len("Use <|tool|> now.") + 1

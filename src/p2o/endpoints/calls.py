@@ -65,23 +65,26 @@ class Calls:
             try:
                 answer = await ask(self.client, call.request, self.timeout, self.retries, self._stop)
             except CallFailed as failed:
+                if failed.failure.paid:
+                    failed.usage = self._priced(failed.usage, call)
                 self.guard.settle(call.most, failed.usage)
                 self._observe(failed)
                 return failed
-            answer = self._priced(answer, call)
+            answer = replace(answer, usage=self._priced(answer.usage, call))
             self.guard.settle(call.most, answer.usage)
             self.failed = 0
             done()
             return answer
 
-    def _priced(self, answer: ChatReply, call: Call) -> ChatReply:
+    def _priced(self, usage: Usage, call: Call) -> Usage:
         """With money, and with the most that the call can have cost if the server does not tell its tokens."""
-        usage = answer.usage
         if not usage.tokens:
             usage += Usage(prompt_tokens=call.most.prompt_tokens, completion_tokens=call.most.completion_tokens)
-        return replace(answer, usage=self.guard.spending.priced(usage))
+        return self.guard.spending.priced(usage)
 
     def _observe(self, failed: CallFailed) -> None:
+        if failed.failure.refused:
+            return  # other prompts may pass
         self.failed += 1
         what = f"{failed.failure.detail[:1000]}. {failed.failure.advice}"
         if failed.failure.permanent:

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import re
 import time
 from collections import Counter
 from contextlib import suppress
@@ -23,6 +24,10 @@ _ADVICE = {
     429: "The rate limit or the quota is used up: lower concurrency, or wait",
 }
 
+FINISHED = {"stop", "eos", "eos_token", "stop_sequence", "end_turn", None}  # None: the server does not say
+_FILTERED = re.compile(
+    r"content[_ ](?:filter|management|policy)|moderation|data_inspection|safety system", re.IGNORECASE
+)
 MOST_TOKENS = 10**9  # of a call; more is no count
 
 
@@ -46,6 +51,8 @@ class Failure:
         retried: Whether another attempt may fare better.
         permanent: Whether every other call would fail, too.
         wait: Seconds that the server asks to wait for; None if it does not say.
+        refused: Whether a filter of the server's refused this prompt, which says nothing of others.
+        paid: Whether the call may be billed all the same, since something was answered.
     """
 
     cause: str
@@ -54,6 +61,8 @@ class Failure:
     retried: bool = False
     permanent: bool = False
     wait: float | None = None
+    refused: bool = False
+    paid: bool = False
 
 
 class CallFailed(Exception):
@@ -117,6 +126,7 @@ async def _attempt(client: "AsyncOpenAI", request: dict[str, Any], timeout: floa
             is_retried(status),
             status in PERMANENT,
             retry_after(error.response.headers),
+            refused=status < 500 and is_filtered(error.message),
         )
     except APIConnectionError as error:
         cause = f"{error.message} {error.__cause__ or ''}".strip()
@@ -137,15 +147,49 @@ def read_completion(body: bytes) -> ChatReply | Failure:
         answer = None
     match answer:
         case {"choices": [{"message": {**message}, **choice}, *_]} if isinstance(
-            content := message.get("content"), str | None
+            content := _text(message.get("content")), str | None
         ):
-            truncated = choice.get("finish_reason") == "length"
+            # Whatever else ended it (the length under its many names, a filter), the rest of the text is missing.
+            truncated = choice.get("finish_reason") not in FINISHED
             # Of a thought alone the content is null; half a surrogate pair is JSON, but no text that can be encoded.
             text = None if content is None else content.encode("utf-8", "replace").decode()
             return ChatReply(text, truncated, _usage(answer.get("usage")))
+        case {"error": told} if told:
+            return _told_error(told)
     return Failure(
-        "no chat completion", f"answered with something else than a chat completion ({body[:200]!r})", "Check base_url"
+        "no chat completion",
+        f"answered with something else than a chat completion ({body[:200]!r})",
+        "Check base_url",
+        paid=True,
     )
+
+
+def _text(content: Any) -> Any:  # noqa: ANN401 (any JSON)
+    """The text of a content that comes in parts, thoughts left out; any other content as it is."""
+    match content:
+        case [{}, *_] if all(isinstance(part, dict) for part in content):
+            texts = [part.get("text") for part in content if part.get("type", "text") in ("text", "output_text")]
+            return "".join(texts) if texts and all(isinstance(text, str) for text in texts) else None
+    return content
+
+
+def _told_error(told: Any) -> Failure:  # noqa: ANN401 (any JSON)
+    """The failure of an answer with status 200 that holds an error, read as if it had the error's status."""
+    code = told.get("code") if isinstance(told, dict) else None
+    status = code if isinstance(code, int) and 400 <= code < 600 else 0
+    return Failure(
+        f"error {status}" if status else "error with status 200",
+        f"answered with an error ({told!r:.300})",
+        _ADVICE.get(status, "Check model and extra_body"),
+        bool(status) and is_retried(status),
+        status in PERMANENT,
+        refused=is_filtered(str(told)),
+    )
+
+
+def is_filtered(message: str) -> bool:
+    """Whether a message of the server's says that a filter refused this one prompt."""
+    return bool(_FILTERED.search(message))
 
 
 def _usage(told: Any) -> Usage:  # noqa: ANN401 (any JSON)

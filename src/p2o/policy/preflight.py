@@ -81,10 +81,11 @@ def question_problems(
     questions: Iterable[Question], renderer: PromptRenderer, reward: Reward, max_prompt_length: int
 ) -> Iterator[str]:
     """Gold answers that no completion can match, and what `prompt_problems` finds; each names the question's origin."""
+    questions = list(questions)
     for question in questions:
         if reason := reward.reject(question.answer):
             yield f"{_where(question)}: the answer {question.answer[:200]!r} can never be matched: {reason}."
-        yield from prompt_problems([question], renderer, max_prompt_length)
+    yield from prompt_problems(questions, renderer, max_prompt_length)
 
 
 def check_prompts(questions: Iterable[Question], renderer: PromptRenderer, max_prompt_length: int) -> None:
@@ -97,13 +98,23 @@ def check_prompts(questions: Iterable[Question], renderer: PromptRenderer, max_p
 
 
 def prompt_problems(questions: Iterable[Question], renderer: PromptRenderer, max_prompt_length: int) -> Iterator[str]:
-    """Questions that spell a special token, and prompts of more than `max_prompt_length` tokens."""
+    """Questions that spell a control token, prompts that are too long, and different questions with one prompt.
+
+    A chat template that drops or cuts what it is given asks the same for all, and no accuracy tells.
+    """
+    asked: dict[tuple[int, ...], Question] = {}
     for question in questions:
         try:
-            length = prompt_length(question, renderer)
+            prompt = renderer.question(question.text)
         except InputError as error:
-            yield str(error)
+            yield f"{_where(question)}: {error}"
             continue
+        other, length = asked.setdefault(prompt, question), len(prompt)
+        if other.text.split() != question.text.split():
+            yield (
+                f"{_where(question)}: the prompt is that of {_where(other)}, whose text is another one. Expected a "
+                "chat template that writes the whole message; use another tokenizer."
+            )
         if length > max_prompt_length:
             yield (
                 f"{_where(question)}: the prompt has {length} tokens, model.max_prompt_length is {max_prompt_length}. "

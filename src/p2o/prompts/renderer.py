@@ -5,6 +5,9 @@ from typing import Any
 from transformers import PreTrainedTokenizerBase
 
 from p2o.errors import InputError
+from p2o.prompts.added_tokens import AddedTokens
+
+STAND_IN = "p2o-message"  # no template looks for it
 
 
 def apply_template(template: str, message: str) -> str:
@@ -37,31 +40,63 @@ class PromptRenderer:
         self.tokenizer = tokenizer
         self.instruction = instruction
         self.chat_template_kwargs = chat_template_kwargs or {}
+        self.added = AddedTokens(tokenizer)
+        self._around("")  # a template that drops the message is refused before any question
 
     def question(self, text: str, template: str = "") -> tuple[int, ...]:
         """Token ids of T(x, z)."""
         return self.message(apply_template(template, self.instruction + text))
 
     def message(self, content: str) -> tuple[int, ...]:
-        """Token ids of one user message and the start of the reply.
+        """Token ids of one user message and the start of the reply. The message yields no id of an added token.
 
         Raises:
-            InputError: `content` spells a special token of the tokenizer, which would end or forge a chat turn.
+            InputError: `content` spells a control token of the tokenizer, which would end or forge a chat turn where it
+                is read as one, or cannot be read as text.
         """
+        if not content.isascii() and content != content.encode("utf-8", "replace").decode():
+            raise InputError(f"Expected text, found half a surrogate pair in {content[:200]!r}.")
         if token := self.special_token_in(content):
             raise InputError(f"Expected plain text, found the special token {token!r} in {content[:200]!r}.")
-        ids = self.tokenizer.apply_chat_template(
-            [{"role": "user", "content": content}],
-            add_generation_prompt=True,
-            tokenize=True,
-            return_dict=False,
-            **self.chat_template_kwargs,
-        )
+        before, text, after = self._around(content)
+        ids = self.tokenizer.encode(before + text + after, add_special_tokens=False)
+        empty = self.tokenizer.encode(f"{before}x{after}", add_special_tokens=False)
+        if self.added.among(ids) != self.added.among(empty):
+            ids = self.added.encode_between(before, text, after)
         return tuple(ids)
 
     def special_token_in(self, text: str) -> str:
-        """The first special token of the tokenizer that a text spells; "" if it spells none."""
-        return next((token for token in self.tokenizer.all_special_tokens if token in text), "")
+        """The first control token of the tokenizer that a text spells, special or not; "" if it spells none."""
+        return next((token for token in self.added.controls if token in text), "")
+
+    def _around(self, content: str) -> tuple[str, str, str]:
+        """What the chat template writes before a message, what it makes of it (some strip blanks), and what after."""
+        before, *after = self._chat(STAND_IN).split(STAND_IN)
+        whole = self._chat(content)
+        if len(after) != 1 or not (whole.startswith(before) and whole[len(before) :].endswith(after[0])):
+            raise InputError(
+                f"The chat template of {self.tokenizer.name_or_path!r}: expected one that writes each user message "
+                f"once and the same around all of them, got one that writes it {len(after)} times. Use another one."
+            )
+        return before, whole[len(before) : len(whole) - len(after[0])], after[0]
+
+    def _chat(self, content: str) -> str:
+        text: str = self.tokenizer.apply_chat_template(
+            [{"role": "user", "content": content}],
+            add_generation_prompt=True,
+            tokenize=False,
+            **self.chat_template_kwargs,
+        )
+        return text
+
+    def plain(self, text: str) -> list[int]:
+        """Token ids of a text outside of a chat, none of an added token.
+
+        Raises:
+            InputError: It cannot be read as text.
+        """
+        ids = self.tokenizer.encode(text, add_special_tokens=False)
+        return self.added.encode_between("", text, "") if self.added.among(ids) else ids
 
     def decode(self, ids: tuple[int, ...]) -> str:
         """Text of a completion, without special tokens."""

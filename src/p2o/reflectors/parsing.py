@@ -5,7 +5,7 @@ finished block is rejected: gepa 0.1.4 makes a template of a chain of thought th
 """
 
 import re
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from p2o.prompts.renderer import PromptRenderer
 from p2o.reflectors.base import Proposal
@@ -21,31 +21,88 @@ SPECIAL_TOKEN_IN_PROMPT = "special token in prompt"
 TOO_LONG = "too long"
 PROMPT_TOO_LONG = "prompt too long"
 
-_OPENING = re.compile(r"[ \t]*(?P<fence>`{3,})(?P<rest>.*)")
-_LANGUAGE = re.compile(r"[\w+#.-]+")
+_FENCE = re.compile(r"[ \t]*(?P<fence>`{3,})(?P<rest>.*)")
+_CLOSING = re.compile(r"(?P<rest>[^`]*)(?P<fence>`{3,})\s*")
+_LANGUAGE = re.compile(r"[\w+#.-]+|plain text")
+_INVISIBLE = re.compile("[\u00ad\u200b-\u200f\u2060\ufeff]")
+# Opening and closing marks of a thought, of DeepSeek and Qwen, of others, of Mistral, of Kimi.
+_THOUGHTS = {"<think>": "</think>", "<thinking>": "</thinking>", "[THINK]": "[/THINK]", "◁think▷": "◁/think▷"}
+_MARK = re.compile("|".join(map(re.escape, [*_THOUGHTS, *_THOUGHTS.values()])))
+_FINAL, _ANALYSIS = "<|channel|>final<|message|>", "<|channel|>"  # of gpt-oss
+_ENDED = re.compile(r"<\|(?:return|end|start|call)\|>.*", re.DOTALL)
+
+
+@dataclass(frozen=True)
+class _Block:
+    """What is within a fence: its text, the length of the fence, and the lines that it takes."""
+
+    text: str
+    fence: int
+    first: int
+    last: int
 
 
 def parse_reply(reply: str | None) -> Proposal:
     """The text within the fence of a reply.
 
-    A thought ends with the last `</think>`; a chat template may have opened it. The block runs from the first line that
-    starts with a fence to the last line that ends with one at least as long, so that fences inside it are kept.
+    Thoughts do not count, with their drafts, and marks of thoughts within a fence are text. Of several blocks the last
+    one counts (the old template is quoted before the new one), among those with the longest fence (shorter ones are
+    quoted in it or beside it). A fence with a language, in a block, opens an inner one. If the last fence is open, the
+    reply is refused, whatever stands before it.
     """
     nothing = Proposal("", reply=reply or "")
-    said = nothing.reply.rpartition("</think>")[2]
-    if "<think>" in said:
+    said = _said(nothing.reply)
+    if said is None:
         return nothing.rejected(UNFINISHED_THOUGHT)
-    if not said.strip():
+    if _is_blank(said):
         return nothing.rejected(EMPTY)
-    lines = said.split("\n")
-    openings = ((number, match) for number, line in enumerate(lines) if (match := _OPENING.match(line)))
-    number, opening = next(openings, (0, None))
-    if opening is None:
-        return nothing.rejected(NO_FENCE)
-    block = _block(opening, lines[number + 1 :])
-    if block is None:
+    blocks, is_open = _blocks(said)
+    if is_open:
         return nothing.rejected(UNFINISHED_FENCE)
-    return replace(nothing, template=block) if block else nothing.rejected(EMPTY)
+    if not blocks:
+        return nothing.rejected(NO_FENCE)
+    longest = max(block.fence for block in blocks)
+    text = [block.text for block in blocks if block.fence == longest][-1]
+    return nothing.rejected(EMPTY) if _is_blank(text) else replace(nothing, template=text)
+
+
+def _said(reply: str) -> str | None:
+    """A reply without its thoughts; None if the last one has no end."""
+    if _ANALYSIS in reply:
+        _, final, said = reply.rpartition(_FINAL)
+        return _ENDED.sub("", said) if final else None
+    start = 0
+    while opening := next((mark for mark in _THOUGHTS if reply.startswith(mark, _skip_blanks(reply, start))), None):
+        end = reply.find(_THOUGHTS[opening], start)
+        if end < 0:
+            return None
+        start = end + len(_THOUGHTS[opening])
+    said = reply[start:]
+    inside = [(block.first, block.last) for block in _blocks(said)[0]]
+    marks = (
+        [mark for mark in _MARK.finditer(said) if not _is_within(said.count("\n", 0, mark.start()), inside)]
+        if (_MARK.search(said))
+        else []
+    )
+    if not marks:
+        return said
+    if marks[-1].group() in _THOUGHTS:
+        return None
+    return said[marks[-1].end() :]  # the chat template may have opened this thought
+
+
+def _skip_blanks(text: str, start: int) -> int:
+    while start < len(text) and text[start].isspace():
+        start += 1
+    return start
+
+
+def _is_within(line: int, spans: list[tuple[int, int]]) -> bool:
+    return any(first <= line <= last for first, last in spans)
+
+
+def _is_blank(text: str) -> bool:
+    return not _INVISIBLE.sub("", text).strip()
 
 
 def check_length(proposal: Proposal, renderer: PromptRenderer, max_length: int) -> Proposal:
@@ -57,14 +114,33 @@ def check_length(proposal: Proposal, renderer: PromptRenderer, max_length: int) 
     return proposal
 
 
-def _block(opening: re.Match[str], lines: list[str]) -> str | None:
-    """The text between an opening fence and its closing one, which is in `lines`; None if it is not."""
-    lines = [opening["rest"], *lines]
-    closing = re.compile(rf"(?P<rest>[^`]*)`{{{len(opening['fence'])},}}\s*")
-    matches = [(number, match) for number, line in enumerate(lines) if (match := closing.fullmatch(line))]
-    if not matches:
-        return None
-    last, match = matches[-1]
-    if _LANGUAGE.fullmatch(lines[0].strip()):
-        lines[0] = ""
-    return "\n".join([*lines[:last], match["rest"]]).strip()
+def _blocks(text: str) -> tuple[list[_Block], bool]:
+    """The complete blocks of a text in their order, and whether the last one is open."""
+    blocks: list[_Block] = []
+    content: list[str] = []
+    fence = first = inner = 0
+    for number, line in enumerate(text.split("\n")):
+        if not fence:
+            opening = _FENCE.match(line)
+            if opening is None:
+                continue
+            fence, first, inner, content, line = len(opening["fence"]), number, 0, [], opening["rest"]
+        else:
+            nested = _FENCE.match(line)
+            if nested and len(nested["fence"]) == fence and _LANGUAGE.fullmatch(nested["rest"].strip()):
+                inner += 1
+                content.append(line)
+                continue
+        closing = _CLOSING.fullmatch(line)
+        if closing is None or len(closing["fence"]) < fence:
+            content.append(line)
+        elif inner and number > first:
+            inner -= 1
+            content.append(line)
+        else:
+            content.append(closing["rest"])
+            if len(content) > 1 and _LANGUAGE.fullmatch(content[0].strip()):
+                content[0] = ""
+            blocks.append(_Block("\n".join(content).strip(), fence, first, number))
+            fence = 0
+    return blocks, bool(fence)

@@ -46,7 +46,7 @@ class MathAnswer(Reward):
             raise InputError(f"MathAnswer needs timeout > 0 and workers >= 1, got {timeout} and {workers}.")
         self.set_relations = set_relations
         self.consecutive_boxes = consecutive_boxes
-        self._pool = WorkerPool(timeout, workers, imports=["math_verify"])
+        self._pool = WorkerPool(timeout, workers, imports=["math_verify", "p2o.rewards.equality"])
 
     def grade(self, answered: Sequence[GradingInput]) -> list[Grade]:
         """One grade for each completion, in order."""

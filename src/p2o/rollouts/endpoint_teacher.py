@@ -1,13 +1,16 @@
 """A teacher behind an OpenAI-compatible endpoint, whose texts become completions of the policy."""
 
+import logging
 from collections.abc import Sequence
 
-from p2o.endpoints import ZERO_USAGE, ChatReply, Endpoint
+from p2o.endpoints import ZERO_USAGE, CallFailed, ChatReply, Endpoint
 from p2o.engines.generation_settings import eos_token_ids
 from p2o.errors import InputError
 from p2o.rollouts.step import RolloutStep
 from p2o.rollouts.teacher import Teacher
 from p2o.types import Completion, Question
+
+logger = logging.getLogger(__name__)
 
 
 class EndpointTeacher(Teacher):
@@ -16,7 +19,8 @@ class EndpointTeacher(Teacher):
     Its texts are tokenized with the policy's tokenizer. A call that fails although it was tried again is made anew with
     the next ones. A wrong key, model or address, calls that fail in a row, and a limit that is reached end the run,
     which resumes from its last epoch. The endpoint decides the draws: two runs differ, a resumed one keeps what its
-    checkpoint holds.
+    checkpoint holds. A question that a filter of the endpoint refuses is left out: its completions are empty and
+    truncated, earn nothing, and are not asked for again.
 
     Args:
         endpoint: The model, how it is asked, and what that may cost. Replies are `model.max_completion_length` tokens
@@ -34,24 +38,38 @@ class EndpointTeacher(Teacher):
         """
         limit, tokenizer = step.sampling.max_completion_length, step.worker.renderer.tokenizer
         messages = [step.worker.renderer.instruction + question.text for question, _ in asks]
-        answers: dict[int, ChatReply] = {}
+        answers: dict[int, str | None] = {}  # None: refused
+        finished: set[int] = set()
         self.cost = ZERO_USAGE
         while missing := [number for number in range(len(asks)) if number not in answers]:
             results, stopped = self.endpoint.ask(
                 [messages[number] for number in missing], limit, tokenizer, self.spent + self.cost, "teacher"
             )
             self.cost += sum((result.usage for result in results if result), ZERO_USAGE)
-            answers |= {n: result for n, result in zip(missing, results, strict=True) if isinstance(result, ChatReply)}
+            for number, result in zip(missing, results, strict=True):
+                if isinstance(result, ChatReply):
+                    answers[number] = self.endpoint.redacted(result.content or "")
+                    finished |= {number} - ({number} if result.truncated else set())
+                elif isinstance(result, CallFailed) and result.failure.refused:
+                    answers[number] = None
             if stopped:
                 raise InputError(
                     f"{type(self).__name__}: {self.endpoint.failure(stopped)} Repair it, then resume the run."
                 )
-        texts = [self.endpoint.redacted(answers[number].content or "") for number in range(len(asks))]
-        return [tokenized(text, not answers[number].truncated, step, limit) for number, text in enumerate(texts)]
+        if refused := list(dict.fromkeys(asks[number][0].id for number in answers if answers[number] is None)):
+            logger.warning(
+                "%s: a filter of the endpoint refused %d of %d questions, which are left out: %s",
+                type(self).__name__,
+                len(refused),
+                len({question.id for question, _ in asks}),
+                ", ".join(refused[:10]),
+            )
+        return [tokenized(answers[number] or "", number in finished, step, limit) for number in range(len(asks))]
 
 
 def tokenized(text: str, finished: bool, step: RolloutStep, limit: int) -> Completion:
     """A text as the policy would have written it; it may spell special tokens, and they stay text."""
-    ids = step.worker.renderer.tokenizer.encode(text, add_special_tokens=False, split_special_tokens=True)
-    ids += eos_token_ids(step.policy)[:1] if finished else []
-    return Completion(tuple(ids[:limit]), truncated=not finished or len(ids) > limit)
+    eos = eos_token_ids(step.policy)[:1]
+    ids = step.worker.renderer.plain(text) + (eos if finished else [])
+    # Of nothing there is a token all the same, since a row has one; unfinished, so that it teaches nothing.
+    return Completion(tuple(ids[:limit] or eos), truncated=not finished or len(ids) > limit)

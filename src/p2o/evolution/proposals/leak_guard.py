@@ -27,7 +27,7 @@ ANSWER = "leaks an answer"
 _COMMAND = re.compile(r"\\[A-Za-z]+")
 _THOUSANDS = re.compile(r"(?<=[0-9])(?:,|\{,\}|~| )(?=[0-9]{3}(?![0-9]))")  # 1,234 and 1{,}234 and 1 234
 _SPACING = re.compile(r"\\(?:left|right)(?![A-Za-z])|\\[,:;! ]|\$")
-_FRACTION = re.compile(r"\\[dt]?frac\s*\{([^{}]*)\}\s*\{([^{}]*)\}")
+_FRACTION = re.compile(r"\\[dtc]?frac\s*\{([^{}]*)\}\s*\{([^{}]*)\}")
 _BLANK = re.compile(r"(?<![^\W_])\s+|\s+(?![^\W_])")  # not between words
 
 
