@@ -9,7 +9,7 @@ from transformers import AutoConfig
 
 from p2o.cli.config import read_config
 from p2o.cli.main import main
-from p2o.cli.shipped import names
+from p2o.commands.shipped import names
 from p2o.worlds import ChainQuestions
 
 QWEN3_4B = {

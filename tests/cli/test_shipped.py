@@ -7,7 +7,7 @@ import pytest
 
 from p2o.cli.config import read_config
 from p2o.cli.main import main
-from p2o.cli.shipped import folder, names, summary
+from p2o.commands.shipped import folder, names, summary
 from p2o.commands.study.definition import Variant
 
 

@@ -9,8 +9,8 @@ from lightning import Trainer
 from lightning.pytorch.cli import LightningArgumentParser
 
 from p2o.cli.config_files import make_importable
-from p2o.cli.shipped import with_paths
 from p2o.cli.trainer import COMMON, P2OCLI, PARSER
+from p2o.commands.shipped import with_paths
 
 
 class ConfigReader(P2OCLI):

@@ -9,7 +9,7 @@ from typing import Any
 import yaml
 
 from p2o.cli.config_errors import NO_CONFIG
-from p2o.cli.shipped import path_of
+from p2o.commands.shipped import path_of
 from p2o.errors import InputError
 
 

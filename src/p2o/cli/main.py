@@ -10,6 +10,7 @@ import p2o
 from p2o.cli.config_errors import clear
 from p2o.cli.config_files import check_configs
 from p2o.cli.help import HELP, TRAINER, section, trainer_help, unknown
+from p2o.cli.help_cache import kept_help
 from p2o.errors import InputError
 
 COMMANDS = ("compare", "completion", "configs", "export", "grade", "init", "plan", "prepare", "report")
@@ -50,9 +51,13 @@ def run(words: Sequence[str]) -> None:
 
 def print_section(command: str, name: str) -> None:
     """Prints the options of a section of the config, or with the name "all" every option."""
-    from p2o.cli.trainer import full_help
 
-    text = full_help(command)
+    def make() -> str:
+        from p2o.cli.trainer import full_help
+
+        return full_help(command)
+
+    text = kept_help(command, make)
     found = text if name == "all" else section(text, name)
     if not found:
         raise InputError(f"p2o {command} --help {name}: there is no such section. `p2o {command} --help` lists them.")

@@ -18,17 +18,17 @@ from lightning.pytorch.cli import LightningArgumentParser, LightningCLI
 
 import p2o.cli.components  # noqa: F401  (lets YAML and the command line name components by their class alone)
 from p2o.callbacks.save_config import RunConfig
-from p2o.cli.claim import claimed
 from p2o.cli.config_files import make_importable
 from p2o.cli.help import unknown_option, unrecognized
 from p2o.cli.sections import DEFAULTS, SECTIONS, TRAINER, loggers
-from p2o.cli.shipped import with_paths
 from p2o.cli.validation import check_processes, check_some_training, user_errors
+from p2o.commands.shipped import with_paths
 from p2o.errors import InputError
 from p2o.io.files import check_writable
 from p2o.mixture.data_module import MixtureDataModule
 from p2o.policy.checkpoints import load_checkpoint
 from p2o.policy.module import PolicyModule
+from p2o.run_folder.claim import claimed
 from p2o.run_folder.paths import CHECKPOINTS
 
 # An abbreviation would set an option silently; exit_on_error would print the usage before each message.

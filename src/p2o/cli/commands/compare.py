@@ -9,7 +9,7 @@ from jsonargparse import ArgumentError, ArgumentParser, Namespace
 
 from p2o.cli.config import read_config
 from p2o.cli.config_files import read_mapping
-from p2o.cli.shipped import path_of
+from p2o.commands.shipped import path_of
 from p2o.commands.study.definition import Method, Study, Variant
 from p2o.commands.study.fits import Store
 from p2o.commands.study.report import write_report

@@ -4,7 +4,7 @@ import textwrap
 from collections.abc import Sequence
 
 from p2o.cli.parser import OneMessage
-from p2o.cli.shipped import PREFIX, folder, names, summary
+from p2o.commands.shipped import PREFIX, folder, names, summary
 
 HEADINGS = {
     "configs": "configs, for `p2o fit --config NAME`; lay those in a folder over another: --config NAME --config NAME",

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from p2o.cli.parser import OneMessage
-from p2o.cli.shipped import PREFIX, path_of
+from p2o.commands.shipped import PREFIX, path_of
 from p2o.errors import InputError
 from p2o.io.files import write_text
 

@@ -10,12 +10,14 @@ from lightning import Callback, LightningModule, Trainer
 
 from p2o.commands.planning.pace import Pace
 from p2o.commands.planning.run import PlannedRun
+from p2o.commands.planning.span import Span
 from p2o.engines.base import SamplingParams
 from p2o.mixture.data_module import mixture_of
 from p2o.policy.module import PolicyModule
 from p2o.rollouts import Group, RolloutStep, training_samples
 from p2o.types import MixtureItem
 
+LEAST_NOISE = 1.25  # of times that were measured in seconds, for a run of minutes or days
 LONG = 256  # tokens, at most, of the completions that say what a token costs
 HOT = 100.0  # a temperature at which any token is as likely as another: hardly a completion ends by itself
 
@@ -32,6 +34,7 @@ class Measured:
         hard: Share of questions of which fewer than tau rollouts were correct.
         signal: Share of questions whose rewards differ.
         device_bytes: Most memory that was in use on the GPU; 0 without one.
+        noise: How far times may be off, as a factor: the slower of two equal measurements by the faster one.
     """
 
     rollouts: int
@@ -41,6 +44,12 @@ class Measured:
     hard: float
     signal: float
     device_bytes: int
+    noise: float = 1.0
+
+    @property
+    def spread(self) -> Span:
+        """What a time is multiplied by, from below and from above."""
+        return Span(1 / self.noise, self.noise)
 
 
 @dataclass(frozen=True)
@@ -76,7 +85,7 @@ class Calibration(Callback):
         step = pl_module.rollout_step()
         limit = step.sampling.max_completion_length
         _timed(pl_module, step, items[:1])
-        usual = min((_timed(pl_module, step, items) for _ in range(2)), key=lambda timed: timed.sampling)
+        usual, slower = sorted((_timed(pl_module, step, items) for _ in range(2)), key=lambda timed: timed.sampling)
         long = _timed(pl_module, replace(step, sampling=SamplingParams(HOT, min(limit, LONG))), items)
         correct = [sum(rollout.correct for rollout in group) for group in usual.groups]
         self.measured = Measured(
@@ -87,6 +96,7 @@ class Calibration(Callback):
             hard=sum(count < data.hard_set.tau for count in correct) / len(items),
             signal=sum(len({rollout.reward for rollout in group}) > 1 for group in usual.groups) / len(items),
             device_bytes=torch.cuda.max_memory_allocated() if pl_module.device.type == "cuda" else 0,
+            noise=max(LEAST_NOISE, slower.sampling / usual.sampling),
         )
         trainer.should_stop = True
 

@@ -1,10 +1,12 @@
 """A rough estimate of the memory that a process needs."""
 
+import json
 from dataclasses import dataclass
+from functools import lru_cache
 
 import torch
 from torch import nn
-from transformers import AutoModelForCausalLM, PreTrainedConfig
+from transformers import AutoConfig, AutoModelForCausalLM, PreTrainedConfig, PreTrainedModel
 
 from p2o.commands.planning.run import PlannedRun
 from p2o.engines.vllm import VLLMEngine
@@ -66,18 +68,24 @@ class Memory:
 
 def parameters(config: PreTrainedConfig) -> int:
     """How many parameters a model of this config has; the model is not loaded."""
-    with torch.device("meta"):
-        return int(AutoModelForCausalLM.from_config(config).num_parameters())
+    return int(_skeleton(config.to_json_string()).num_parameters())
 
 
 def adapter_parameters(config: PreTrainedConfig, adapters: LoRA) -> int:
     """How many parameters the adapters of a model of this config have: rank x (inputs + outputs) of each target."""
-    with torch.device("meta"):
-        model = AutoModelForCausalLM.from_config(config)
+    model = _skeleton(config.to_json_string())
     head, every = model.get_output_embeddings(), adapters.targets == "all-linear"
     linear = [(name, part) for name, part in model.named_modules() if isinstance(part, nn.Linear) and part is not head]
     targets = [part for name, part in linear if every or name.endswith(tuple(adapters.targets))]
     return sum(adapters.rank * (part.in_features + part.out_features) for part in targets)
+
+
+@lru_cache(maxsize=2)
+def _skeleton(config: str) -> PreTrainedModel:
+    """The model of a config as JSON, without memory for its weights."""
+    content = json.loads(config)
+    with torch.device("meta"):
+        return AutoModelForCausalLM.from_config(AutoConfig.for_model(content.pop("model_type"), **content))
 
 
 def memory(config: PreTrainedConfig, demand: Demand, device: int = 0) -> Memory:

@@ -84,7 +84,7 @@ def phases(run: PlannedRun, measured: Measured | None, paid: Paid, length: int =
 def _rollouts(name: str, count: Span, lengths: Lengths, run: PlannedRun, measured: Measured | None) -> Phase:
     """Rollouts are shared among the processes."""
     tokens = count * lengths.completion
-    seconds = measured.rollout.seconds(count, tokens) * (1 / run.processes) if measured else None
+    seconds = measured.rollout.seconds(count, tokens) * measured.spread * (1 / run.processes) if measured else None
     return Phase(name, count, count * lengths.prompt, tokens, seconds)
 
 
@@ -104,7 +104,7 @@ def _updates(run: PlannedRun, lengths: Lengths, measured: Measured | None) -> Ph
     seconds = None
     if measured:
         rows = Span(measured.signal * run.workload.completions, run.workload.completions)
-        seconds = measured.row.seconds(rows, rows * lengths.completion) * (1 / run.processes)
+        seconds = measured.row.seconds(rows, rows * lengths.completion) * measured.spread * (1 / run.processes)
     return Phase("updates", NOTHING, NOTHING, NOTHING, seconds)
 
 
@@ -117,5 +117,5 @@ def _reflection(calls: Span, lengths: Lengths, run: PlannedRun, measured: Measur
     example = run.mean_length + lengths.completion.high + EXAMPLE_OVERHEAD
     prompt = PROMPT_OVERHEAD + run.evolution.search_settings(0).mini_batch_size * example if reply else 0
     read, written = calls * prompt, calls * reply
-    seconds = measured.rollout.seconds(calls, written) if measured else None
+    seconds = measured.rollout.seconds(calls, written) * measured.spread if measured else None
     return Phase("reflection", calls, read, written, seconds, prices.money(read, written))

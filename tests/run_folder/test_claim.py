@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from p2o.cli.claim import LOCK, claimed
 from p2o.cli.main import main
 from p2o.errors import InputError
+from p2o.run_folder.claim import LOCK, claimed
 
 CONFIG = Path(__file__).parents[2] / "configs" / "quickstart.yaml"
 SMALL = ["--data.train.init_args.easy=4", "--data.train.init_args.hard=0", "--trainer.max_epochs=1"]
@@ -87,7 +87,7 @@ def test_a_checkpoint_of_elsewhere_is_a_second_run(tmp_path):
 HOLD = """
 import sys, time
 from pathlib import Path
-from p2o.cli.claim import claimed
+from p2o.run_folder.claim import claimed
 with claimed(Path(sys.argv[1]), "last", False):
     print("claimed", flush=True)
     time.sleep(60)

@@ -6,7 +6,6 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from filelock import FileLock, Timeout
-from lightning.pytorch.utilities import rank_zero_info
 
 from p2o.errors import InputError
 
@@ -97,4 +96,4 @@ def _move(root: Path, aside: Path) -> None:
         root.mkdir()
     except OSError as error:
         raise InputError(f"{root}: expected a folder that can be moved to {aside}: {error.strerror}.") from error
-    rank_zero_info(f"Moved the run in {root} to {aside}.")
+    print(f"Moved the run in {root} to {aside}.")
