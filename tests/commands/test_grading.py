@@ -76,7 +76,7 @@ def test_halves_of_surrogate_pairs_are_graded_and_written(tmp_path):
 
 def test_the_input_is_not_overwritten_and_an_empty_file_is_no_work(tmp_path):
     source = write(tmp_path / "rows.jsonl", [{"answer": "1", "completion": "1"}])
-    with pytest.raises(InputError, match="expected another file than the one that is graded"):
+    with pytest.raises(InputError, match="expected another file than the rows that are graded"):
         grade_file(source, source, MathAnswer())
     with pytest.raises(InputError, match="the file has none"):
         grade_file(write(tmp_path / "empty.jsonl", []), tmp_path / "out.jsonl", MathAnswer())
