@@ -62,7 +62,13 @@ class LeakGuard:
     def _holds_answer(self, text: str) -> bool:
         text = _plain(text)
         found = (answer for answer in self._answers if answer in text)
-        return any(re.search(rf"(?<![^\W_]){re.escape(answer)}(?![^\W_])", text) for answer in found)
+        return any(re.search(_standing(answer), text) for answer in found)
+
+
+def _standing(answer: str) -> str:
+    """A pattern for an answer that is no part of a longer number or word."""
+    before = r"(?<![^\W_])" if answer[0].isalnum() else ""
+    return before + re.escape(answer) + (r"(?![^\W_])" if answer[-1].isalnum() else "")
 
 
 def is_telling(answer: str) -> bool:
