@@ -7,6 +7,7 @@ from p2o.reflectors.base import Proposal
 from p2o.reflectors.parsing import check_length, parse_reply
 
 FENCE = "`" * 3
+FINAL = "<|start|>assistant<|channel|>final<|message|>"
 
 
 @pytest.mark.parametrize(
