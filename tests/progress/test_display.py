@@ -5,10 +5,14 @@ import os
 import pty
 import subprocess
 import sys
+from io import StringIO
 
 import pytest
+from rich.console import Console
 
 from p2o.progress import show, task
+from p2o.progress.display import bars
+from p2o.progress.tasks import Task
 
 NESTED = """
 import logging, sys, time
@@ -82,3 +86,16 @@ def test_off_and_lines_leave_the_log_alone(style, capsys):
         logging.getLogger("run").warning("logged")
     show("auto")
     assert "epoch" not in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("width", [40, 80, 120])
+def test_each_task_has_one_line_however_narrow_the_terminal(width):
+    outer, inner = Task("epoch 12", 4800, "step"), Task("a question source with a long name", 123456, "rollout")
+    outer.done, inner.done, outer.note = 1234, 65432, "reward 0.123, hard 1234 of 4567 asked"
+    console = Console(width=width, file=StringIO())
+    console.print(bars([outer, inner], width))
+    lines = console.file.getvalue().splitlines()
+    assert len(lines) == 3 and max(map(len, lines)) <= width
+    assert lines[2].startswith("reward 0.123, hard 1234")
+    if width >= 80:
+        assert "1234/4800 steps" in lines[0] and "left" in lines[0]

@@ -2,12 +2,15 @@
 
 from collections.abc import Sequence
 from contextlib import ExitStack
+from statistics import fmean
 from typing import Any
 
 from lightning import LightningModule, Trainer
 from lightning.pytorch.callbacks import ProgressBar
 
 from p2o.errors import InputError
+from p2o.mixture.data_module import mixture_of
+from p2o.mixture.hard_set import HardSet
 from p2o.progress import Style, Task, show, task
 
 
@@ -29,6 +32,7 @@ class LiveProgress(ProgressBar):
             raise InputError(f"progress.seconds must be at least 0, got {seconds}.")
         self.style = style
         self.seconds = seconds
+        self._rewards: list[float] = []  # of this epoch, on this process
         self._training = ExitStack()
         self._evaluation = ExitStack()
 
@@ -49,7 +53,8 @@ class LiveProgress(ProgressBar):
 
     def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Names the epoch; numbers start at 0, as everywhere."""
-        self.steps.title = f"epoch {trainer.current_epoch}"
+        self.steps.title, self.steps.note = f"epoch {trainer.current_epoch}", ""
+        self._rewards = []
 
     def on_train_batch_end(
         self,
@@ -60,6 +65,8 @@ class LiveProgress(ProgressBar):
         batch_idx: int,
     ) -> None:
         """Counts the rollout batch and its updates as one step."""
+        self._rewards += [rollout.reward for rollout in outputs["rollouts"]]
+        self.steps.note = epoch_so_far(self._rewards, mixture_of(trainer).hard_set)
         self.steps.advance()
 
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
@@ -97,3 +104,10 @@ class LiveProgress(ProgressBar):
         """Closes all bars, since the message of an error belongs below them."""
         self._evaluation.close()
         self._training.close()
+
+
+def epoch_so_far(rewards: Sequence[float], hard_set: HardSet) -> str:
+    """The mean reward of an epoch and its hard questions, as far as it has come."""
+    counts = hard_set.correct.values()
+    hard = sum(correct < hard_set.tau for correct in counts)
+    return f"reward {fmean(rewards):.3f}, hard {hard} of {len(counts)} asked"

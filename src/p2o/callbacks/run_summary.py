@@ -8,6 +8,7 @@ from typing import Any
 from lightning import Callback, LightningModule, Trainer
 from lightning.pytorch.utilities import rank_zero_info
 
+from p2o.callbacks.console_blocks import end_block, resume_line, start_block
 from p2o.callbacks.epoch_meter import EpochMeter, log_pace, warn_of_truncation
 from p2o.distributed.unions import summed
 from p2o.evolution.callback import TemplateEvolution
@@ -22,7 +23,7 @@ History = dict[str, dict[str, float] | None]  # {"bare": {"easy": 0.98, "hard": 
 
 
 class RunSummary(Callback):
-    """Prints a line after every epoch and writes `summary.json`, so that a killed run has one too.
+    """Says what begins and what has ended, prints a line after every epoch, and writes `summary.json` each time.
 
     It also logs where the time goes: seconds by phase, tokens a second, the share of completions that the length limit
     cut off, and the memory peak. `p2o report` and `p2o compare` need the file.
@@ -62,7 +63,9 @@ class RunSummary(Callback):
         self._started = time.monotonic()
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Adds the evolution that a resumed run has just made up for."""
+        """Says what begins, and adds the evolution that a resumed run has just made up for."""
+        assert isinstance(pl_module, PolicyModule)
+        rank_zero_info(start_block(trainer, pl_module, len(self.epochs)))
         if self.epochs:
             self.epochs[-1].update(evolved(trainer, trainer.current_epoch - 1), **spent_so_far(pl_module))
 
@@ -114,6 +117,16 @@ class RunSummary(Callback):
         warn_of_truncation(trainer.current_epoch, pace["truncated"])
         if self.enabled and trainer.is_global_zero:
             write_json(RunPaths(Path(trainer.default_root_dir)).summary, self.summary())
+
+    def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Says where the results are."""
+        if self.epochs:
+            rank_zero_info(end_block(trainer, self.summary()))
+
+    def on_exception(self, trainer: Trainer, pl_module: LightningModule, exception: BaseException) -> None:
+        """Says how to go on after Ctrl-C."""
+        if isinstance(exception, KeyboardInterrupt) and trainer.training:
+            rank_zero_info(resume_line(trainer))
 
     def summary(self) -> dict[str, Any]:
         """The summary after the epochs so far; other tools read its names."""

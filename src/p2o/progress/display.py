@@ -10,7 +10,7 @@ from contextlib import ExitStack, contextmanager
 from threading import Event, RLock, Thread
 from typing import Any, Literal
 
-from rich.console import Console
+from rich.console import Console, Group
 from rich.live import Live
 from rich.progress_bar import ProgressBar
 from rich.table import Table
@@ -18,6 +18,7 @@ from rich.text import Text
 
 from p2o.progress.tasks import Display, Task, use
 
+WIDE = 100  # characters of a terminal in which long bars have room
 Style = Literal["auto", "bars", "lines", "off"]
 
 
@@ -73,7 +74,7 @@ class Bars(Display):
         console, stop = SerialConsole(stderr=True), Event()
         live = Live(
             console=console,
-            get_renderable=lambda: bars(self._tasks),
+            get_renderable=lambda: bars(self._tasks, console.width),
             auto_refresh=False,
             transient=True,
             redirect_stdout=sys.stdout.isatty(),  # a file gets what is printed; only a terminal must make room
@@ -123,18 +124,28 @@ def show(style: Style, seconds: float = 60.0) -> None:
     use(displays[style]())
 
 
-def bars(tasks: Sequence[Task]) -> Table:
-    """Title, bar, count, rate and time left of each task, the inner ones indented."""
+def bars(tasks: Sequence[Task], width: int) -> Group:
+    """Title, bar, count, rate and time left of each task, the inner ones indented; below them what tasks note.
+
+    Each has one line, however narrow the terminal: a line that broke would make the bars jump.
+
+    Args:
+        tasks: From the outermost to the innermost.
+        width: Of the terminal in characters.
+    """
     table = Table.grid(padding=(0, 1))
+    for widest in (24, None, None, None):
+        table.add_column(no_wrap=True, overflow="ellipsis", max_width=widest)
     for depth, task in enumerate(tasks):
-        bar = ProgressBar(task.total, task.done, width=24) if task.total else ""
+        bar = ProgressBar(task.total, task.done, width=24 if width >= WIDE else 8) if task.total else ""
         table.add_row(Text("  " * depth + task.title), bar, Text(task.count), Text(task.pace, style="dim"))
-    return table
+    notes = [Text(task.note, style="dim", no_wrap=True, overflow="ellipsis") for task in tasks if task.note]
+    return Group(table, *notes)
 
 
 def line(tasks: Sequence[Task]) -> str:
     """All tasks in one line, the outermost first."""
-    parts = [[task.title, task.count, task.pace and f"({task.pace})"] for task in tasks]
+    parts = [[task.title, task.count, task.pace and f"({task.pace})", task.note] for task in tasks]
     return " › ".join(" ".join(filter(None, part)) for part in parts)
 
 

@@ -26,6 +26,7 @@ class Task:
         self.unit = unit
         self.units = f"{unit}es" if unit.endswith("ch") else f"{unit}s"
         self.done = done
+        self.note = ""  # what it came to so far, in a few words
         self._before = done
         self._started = time.monotonic()
 
