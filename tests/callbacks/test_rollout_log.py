@@ -98,3 +98,12 @@ def test_an_epoch_that_breaks_off_leaves_no_temporary_file(trainer, tmp_path):
     steps(log, trainer(3), groups_of(3))
     log.on_exception(None, None, KeyboardInterrupt())
     assert not [path for path in tmp_path.rglob("*") if path.is_file()]
+
+
+def test_the_first_and_the_latest_epochs_are_kept(trainer, tmp_path):
+    log, run = RolloutLog(epochs=3), trainer(1)
+    for run.current_epoch in range(6):
+        steps(log, run, groups_of(1))
+        log.on_train_epoch_end(run, None)
+    kept = sorted(path.name for path in (tmp_path / "rollouts").iterdir())
+    assert kept == [f"train-epoch-{number:04d}.parquet" for number in (0, 4, 5)]

@@ -26,8 +26,7 @@ def start_block(trainer: Trainer, module: PolicyModule, done: int) -> str:
     return _aligned(
         {
             "run folder": str(Path(trainer.default_root_dir)),
-            "policy": f"{module.model}, {_parameters(module)}, {str(module.dtype).removeprefix('torch.')} on {module.device.type}"
-            + (f", {trainer.world_size} processes" if trainer.world_size > 1 else ""),
+            "policy": f"{module.model}, {_parameters(module)}, {_place(module, trainer.world_size)}",
             "questions": f"{questions:,} for training, {held_back:,} for validation",
             "method": f"{context} context, {type(module.advantage).__name__}, K = {data.num_generations} rollouts of a "
             f"question, {data.bare_rollouts} of them bare if it is hard",
@@ -65,6 +64,11 @@ def _parameters(module: PolicyModule) -> str:
     count = sum(parameter.numel() for parameter in module.policy.parameters())
     trained = sum(parameter.numel() for parameter in module.policy.parameters() if parameter.requires_grad)
     return f"{_short(count)} parameters" + (f" ({_short(trained)} trained)" if trained < count else "")
+
+
+def _place(module: PolicyModule, processes: int) -> str:
+    several = f", {processes} processes" if processes > 1 else ""
+    return f"{str(module.dtype).removeprefix('torch.')} on {module.device.type}{several}"
 
 
 def _epochs(count: int) -> str:

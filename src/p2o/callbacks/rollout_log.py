@@ -30,16 +30,20 @@ class RolloutLog(Callback):
         enabled: Whether anything is written.
         train: Training questions whose completions are kept; -1: all.
         validation: Validation questions whose completions are kept, bare and templated; -1: all.
+        epochs: Epochs whose completions are kept: the first one and the latest; -1: all.
     """
 
-    def __init__(self, enabled: bool = True, train: int = 24, validation: int = 24) -> None:
+    def __init__(self, enabled: bool = True, train: int = 24, validation: int = 24, epochs: int = 20) -> None:
         if min(train, validation) < -1:
             raise InputError(
                 f"rollout_log: expected train and validation to be -1 (all) or more, got {train} and {validation}."
             )
+        if epochs < 2 and epochs != -1:
+            raise InputError(f"rollout_log.epochs: expected at least 2, the first and the last, or -1, got {epochs}.")
         self.enabled = enabled
         self.train = train
         self.validation = validation
+        self.epochs = epochs
         self._kept: set[str] = set()
         self._asked: Counter[str] = Counter()  # completions of a question in this epoch, on this process
         self._spools: dict[Part, RowSpool] = {}  # on the first process alone
@@ -130,6 +134,10 @@ class RolloutLog(Callback):
             with closing(spool):
                 if len(spool):
                     write_parquet(_path(trainer, part), spool, ROLLOUT_LOG.schema())
+            if self.epochs != -1:
+                paths = RunPaths(Path(trainer.default_root_dir))
+                for epoch in range(1, trainer.current_epoch - self.epochs + 2):
+                    paths.rollouts(part, epoch).unlink(missing_ok=True)
 
 
 def chosen(questions: Sequence[Question], count: int) -> list[str]:

@@ -40,6 +40,7 @@ _SECTIONS = """sections of the config:
   fixed_questions      the same questions before and after each half-step
   question_log, evolution_log, rollout_log, validation_log     what is written of each epoch
   run_summary, benchmark_report, checkpoint                    what is written of the run
+  logger_texts         templates and completions for TensorBoard and W&B
 
 An option is a path in the config: --data.tau 2, --evolution.budget 0. Later files and options win.
 

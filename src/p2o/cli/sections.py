@@ -11,6 +11,7 @@ from p2o.callbacks.benchmark_report import BenchmarkReport
 from p2o.callbacks.console_samples import ConsoleSamples
 from p2o.callbacks.evolution_log import EvolutionLog
 from p2o.callbacks.fixed_questions import FixedQuestionEvaluation
+from p2o.callbacks.logger_texts import LoggerTexts
 from p2o.callbacks.progress import LiveProgress
 from p2o.callbacks.question_log import QuestionLog
 from p2o.callbacks.rollout_log import RolloutLog
@@ -28,6 +29,7 @@ SECTIONS: dict[str, type[Callback]] = {
     "console_samples": ConsoleSamples,
     "validation_log": ValidationLog,
     "rollout_log": RolloutLog,
+    "logger_texts": LoggerTexts,
     "run_summary": RunSummary,
     "benchmark_report": BenchmarkReport,
     "checkpoint": ModelCheckpoint,

@@ -55,18 +55,19 @@ def write_parquet(path: Path, rows: Iterable[Mapping[str, Any]], schema: Any) ->
             try:
                 group = pyarrow.Table.from_pylist(batch, schema=schema)
             except UnicodeEncodeError:
-                group = pyarrow.Table.from_pylist([_spelled_out(row) for row in batch], schema=schema)
+                group = pyarrow.Table.from_pylist([spelled_out(row) for row in batch], schema=schema)
             table.write_table(group)
 
 
-def _spelled_out(value: Any) -> Any:  # noqa: ANN401 (whatever a row holds)
+def spelled_out(value: Any) -> Any:  # noqa: ANN401 (whatever a row holds)
+    """The value with halves of surrogate pairs spelled out in all its texts."""
     match value:
         case str():
             return value.encode("utf-8", LONE_SURROGATES).decode("utf-8")
         case dict():
-            return {name: _spelled_out(part) for name, part in value.items()}
+            return {name: spelled_out(part) for name, part in value.items()}
         case list() | tuple():
-            return [_spelled_out(part) for part in value]
+            return [spelled_out(part) for part in value]
     return value
 
 

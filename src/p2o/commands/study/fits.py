@@ -22,7 +22,7 @@ from p2o.io.files import write_text
 # What says where files go and what is shown, and changes nothing about training: whole sections, and of the Trainer's.
 _SECTIONS = frozenset(
     "seed_everything ckpt_path progress evolution_log question_log console_samples validation_log rollout_log "
-    "run_summary benchmark_report checkpoint".split()
+    "logger_texts run_summary benchmark_report checkpoint".split()
 )
 _TRAINER = frozenset(["default_root_dir", "enable_progress_bar", "enable_model_summary", "logger", "log_every_n_steps"])
 _FOLDER = re.compile(r".+-(?P<run>[0-9a-f]{10}-seed\d+)")

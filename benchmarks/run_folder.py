@@ -1,0 +1,121 @@
+"""How much a run folder grows with an epoch: the logs of made-up rollouts of real size, written as a run writes them.
+
+    python benchmarks/run_folder.py                       # 10,000 questions, K = 8, completions of 12,288 tokens, 10 epochs
+    python benchmarks/run_folder.py --epochs 2 --tokens 500
+
+Texts are words drawn by Zipf's law from a list, which compresses about as well as a language model's do.
+"""
+
+import argparse
+import random
+import resource
+import tempfile
+import time
+from dataclasses import replace
+from pathlib import Path
+from types import SimpleNamespace
+
+from lightning.pytorch.trainer.states import TrainerFn
+
+import p2o.callbacks.question_log
+import p2o.callbacks.rollout_log
+from p2o.callbacks.question_log import QuestionLog
+from p2o.callbacks.rollout_log import RolloutLog
+from p2o.callbacks.validation_log import ValidationLog
+from p2o.types import Completion, Grade, Outcome, Question, Rollout
+
+WORDS = ["".join(random.Random(n).choices("aeiorstnlchmdpu", k=2 + n % 9)) for n in range(20000)]
+WEIGHTS = [1 / (rank + 3) for rank in range(len(WORDS))]
+TEMPLATES = ["", "Write the running result after each step.", "Check the answer backwards before you give it."]
+
+
+def main() -> None:
+    """Writes the epochs and prints what each file came to."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--questions", type=int, default=10_000)
+    parser.add_argument("--validation", type=int, default=500)
+    parser.add_argument("--generations", type=int, default=8)
+    parser.add_argument("--tokens", type=int, default=12_288)
+    parser.add_argument("--epochs", type=int, default=10)
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        write_epochs(Path(folder), options)
+
+
+def write_epochs(root: Path, options: argparse.Namespace) -> None:
+    """Runs the logs over all epochs, and prints bytes by folder and seconds."""
+    rng = random.Random(0)
+    train = [question("t", n, rng) for n in range(options.questions)]
+    held_back = [question("v", n, rng) for n in range(options.validation)]
+    data = SimpleNamespace(
+        train_questions=train, validation_questions=held_back, hard_set=SimpleNamespace(tau=options.generations // 3)
+    )
+    for module in (p2o.callbacks.question_log, p2o.callbacks.rollout_log):
+        module.mixture_of = lambda trainer: data  # type: ignore[attr-defined]
+    trainer = SimpleNamespace(
+        current_epoch=0, is_global_zero=True, default_root_dir=root, state=SimpleNamespace(fn=TrainerFn.FITTING)
+    )
+    logs = [QuestionLog(), RolloutLog(), ValidationLog()]
+    logs[1].on_fit_start(trainer, None)
+    kept = logs[1]._kept
+    spent = 0.0
+    for trainer.current_epoch in range(options.epochs):
+        started, drawn = time.perf_counter(), 0.0
+        for log in logs[:2]:
+            log.on_train_epoch_start(trainer, None)
+        for start in range(0, len(train), 128):
+            before = time.perf_counter()
+            groups = [group(one, options, rng, one.id in kept) for one in train[start : start + 128]]
+            drawn += time.perf_counter() - before
+            for log in logs[:2]:
+                log.on_train_batch_end(trainer, None, {"groups": groups}, None, start)
+        for log in logs[1:]:
+            log.on_validation_start(trainer, None)
+        before = time.perf_counter()
+        answers = {
+            context: [rollout(one, template, options, rng, one.id in kept) for one in held_back]
+            for context, template in (("bare", ""), ("templated", TEMPLATES[1]))
+        }
+        drawn += time.perf_counter() - before
+        for log in logs[1:]:
+            log.on_validation_batch_end(trainer, None, {"rollouts": answers}, None, 0)
+        for log in logs[1:]:
+            log.on_validation_end(trainer, None)
+        for log in logs[:2]:
+            log.on_train_epoch_end(trainer, None)
+        spent = time.perf_counter() - started - drawn
+    print(f"| folder | MB an epoch, of {options.epochs} |\n|---|--:|")
+    for name in sorted(path.name for path in root.iterdir()):
+        size = sum(path.stat().st_size for path in (root / name).rglob("*"))
+        print(f"| `{name}/` | {size / options.epochs / 1e6:.2f} |")
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
+    print(
+        f"\nThe last epoch's logs took {spent:.1f} s beside the making of texts; peak memory {peak:.2f} GiB, torch included."
+    )
+
+
+def question(part: str, number: int, rng: random.Random) -> Question:
+    """A question of some hundred characters."""
+    return Question(f"{part}-{number}", text_of(60, rng), str(rng.randrange(1000)), "all")
+
+
+def group(one: Question, options: argparse.Namespace, rng: random.Random, kept: bool) -> list[Rollout]:
+    """K rollouts of a question; only those that are kept need a text."""
+    return [rollout(one, rng.choice(TEMPLATES), options, rng, kept) for _ in range(options.generations)]
+
+
+def rollout(one: Question, template: str, options: argparse.Namespace, rng: random.Random, kept: bool) -> Rollout:
+    """A rollout with as many tokens as the limit allows, at three quarters of a word each."""
+    correct = rng.random() < 0.3
+    grade = Grade(float(correct), Outcome.CORRECT if correct else Outcome.WRONG, one.answer)
+    made = Rollout(one, template, (1,), Completion((2,), False), "", grade)
+    return replace(made, text=text_of(int(0.75 * options.tokens), rng)) if kept else made
+
+
+def text_of(words: int, rng: random.Random) -> str:
+    """Words in a row."""
+    return " ".join(rng.choices(WORDS, WEIGHTS, k=words))
+
+
+if __name__ == "__main__":
+    main()
