@@ -27,11 +27,11 @@ def grade_file(source: Path, out: Path, reward: Reward) -> Counter[Outcome]:
     Raises:
         InputError: A row is not usable, and the message names its line; or there is none; or `out` is `source`.
     """
-    if out.exists() and out.samefile(source):
-        raise InputError(f"{out}: expected another file than the rows that are graded, they would be overwritten.")
     rows = list(read_rows(source))
     if not rows:
         raise InputError(f"{source}: expected rows to grade, the file has none.")
+    if out.exists() and out.samefile(source):
+        raise InputError(f"{out}: expected another file than the rows that are graded, they would be overwritten.")
     inputs = [_grading_input(f"{source}:{number}", row) for number, row in rows]
     outcomes: Counter[Outcome] = Counter()
     part = out.with_name(f"{out.name}.part")
@@ -61,7 +61,8 @@ def _kept_if_interrupted(part: Path, outcomes: Counter[Outcome], rows: int) -> I
             raise InputError(f"{part}: expected a file that can be written: {error.strerror}. {said}") from error
         if isinstance(error, InputError):
             raise InputError(f"{error} {said}".strip()) from error
-        error.add_note(said)
+        if said:
+            error.add_note(said)
         raise
 
 
