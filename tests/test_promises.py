@@ -9,7 +9,6 @@ import pytest
 import torch
 
 from p2o.cli.main import main
-from p2o.distributed import preemption
 from p2o.policy.checkpoints import load_checkpoint
 from p2o.policy.checkpoints.place import place_in
 from tools.freeze_checkpoint import FOLDER, OPTIONS, PLACE
@@ -24,7 +23,6 @@ def test_the_checkpoint_of_0_1_0_resumes_within_its_epoch(tmp_path, monkeypatch)
     checkpoint = FOLDER / "last.ckpt"
     assert load_checkpoint(checkpoint, to_resume=True)["p2o"]["version"] == "0.1.0"
     assert place_in(load_checkpoint(checkpoint)) == PLACE
-    preemption.forget()
     place = [f"--trainer.default_root_dir={tmp_path}", f"--ckpt_path={checkpoint}"]
     main([*OPTIONS, *place, "--rollout_log.enabled=false"])
     expected, found = (json.loads((root / "summary.json").read_text()) for root in (FOLDER, tmp_path))
@@ -50,7 +48,6 @@ def test_the_quickstart_gives_the_figures_it_gave(tmp_path):
     write = os.environ.get("P2O_GOLDEN") == "write"
     if key() not in golden and not write:
         pytest.skip(f"no figures of {key()}")
-    preemption.forget()
     small = ["--trainer.max_epochs=2", "--data.train.init_args.easy=12", "--data.train.init_args.hard=12"]
     small += ["--data.validation.init_args.easy=8", "--data.validation.init_args.hard=8", "--evolution.budget=80"]
     small += ["--trainer.enable_progress_bar=false", "--trainer.logger=false", "--model.max_completion_length=48"]

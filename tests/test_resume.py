@@ -2,6 +2,7 @@
 
 import json
 import os
+import resource
 import signal
 import time
 from pathlib import Path
@@ -44,7 +45,6 @@ def command(root: Path, *options: str) -> list[str]:
 
 
 def fit(root: Path, *options: str) -> None:
-    preemption.forget()
     main(command(root, *options))
 
 
@@ -177,6 +177,37 @@ def test_the_words_that_resume():
     assert resume_words(["fit", "--ckpt_path", "x.ckpt", "--data.tau=2"]) == again
     assert resume_words(["fit", "--ckpt_path=x.ckpt"]) == ["fit", "--ckpt_path", "last"]
     assert resume_words(["test", "--config", "a.yaml"]) == ["test", "--config", "a.yaml"]
+
+
+def limited(words):
+    """A disk that takes no file of more than 5 MB, by a limit of the kernel on this process."""
+    signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (5 * 10**6, resource.RLIM_INFINITY))
+    main(words)
+
+
+def test_a_disk_that_fills_up_within_a_run_ends_it_with_one_message(tmp_path, straight):
+    root, log = tmp_path / "run", tmp_path / "log"
+    process = start(limited, command(root, "--checkpoint.every_n_steps=1"), log=log)
+    process.join()
+    assert process.exitcode == 2 and "Traceback" not in log.read_text()
+    assert "last.ckpt: the checkpoint cannot be written" in log.read_text()
+    assert not list(root.glob("checkpoints/*"))
+    fit(root, "--ckpt_path=last")
+    assert run_differences(straight[0], root) == []
+
+
+def test_a_run_that_goes_back_has_no_last_checkpoint_of_another_way(straight, tmp_path, monkeypatch):
+    """Ended before it has written a checkpoint of its own."""
+    fit(tmp_path, "--checkpoint.keep_every_n_epochs=1")
+    old = tmp_path / "checkpoints" / "kept-epoch=0.ckpt"
+    with monkeypatch.context() as patch:
+        observe(patch, lambda number, title: os.kill(os.getpid(), signal.SIGTERM) if number == 0 else None)
+        with pytest.raises(SystemExit):
+            fit(tmp_path, f"--ckpt_path={old}")
+    assert place_in(load_checkpoint(tmp_path / "checkpoints" / "last.ckpt")) == Place(1)
+    fit(tmp_path, "--ckpt_path=last")
+    assert run_differences(straight[0], tmp_path) == []
 
 
 def test_a_finished_run_says_so_and_a_shorter_one_is_refused(straight, capsys):

@@ -115,6 +115,6 @@ def test_what_a_killed_process_left_half_written_is_removed(tmp_path):
 
 def test_a_second_name_takes_no_second_place(tmp_path):
     path = save(tmp_path / "epoch=0.ckpt")
-    assert link(path, "last.ckpt").samefile(path)
+    assert link(path, tmp_path / "last.ckpt").samefile(path)
     path.unlink()
     load_checkpoint(tmp_path / "last.ckpt")

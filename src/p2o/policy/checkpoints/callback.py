@@ -11,7 +11,7 @@ from lightning.fabric.plugins import TorchCheckpointIO
 from lightning.pytorch.callbacks import ModelCheckpoint
 from lightning.pytorch.trainer.states import TrainerFn
 
-from p2o.distributed.preemption import Preempted, listen, requested
+from p2o.distributed.preemption import Preempted, forget, listen, requested
 from p2o.distributed.processes import gather, of_this_process
 from p2o.errors import InputError
 from p2o.policy.checkpoints.epoch_means import (
@@ -84,8 +84,14 @@ class RunCheckpoint(ModelCheckpoint):
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
         """Has the Trainer write whole files."""
         super().setup(trainer, pl_module, stage)
+        forget()  # what an earlier run in this process has received
         if type(trainer.strategy.checkpoint_io) is TorchCheckpointIO:
             trainer.strategy.checkpoint_io = WholeFiles()
+
+    @property
+    def last(self) -> Path:
+        """The checkpoint that the run goes on from."""
+        return Path(str(self.dirpath)) / LAST
 
     @property
     def journal(self) -> Path:
@@ -105,6 +111,10 @@ class RunCheckpoint(ModelCheckpoint):
             if means := of_this_process(self._loaded["epoch_means"]):
                 restore_epoch_means(trainer, means)
             self._loaded = None
+        loaded = Path(trainer.ckpt_path) if trainer.ckpt_path else self.last
+        if trainer.is_global_zero and saves(trainer) and not (self.last.exists() and loaded.samefile(self.last)):
+            if loaded != self.last:  # it goes back, or on in another folder: `last` must not be of another way
+                link(loaded, self.last)
 
     def on_train_batch_start(self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int) -> None:  # noqa: ANN401 (Lightning's signature)
         """A safe point: the last step is logged, and nothing of the next one is done."""
@@ -142,7 +152,7 @@ class RunCheckpoint(ModelCheckpoint):
         number = trainer.current_epoch + 1
         self._target, started = Place(number), time.monotonic()
         self._last_checkpoint_saved = ""
-        self.last_model_path = str(Path(str(self.dirpath)) / LAST)
+        self.last_model_path = str(self.last)
         if number % self._every_n_epochs == 0:
             self._save_topk_checkpoint(trainer, self._monitor_candidates(trainer))
             self.seconds += time.monotonic() - started
@@ -150,11 +160,13 @@ class RunCheckpoint(ModelCheckpoint):
         if trainer.is_global_zero:
             self.journal.unlink(missing_ok=True)  # the checkpoint has the whole evolution
         if self.keep_every_n_epochs and number % self.keep_every_n_epochs == 0 and trainer.is_global_zero:
-            link(Path(self.last_model_path), f"kept-epoch={trainer.current_epoch}.ckpt")
+            link(self.last, self.last.with_name(f"kept-epoch={trainer.current_epoch}.ckpt"))
 
     def on_exception(self, trainer: Trainer, pl_module: LightningModule, exception: BaseException) -> None:
         """A signal ends the run: all that it has done is kept."""
-        if isinstance(exception, Preempted) and trainer.state.fn is TrainerFn.FITTING and saves(trainer):
+        if isinstance(exception, Preempted) and trainer.state.fn is not TrainerFn.FITTING:
+            exception.place = "without a result"
+        elif isinstance(exception, Preempted) and saves(trainer):
             if place_of(trainer) != self._saved:
                 counts_of(pl_module).load_state_dict(self._counts)
                 self._save(trainer, place_of(trainer))
@@ -177,9 +189,9 @@ class RunCheckpoint(ModelCheckpoint):
     def _save(self, trainer: Trainer, place: Place, same: str = "") -> None:
         """Writes `last.ckpt`, or makes it a second name of a checkpoint that was just written."""
         started = time.monotonic()
-        self.last_model_path = str(Path(str(self.dirpath)) / LAST)
+        self.last_model_path = str(self.last)
         if same and trainer.is_global_zero:
-            link(Path(same), LAST)
+            link(Path(same), self.last)
         elif not same:
             self._target = place
             trainer.save_checkpoint(self.last_model_path)

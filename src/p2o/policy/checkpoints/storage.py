@@ -47,9 +47,9 @@ class WholeFiles(TorchCheckpointIO):
         return load_checkpoint(Path(path))
 
 
-def link(path: Path, name: str) -> Path:
-    """The same checkpoint under a second name in its folder; a copy where the file system has no links."""
-    target = path.with_name(name)
+def link(path: Path, target: Path) -> Path:
+    """The same checkpoint under a second name; a copy where there can be no link."""
+    target.parent.mkdir(parents=True, exist_ok=True)
     with replacing(target) as part:
         try:
             os.link(path, part)
