@@ -111,10 +111,10 @@ class RunCheckpoint(ModelCheckpoint):
             if means := of_this_process(self._loaded["epoch_means"]):
                 restore_epoch_means(trainer, means)
             self._loaded = None
-        loaded = Path(trainer.ckpt_path) if trainer.ckpt_path else self.last
-        if trainer.is_global_zero and saves(trainer) and not (self.last.exists() and loaded.samefile(self.last)):
-            if loaded != self.last:  # it goes back, or on in another folder: `last` must not be of another way
-                link(loaded, self.last)
+        # A run that goes back, or on in another folder, must not leave a last checkpoint of another way.
+        if trainer.ckpt_path and trainer.is_global_zero and saves(trainer):
+            if not (self.last.exists() and self.last.samefile(trainer.ckpt_path)):
+                link(Path(trainer.ckpt_path), self.last)
 
     def on_train_batch_start(self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int) -> None:  # noqa: ANN401 (Lightning's signature)
         """A safe point: the last step is logged, and nothing of the next one is done."""
