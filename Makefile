@@ -6,6 +6,7 @@
 # make survey       what p2o makes of a tiny model of each decoder architecture of transformers
 # make test-vllm    the tests that run a real vLLM on CPU, in an environment of their own
 # make test-minimum the suite with the oldest versions that pyproject.toml allows, in an environment of its own
+# make chaos        200 random kills, on one process and on two; every resumed run must equal the undisturbed one
 # make fuzz         property tests for 20 minutes
 # Each makes the virtual environment if it is missing; only Python >= 3.11 and make must be there.
 
@@ -70,6 +71,13 @@ test-minimum: $(MINIMUM_VENV)/.minimum
 # Other inputs each time; the suite runs the same tests on fewer and always the same ones.
 fuzz: $(VENV)/.dev
 	OMP_WAIT_POLICY=passive $(BIN)/pytest tests/fuzz -n 2 --dist worksteal --hypothesis-profile nightly --timeout 1500
+
+# One thread and the lowest priority: it may run beside other work. KILLS=20 is a look.
+KILLS ?= 200
+chaos: $(VENV)/.dev
+	OMP_NUM_THREADS=1 OMP_WAIT_POLICY=passive nice -n 15 $(BIN)/python -m tools.chaos --kills $(KILLS) --seed $(SEED)
+	OMP_NUM_THREADS=1 OMP_WAIT_POLICY=passive nice -n 15 $(BIN)/python -m tools.chaos --kills $(KILLS) --seed $(SEED) \
+		--processes 2
 
 # Into site/, for reading offline; a broken link is an error.
 docs: $(VENV)/.docs

@@ -1,6 +1,6 @@
 """How much a run folder grows with an epoch: the logs of made-up rollouts of real size, written as a run writes them.
 
-    python benchmarks/run_folder.py                       # 10,000 questions, K = 8, completions of 12,288 tokens, 10 epochs
+    python benchmarks/run_folder.py                   # 10,000 questions, K = 8, 12,288 tokens each, 10 epochs
     python benchmarks/run_folder.py --epochs 2 --tokens 500
 
 Texts are words drawn by Zipf's law from a list, which compresses about as well as a language model's do.
@@ -90,7 +90,8 @@ def write_epochs(root: Path, options: argparse.Namespace) -> None:
         print(f"| `{name}/` | {size / options.epochs / 1e6:.2f} |")
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
     print(
-        f"\nThe last epoch's logs took {spent:.1f} s beside the making of texts; peak memory {peak:.2f} GiB, torch included."
+        f"\nThe last epoch's logs took {spent:.1f} s beside the making of texts; "
+        f"peak memory {peak:.2f} GiB, torch included."
     )
 
 

@@ -89,7 +89,7 @@ def state(checkpoint: dict) -> dict:
             "global_step",
             "epoch",
         )
-    } | {"callbacks": {n: s for n, s in checkpoint["callbacks"].items() if not n.startswith("ModelCheckpoint")}}
+    } | {"callbacks": {n: s for n, s in checkpoint["callbacks"].items() if not n.startswith("RunCheckpoint")}}
 
 
 @pytest.fixture(scope="module")

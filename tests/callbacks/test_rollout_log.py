@@ -72,6 +72,7 @@ def test_texts_wait_in_a_file(trainer, tmp_path):
     found = [row for _, row in read_rows(path)]
     assert len(found) == 8000 and found[0]["completion"] == "0 0 " * 200
     assert [row["id"] for row in found] == sorted(row["id"] for row in found)
+    log.on_train_end(run, None)
     assert [path.name for path in path.parent.iterdir()] == [path.name]  # the temporary file is gone
 
 
@@ -93,11 +94,29 @@ def test_it_can_be_switched_off(trainer, tmp_path, log):
     assert not list(tmp_path.iterdir())
 
 
-def test_an_epoch_that_breaks_off_leaves_no_temporary_file(trainer, tmp_path):
-    log = RolloutLog()
-    steps(log, trainer(3), groups_of(3))
+def test_an_epoch_that_breaks_off_goes_on_where_its_checkpoint_left_it(trainer, tmp_path):
+    log, run, groups = RolloutLog(train=-1), trainer(3), list(groups_of(3))
+    steps(log, run, groups[:1])
+    state = log.state_dict()
+    log.on_train_batch_end(run, None, {"groups": [groups[1]]}, None, 1)  # after the checkpoint
     log.on_exception(None, None, KeyboardInterrupt())
-    assert not [path for path in tmp_path.rglob("*") if path.is_file()]
+    other = RolloutLog(train=-1)
+    other.load_state_dict(state)
+    other.on_fit_start(run, None)
+    other.on_train_start(run, None)
+    for group in groups[1:]:
+        other.on_train_batch_end(run, None, {"groups": [group]}, None, 1)
+    other.on_train_epoch_end(run, None)
+    rows = [row for _, row in read_rows(RunPaths(tmp_path).rollouts("train", 0))]
+    assert [(row["id"], row["sample"]) for row in rows] == [(f"q{n}", k) for n in range(3) for k in range(4)]
+
+
+def test_rows_that_are_gone_are_missed_aloud(trainer):
+    log, run = RolloutLog(train=-1), trainer(3)
+    log.load_state_dict({"asked": [{}], "size": 100})
+    log.on_fit_start(run, None)
+    with pytest.warns(UserWarning, match="will lack them"):
+        log.on_train_start(run, None)
 
 
 def test_the_first_and_the_latest_epochs_are_kept(trainer, tmp_path):

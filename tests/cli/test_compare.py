@@ -52,13 +52,13 @@ def killed_and_run_again(tmp_path_factory):
     command = ["compare", str(study), "--out", str(root / "out")]
     # In order: the run that fails is begun by the second command alone.
     process = start(in_a_session_of_its_own, [*command, "--jobs=1"])
-    while not list(root.glob("out/fits/good-*/checkpoints/last.ckpt")):
+    while not list(root.glob("out/fits/good-*/checkpoints/epoch=*.ckpt")):
         assert process.is_alive(), "it ended before a first checkpoint"
         time.sleep(0.02)
     os.killpg(process.pid, signal.SIGKILL)
     process.join()
     [folder] = root.glob("out/fits/good-*")
-    assert not (folder / "done").exists()
+    assert not json.loads((folder / "summary.json").read_text())["finished"]
     out, error = io.StringIO(), io.StringIO()
     with redirect_stdout(out), redirect_stderr(error), pytest.raises(SystemExit) as stop:
         main(command)
@@ -67,7 +67,8 @@ def killed_and_run_again(tmp_path_factory):
 
 def test_a_killed_study_goes_on_where_it_was(killed_and_run_again):
     _, folder, _ = killed_and_run_again
-    assert json.loads((folder / "summary.json").read_text())["epochs"] == 2 and (folder / "done").exists()
+    summary = json.loads((folder / "summary.json").read_text())
+    assert summary["epochs"] == 2 and summary["finished"]
     assert "Restored all states from the checkpoint" in (folder / "log.txt").read_text()
 
 

@@ -226,13 +226,13 @@ def test_a_kill_within_an_evolution_loses_nothing_that_was_written(straight, tea
 
     teacher.script = [reply]
     command = arguments(tmp_path, teacher, 2, path, "--ckpt_path=last", reflector="record")
-    before = {path: path.read_bytes() for path in (tmp_path / "checkpoints").iterdir()}
+    before = {path: path.read_bytes() for path in (tmp_path / "checkpoints").glob("*.ckpt")}
     process = start(main, command)
     while not hangs.wait(0.05):
         assert process.is_alive(), "it ended before it was killed"
     process.kill()
     process.join()
-    assert {path: path.read_bytes() for path in (tmp_path / "checkpoints").iterdir()} == before
+    assert {path: path.read_bytes() for path in (tmp_path / "checkpoints").glob("*.ckpt")} == before
     assert len((tmp_path / "reflection.jsonl").read_text().splitlines()) >= 1
     teacher.script = [answer]
     main(command)

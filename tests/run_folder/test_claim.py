@@ -71,7 +71,7 @@ def test_a_working_folder_is_not_moved(tmp_path, monkeypatch):
     assert (tmp_path / "summary.json").exists()
 
 
-@pytest.mark.parametrize("path", ["last", "hpc", "{root}/checkpoints/last.ckpt"])
+@pytest.mark.parametrize("path", ["last", "{root}/checkpoints/last.ckpt"])
 def test_resuming_is_no_second_run(tmp_path, path):
     (tmp_path / "summary.json").touch()
     with claimed(tmp_path, path.format(root=tmp_path), overwrite=False):

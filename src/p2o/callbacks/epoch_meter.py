@@ -31,6 +31,14 @@ class EpochMeter:
         self._counts = {name: count + step[name] for name, count in self._counts.items()}
         return step
 
+    def state_dict(self) -> dict[str, int]:
+        """The counts so far."""
+        return dict(self._counts)
+
+    def load_state_dict(self, state: dict[str, int]) -> None:
+        """Goes on counting an epoch of a resumed run."""
+        self._counts = dict(state)
+
     def figures(self, seconds: Mapping[str, float]) -> dict[str, Any]:
         """The epoch's figures over all processes, which must all ask for them.
 

@@ -44,7 +44,8 @@ class FixedQuestionEvaluation(Callback):
     def _measure(self, trainer: Trainer, module: LightningModule, moment: str, bare: FixedAnswers) -> None:
         """Asks on every process, of which each has a share: an engine may need all of them."""
         assert isinstance(module, PolicyModule)
-        if self.questions:
+        measured = {(measurement["epoch"], measurement["moment"]) for measurement in self.measurements}
+        if self.questions and (trainer.current_epoch, moment) not in measured:  # a resumed run may have done it
             started = time.monotonic()
             data = mixture_of(trainer)
             questions = choose_questions(data.train_questions, self.questions, module.seed)

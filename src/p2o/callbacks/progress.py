@@ -11,6 +11,7 @@ from lightning.pytorch.callbacks import ProgressBar
 from p2o.errors import InputError
 from p2o.mixture.data_module import mixture_of
 from p2o.mixture.hard_set import HardSet
+from p2o.policy.checkpoints.place import place_of
 from p2o.progress import Style, Task, show, task
 
 
@@ -49,7 +50,8 @@ class LiveProgress(ProgressBar):
         """Counts steps over all epochs, so that the time left is that of the run."""
         batches = int(trainer.num_training_batches)
         total = batches * max(0, trainer.max_epochs or 0)  # -1: as many as there will be
-        self.steps = self._training.enter_context(task("training", total, "step", batches * trainer.current_epoch))
+        done = batches * trainer.current_epoch + place_of(trainer).batch  # of the run that is resumed
+        self.steps = self._training.enter_context(task("training", total, "step", done))
 
     def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Names the epoch; numbers start at 0, as everywhere."""

@@ -1,10 +1,12 @@
 """Stores what became of every training question: a table for each epoch, and a summary over all of them."""
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from lightning import Callback, LightningModule, Trainer
 
+from p2o.distributed.processes import gather, of_this_process
 from p2o.distributed.unions import first_rank_wins
 from p2o.mixture.data_module import mixture_of
 from p2o.run_folder.paths import RunPaths
@@ -16,8 +18,7 @@ class QuestionLog(Callback):
     """Writes what became of every training question to `questions/`.
 
     Each epoch has a table, `epoch-N.parquet`; `templates.json` holds the texts of templates by their ids, and
-    `summary.json` how the hard set came and went. A run that is killed loses the epoch it was in, which the resumed run
-    writes anew.
+    `summary.json` how the hard set came and went.
 
     Args:
         enabled: Whether anything is written.
@@ -54,6 +55,18 @@ class QuestionLog(Callback):
         if self.enabled and trainer.is_global_zero:
             paths = RunPaths(Path(trainer.default_root_dir))
             write_questions(paths, trainer.current_epoch, list(records.values()), texts)
+        self._records, self._texts = {}, {}  # a checkpoint between epochs holds none of them
+
+    def state_dict(self) -> dict[str, Any]:
+        """What the epoch has recorded so far, by process, in plain types."""
+        records = {id: asdict(entry) for id, entry in self._records.items()}
+        return {"processes": gather({"records": records, "texts": self._texts})}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Goes on recording the epoch."""
+        if mine := of_this_process(state_dict["processes"]):
+            self._records = {id: QuestionRecord(**entry) for id, entry in mine["records"].items()}
+            self._texts = dict(mine["texts"])
 
 
 def add(records: dict[str, QuestionRecord], entry: QuestionRecord, tau: int) -> None:

@@ -2,13 +2,14 @@
 
 from collections import Counter
 from collections.abc import Sequence
-from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 from lightning import Callback, LightningModule, Trainer
 from lightning.pytorch.trainer.states import TrainerFn
+from lightning.pytorch.utilities import rank_zero_warn
 
+from p2o.distributed.processes import gather, of_this_process
 from p2o.distributed.unions import concatenated
 from p2o.errors import InputError
 from p2o.io.row_spool import RowSpool
@@ -47,6 +48,7 @@ class RolloutLog(Callback):
         self._kept: set[str] = set()
         self._asked: Counter[str] = Counter()  # completions of a question in this epoch, on this process
         self._spools: dict[Part, RowSpool] = {}  # on the first process alone
+        self._resumed = 0  # bytes of the training spool that a resumed run goes on with
 
     def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Chooses the questions whose completions are kept."""
@@ -57,9 +59,23 @@ class RolloutLog(Callback):
                 *chosen(data.validation_questions, self.validation),
             }
 
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Goes on with the rows of a resumed epoch."""
+        if self._resumed and trainer.is_global_zero and self._kept:
+            path = _spool(trainer, "train")
+            if path.exists() and path.stat().st_size >= self._resumed:
+                self._spools["train"] = RowSpool(path, self._resumed)
+            else:
+                rank_zero_warn(
+                    f"{path}: expected the training completions of this epoch so far, which the checkpoint goes on "
+                    "with. The rollout log of the epoch will lack them; training does not need them."
+                )
+                self._begin(trainer, "train")
+
     def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Begins the epoch's file of training completions."""
         self._asked.clear()
+        self._sweep(trainer)
         self._begin(trainer, "train")
 
     def on_train_batch_end(
@@ -98,16 +114,39 @@ class RolloutLog(Callback):
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Writes the completions of the epoch's training."""
         self._write(trainer, "train")
+        self._asked.clear()  # a checkpoint between epochs has nothing of the last one
+
+    def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Deletes the temporary file of the last epoch: its checkpoint is written."""
+        self._sweep(trainer)
 
     def on_exception(self, trainer: Trainer, pl_module: LightningModule, exception: BaseException) -> None:
-        """Deletes the temporary files of an epoch that did not end."""
-        while self._spools:
-            self._spools.popitem()[1].close()
+        """Leaves the training completions of an epoch that did not end to the run that goes on with it.
+
+        Their file stays open: the checkpoint of a run that a signal ends is written after this.
+        """
+        if (validation := self._spools.pop("validation", None)) is not None:
+            validation.delete()
+
+    def state_dict(self) -> dict[str, Any]:
+        """How far the epoch has come: its rows stay in the temporary file, which may be large."""
+        spool = self._spools.get("train")
+        return {"asked": gather(dict(self._asked)), "size": spool.size if spool is not None else 0}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Takes over what `state_dict` described."""
+        self._asked = Counter(of_this_process(state_dict["asked"]) or {})
+        self._resumed = state_dict["size"]
 
     def _begin(self, trainer: Trainer, part: Part) -> None:
         if trainer.is_global_zero and self._kept:
-            path = _path(trainer, part)
-            self._spools[part] = RowSpool(path.with_name(f".{path.name}.part"))
+            self._spools[part] = RowSpool(_spool(trainer, part))
+
+    def _sweep(self, trainer: Trainer) -> None:
+        """Deletes temporary files that no checkpoint goes on with any more."""
+        if trainer.is_global_zero:
+            for path in _spool(trainer, "train").parent.glob(".train-*.part"):
+                path.unlink()
 
     def _keep(self, trainer: Trainer, part: Part, groups: Sequence[Sequence[Rollout]]) -> None:
         """Adds the rollouts of all processes; a question that two of them had for padding counts once."""
@@ -131,9 +170,12 @@ class RolloutLog(Callback):
     def _write(self, trainer: Trainer, part: Part) -> None:
         spool = self._spools.pop(part, None)
         if spool is not None:
-            with closing(spool):
-                if len(spool):
-                    write_parquet(_path(trainer, part), spool, ROLLOUT_LOG.schema())
+            if len(spool):
+                write_parquet(_path(trainer, part), spool, ROLLOUT_LOG.schema())
+            if part == "train":  # until the checkpoint of the epoch is written
+                spool.close()
+            else:
+                spool.delete()
             if self.epochs != -1:
                 paths = RunPaths(Path(trainer.default_root_dir))
                 for epoch in range(1, trainer.current_epoch - self.epochs + 2):
@@ -144,6 +186,11 @@ def chosen(questions: Sequence[Question], count: int) -> list[str]:
     """Ids of `count` questions, or of all: a sample that does not depend on their order or on the seed of the run."""
     ids = sorted((question.id for question in questions), key=lambda id: derive_seed(0, "completions", id))
     return ids if count == -1 else ids[:count]
+
+
+def _spool(trainer: Trainer, part: Part) -> Path:
+    path = _path(trainer, part)
+    return path.with_name(f".{path.name}.part")
 
 
 def _path(trainer: Trainer, part: Part) -> Path:

@@ -10,10 +10,12 @@ from lightning.pytorch.utilities import rank_zero_info
 
 from p2o.callbacks.console_blocks import end_block, resume_line, start_block
 from p2o.callbacks.epoch_meter import EpochMeter, log_pace, warn_of_truncation
+from p2o.distributed.processes import gather, of_this_process
 from p2o.distributed.unions import summed
 from p2o.evolution.callback import TemplateEvolution
 from p2o.io.files import write_json
 from p2o.mixture.data_module import mixture_of
+from p2o.policy.checkpoints.place import place_of
 from p2o.policy.module import PolicyModule
 from p2o.progress import PhaseClock, watched_by
 from p2o.run_folder.attempts import Attempts
@@ -34,13 +36,14 @@ class RunSummary(Callback):
 
     def __init__(self, enabled: bool = True) -> None:
         self.enabled = enabled
-        self.seconds = 0.0  # of training before this process
         self.epochs: list[dict[str, Any]] = []
         self._clock = PhaseClock()
         self._watching = ExitStack()
         self._meter = EpochMeter()
+        self.seconds = self.epoch_seconds = 0.0  # of training before this process, and of the epoch
         self._started = self._epoch_started = time.monotonic()
-        self._phases_before: dict[str, float] = {}
+        self._phases_before: dict[str, float] = {}  # of the clock, at the beginning of the epoch
+        self._phases_resumed: dict[str, float] = {}  # of the epoch, before this process
         self._attempts: list[Attempts] = []  # at most one, on the first process
 
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
@@ -60,19 +63,19 @@ class RunSummary(Callback):
 
     def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Starts the clock of the run."""
-        self._started = time.monotonic()
+        self._started = self._epoch_started = time.monotonic()
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Says what begins, and adds the evolution that a resumed run has just made up for."""
         assert isinstance(pl_module, PolicyModule)
         rank_zero_info(start_block(trainer, pl_module, len(self.epochs)))
-        if self.epochs:
+        if self.epochs and not place_of(trainer).within_epoch:
             self.epochs[-1].update(evolved(trainer, trainer.current_epoch - 1), **spent_so_far(pl_module))
 
     def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Starts the clocks of the epoch."""
-        self._epoch_started = time.monotonic()
-        self._phases_before = self._clock.seconds()
+        self.epoch_seconds, self._epoch_started = 0.0, time.monotonic()
+        self._phases_before, self._phases_resumed = self._clock.seconds(), {}
         self._meter = EpochMeter()
 
     def on_train_batch_start(self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int) -> None:  # noqa: ANN401
@@ -97,17 +100,15 @@ class RunSummary(Callback):
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Runs after evolution: callbacks run in their order, and `p2o fit` puts this one behind it."""
-        phases = self._clock.seconds()
-        pace = self._meter.figures(
-            {phase: value - self._phases_before.get(phase, 0.0) for phase, value in phases.items()}
-        )
+        pace = self._meter.figures(self._phases())
+        self._meter = EpochMeter()
         self.epochs.append(
             {
                 "reward": round(float(trainer.callback_metrics["train/reward_epoch"]), 6),
                 "hard_set": len(mixture_of(trainer).hard_set.hard),
                 "validation": validation_accuracies(trainer.callback_metrics),
                 **spent_so_far(pl_module),
-                "seconds": round(time.monotonic() - self._epoch_started, 2),
+                "seconds": round(self._elapsed_in_epoch(), 2),
                 **pace,
                 **evolved(trainer, trainer.current_epoch),
             }
@@ -115,22 +116,31 @@ class RunSummary(Callback):
         log_pace(trainer, pace)
         rank_zero_info(epoch_line(trainer.current_epoch, self.epochs[-1]))
         warn_of_truncation(trainer.current_epoch, pace["truncated"])
-        if self.enabled and trainer.is_global_zero:
-            write_json(RunPaths(Path(trainer.default_root_dir)).summary, self.summary())
+        self._write(trainer, finished=False)
 
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Says where the results are."""
         if self.epochs:
-            rank_zero_info(end_block(trainer, self.summary()))
+            rank_zero_info(end_block(trainer, self.summary(finished=True)))
 
     def on_exception(self, trainer: Trainer, pl_module: LightningModule, exception: BaseException) -> None:
         """Says how to go on after Ctrl-C."""
         if isinstance(exception, KeyboardInterrupt) and trainer.training:
             rank_zero_info(resume_line(trainer))
 
-    def summary(self) -> dict[str, Any]:
+    def on_fit_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """The run has come to its end, be it in a process that had nothing left to train."""
+        if self.epochs:
+            self._write(trainer, finished=True)
+
+    def _write(self, trainer: Trainer, finished: bool) -> None:
+        if self.enabled and trainer.is_global_zero:
+            write_json(RunPaths(Path(trainer.default_root_dir)).summary, self.summary(finished))
+
+    def summary(self, finished: bool) -> dict[str, Any]:
         """The summary after the epochs so far; other tools read its names."""
         return {
+            "finished": finished,  # false after an epoch, and for good if the run ends in another way
             "seconds": round(self._elapsed(), 2),
             "epochs": len(self.epochs),
             "rollouts": self.epochs[-1]["rollouts"],
@@ -168,13 +178,31 @@ class RunSummary(Callback):
     def _elapsed(self) -> float:
         return self.seconds + time.monotonic() - self._started
 
+    def _elapsed_in_epoch(self) -> float:
+        return self.epoch_seconds + time.monotonic() - self._epoch_started
+
+    def _phases(self) -> dict[str, float]:
+        """Seconds of this epoch by phase, in all processes that took part in it one after the other."""
+        here = {phase: value - self._phases_before.get(phase, 0.0) for phase, value in self._clock.seconds().items()}
+        names = here.keys() | self._phases_resumed.keys()
+        return {phase: here.get(phase, 0.0) + self._phases_resumed.get(phase, 0.0) for phase in sorted(names)}
+
     def state_dict(self) -> dict[str, Any]:
-        """The epochs so far and the seconds that they took, in plain types."""
-        return {"seconds": self._elapsed(), "epochs": self.epochs}
+        """The epochs so far, the counts of the one that has begun, by process, and the seconds of both."""
+        return {
+            "seconds": self._elapsed(),
+            "epoch_seconds": self._elapsed_in_epoch(),
+            "phase_seconds": self._phases(),
+            "meters": gather(self._meter.state_dict()),
+            "epochs": self.epochs,
+        }
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Continues the summary of the run that is resumed."""
-        self.seconds = state_dict["seconds"]
+        self.seconds, self.epoch_seconds = state_dict["seconds"], state_dict["epoch_seconds"]
+        self._phases_resumed = dict(state_dict["phase_seconds"])
+        if (counts := of_this_process(state_dict["meters"])) is not None:
+            self._meter.load_state_dict(counts)
         self.epochs = list(state_dict["epochs"])
 
 

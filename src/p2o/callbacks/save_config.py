@@ -1,8 +1,10 @@
 """The config of a run and what it runs on, at the top of its folder."""
 
 from pathlib import Path
+from typing import Any
 
 import yaml
+from jsonargparse import ArgumentParser, Namespace
 from lightning import LightningModule, Trainer
 from lightning.pytorch.cli import SaveConfigCallback
 
@@ -26,3 +28,12 @@ class RunConfig(SaveConfigCallback):
             write_text(paths.config, self.parser.dump(self.config, skip_none=False))
             write_json(paths.environment, environment(trainer.world_size))
             config_as_hyperparameters(trainer, yaml.safe_load(paths.config.read_text(encoding="utf-8")))
+
+    def on_save_checkpoint(self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]) -> None:
+        """Keeps the config with the checkpoint: a resumed run is compared with it."""
+        checkpoint["p2o_config"] = plain_config(self.parser, self.config)
+
+
+def plain_config(parser: ArgumentParser, config: Namespace) -> dict[str, Any]:
+    """A resolved config in plain types."""
+    return dict(yaml.safe_load(parser.dump(config, skip_none=False, skip_validation=True)))

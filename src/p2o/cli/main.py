@@ -1,5 +1,8 @@
 """The `p2o` command. Imports what a command needs when it is called: `p2o --help` should not load torch."""
 
+import os
+import shlex
+import signal
 import sys
 from collections.abc import Sequence
 from importlib import import_module
@@ -11,6 +14,7 @@ from p2o.cli.config_errors import clear
 from p2o.cli.config_files import check_configs
 from p2o.cli.help import HELP, TRAINER, section, trainer_help, unknown
 from p2o.cli.help_cache import kept_help
+from p2o.distributed.preemption import Preempted
 from p2o.errors import InputError
 
 COMMANDS = ("compare", "completion", "configs", "export", "grade", "init", "plan", "prepare", "report")
@@ -25,6 +29,8 @@ def main(args: Sequence[str] | None = None) -> None:
     except (InputError, ArgumentError) as error:
         print(f"p2o: error: {clear(str(error))}", file=sys.stderr)
         raise SystemExit(2) from error
+    except Preempted as preempted:
+        raise SystemExit(end_of_preempted(words, preempted)) from preempted
 
 
 def run(words: Sequence[str]) -> None:
@@ -62,3 +68,27 @@ def print_section(command: str, name: str) -> None:
     if not found:
         raise InputError(f"p2o {command} --help {name}: there is no such section. `p2o {command} --help` lists them.")
     print(found.rstrip())
+
+
+def end_of_preempted(words: Sequence[str], preempted: Preempted) -> int:
+    """Says how to go on after a signal, and gives the exit status."""
+    if os.environ.get("LOCAL_RANK", "0") != "0":
+        return 0  # Lightning kills the first process when another one fails, and that one has something to say
+    command = shlex.join(["p2o", *resume_words(words)])
+    print(f"p2o: {preempted.signal.name}: the run has ended {preempted.place}. Resume it: {command}", file=sys.stderr)
+    if preempted.signal == signal.SIGUSR1:
+        from p2o.distributed.slurm import requeue
+
+        requeue(os.environ)
+    return preempted.exit_status
+
+
+def resume_words(words: Sequence[str]) -> list[str]:
+    """The words of the command that goes on where this one ended."""
+    kept, skip = [], False
+    for word in words:
+        if skip or word == "--ckpt_path":
+            skip = not skip
+        elif not word.startswith("--ckpt_path=") and word != "--overwrite":
+            kept.append(word)
+    return [*kept, "--ckpt_path", "last"] if kept[:1] == ["fit"] else kept

@@ -4,7 +4,6 @@ from pathlib import Path
 from typing import Any
 
 from lightning import Callback
-from lightning.pytorch.callbacks import ModelCheckpoint
 from lightning.pytorch.loggers import CSVLogger, Logger, TensorBoardLogger
 
 from p2o.callbacks.benchmark_report import BenchmarkReport
@@ -18,6 +17,7 @@ from p2o.callbacks.rollout_log import RolloutLog
 from p2o.callbacks.run_summary import RunSummary
 from p2o.callbacks.validation_log import ValidationLog
 from p2o.evolution.callback import TemplateEvolution
+from p2o.policy.checkpoints.callback import RunCheckpoint
 from p2o.run_folder.paths import LOGS, TENSORBOARD
 
 SECTIONS: dict[str, type[Callback]] = {
@@ -32,7 +32,7 @@ SECTIONS: dict[str, type[Callback]] = {
     "logger_texts": LoggerTexts,
     "run_summary": RunSummary,
     "benchmark_report": BenchmarkReport,
-    "checkpoint": ModelCheckpoint,
+    "checkpoint": RunCheckpoint,
 }
 """In the order in which an epoch ends: logs come after the evolution they tell of, and the checkpoint comes last."""
 
@@ -46,11 +46,6 @@ TRAINER: dict[str, Any] = {
 """Lightning's settings that p2o has other defaults for."""
 
 DEFAULTS: dict[str, Any] = {
-    # Only at the end of an epoch, after evolution: a checkpoint before it would lose that epoch's evolution.
-    "checkpoint.save_last": True,
-    "checkpoint.save_on_train_epoch_end": True,
-    "checkpoint.filename": "{epoch}",
-    "checkpoint.enable_version_counter": False,  # the newest is `last.ckpt`, and no `last-v1.ckpt` beside an older one
     # The paper's parts, and those of the signature said again as classes: the config of a run names every part.
     "model.engine": {"class_path": "p2o.engines.TransformersEngine"},
     "model.reward": {"class_path": "p2o.rewards.MathAnswer"},

@@ -4,7 +4,7 @@ import logging
 import os
 import warnings
 from collections.abc import Sequence
-from contextlib import redirect_stdout, suppress
+from contextlib import AbstractContextManager, nullcontext, redirect_stdout, suppress
 from io import StringIO
 from pathlib import Path
 from typing import Any, TypeVar
@@ -13,11 +13,10 @@ import transformers.utils.logging
 from jsonargparse import ArgumentError
 from lightning import Trainer
 from lightning.fabric.utilities.exceptions import MisconfigurationException
-from lightning.pytorch.callbacks import ModelCheckpoint
 from lightning.pytorch.cli import LightningArgumentParser, LightningCLI
 
 import p2o.cli.components  # noqa: F401  (lets YAML and the command line name components by their class alone)
-from p2o.callbacks.save_config import RunConfig
+from p2o.callbacks.save_config import RunConfig, plain_config
 from p2o.cli.config_files import make_importable
 from p2o.cli.help import unknown_option, unrecognized
 from p2o.cli.sections import DEFAULTS, SECTIONS, TRAINER, loggers
@@ -26,7 +25,7 @@ from p2o.commands.shipped import with_paths
 from p2o.errors import InputError
 from p2o.io.files import check_writable
 from p2o.mixture.data_module import MixtureDataModule
-from p2o.policy.checkpoints import load_checkpoint
+from p2o.policy.checkpoints.resume import check_resumed, checkpoint_path, requested_checkpoint
 from p2o.policy.module import PolicyModule
 from p2o.run_folder.claim import claimed
 from p2o.run_folder.paths import CHECKPOINTS
@@ -65,16 +64,14 @@ class P2OCLI(LightningCLI):
         check_processes(config.trainer.accelerator, config.trainer.devices)
         if self.subcommand == "fit":
             check_some_training(config.trainer)
-        if config.ckpt_path == "best" and self.subcommand == "fit":
-            raise InputError("p2o fit: expected `last` or a path for ckpt_path; `best` names no place to go on from.")
         check_writable(self._root)
         if config.trainer.enable_progress_bar is False:  # Lightning refuses a progress bar where it is off
             config.progress.style, config.trainer.enable_progress_bar = "off", True
-        if config.ckpt_path == "last":
-            folder = Path(config.checkpoint.dirpath or self._root / CHECKPOINTS)
-            last = folder.glob(f"{ModelCheckpoint.CHECKPOINT_NAME_LAST}*.ckpt")
-            for path in sorted(last, key=lambda path: path.stat().st_mtime)[-1:]:  # the one that Lightning takes
-                load_checkpoint(path)
+        fit, folder = self.subcommand == "fit", Path(config.checkpoint.dirpath or self._root / CHECKPOINTS)
+        wanted = requested_checkpoint(config.ckpt_path, os.environ) if fit else config.ckpt_path
+        self._checkpoint = checkpoint_path(wanted, folder, to_resume=fit)
+        if fit and self._checkpoint is not None:
+            check_resumed(self._checkpoint, plain_config(self._parser(self.subcommand), config))
 
     def instantiate_trainer(self, **kwargs: Any) -> Trainer:  # noqa: ANN401 (Lightning's signature)
         """With loggers and checkpoints in the run folder, unless the config names others.
@@ -94,14 +91,6 @@ class P2OCLI(LightningCLI):
         except (ValueError, MisconfigurationException) as error:
             raise InputError(f"trainer: {error}") from error
 
-    def _run_subcommand(self, subcommand: str) -> None:
-        """Claims the run folder while it trains; other processes of a distributed run leave that to the first one."""
-        if subcommand == "fit" and self.trainer.is_global_zero:
-            with claimed(self._root, self.config[subcommand].ckpt_path, self.overwrite):
-                super()._run_subcommand(subcommand)
-        else:
-            super()._run_subcommand(subcommand)
-
     @property
     def _root(self) -> Path:
         """The folder of the run, which all its files go to."""
@@ -114,14 +103,37 @@ class P2OCLI(LightningCLI):
         super()._set_seed()
 
     def _parse_ckpt_path(self) -> None:
-        """Checks the checkpoint with a clear message.
+        """Reads nothing: Lightning would let hyper-parameters in the checkpoint override the command line (21455)."""
 
-        Lightning's own version would read hyper-parameters from it and let them override the command line (issue
-        21455); p2o keeps them in config.yaml alone.
+    def _prepare_subcommand_kwargs(self, subcommand: str) -> dict[str, Any]:
+        """Names the checkpoint that was found whole."""
+        return super()._prepare_subcommand_kwargs(subcommand) | {
+            "ckpt_path": self._checkpoint and str(self._checkpoint)
+        }
+
+    def _claim(self, subcommand: str) -> AbstractContextManager[None]:
+        """Claims the run folder while it trains; other processes of a distributed run leave that to the first one."""
+        if subcommand != "fit" or not self.trainer.is_global_zero:
+            return nullcontext()
+        asked = requested_checkpoint(self.config[subcommand].ckpt_path, os.environ)
+        return claimed(self._root, asked, self.overwrite)
+
+    def _run_subcommand(self, subcommand: str) -> None:
+        """Runs it.
+
+        Raises:
+            InputError: A part of the run, such as the reward, has called `sys.exit`: the run is not done.
         """
-        config = self.config.get(self.config.get("subcommand")) or {}
-        if (path := config.get("ckpt_path")) and path not in ("last", "best", "hpc", "registry"):
-            load_checkpoint(Path(path))
+        try:
+            with self._claim(subcommand):
+                super()._run_subcommand(subcommand)
+        except SystemExit as ended:
+            if isinstance(ended.__context__, KeyboardInterrupt):  # a second Ctrl-C, which Lightning ends with 1
+                raise SystemExit(130) from None
+            raise InputError(
+                f"p2o {subcommand}: a part of the run, such as its reward, called sys.exit({ended.code}); the run is "
+                "not done. Let it raise an error, or give a Grade with Outcome.ERROR."
+            ) from ended
 
     @staticmethod
     def subcommands() -> dict[str, set[str]]:

@@ -1,5 +1,6 @@
 """Settings of the Trainer that are refused before it is made, and what Lightning refuses itself, as one message."""
 
+import errno
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,6 +12,9 @@ from lightning.fabric.utilities.exceptions import MisconfigurationException
 
 from p2o.distributed.failures import announce
 from p2o.errors import InputError
+
+# No space or no quota left, a file system that has become read-only or lost its rights, a file beyond the limit.
+UNWRITABLE = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.EFBIG)
 
 
 def check_processes(accelerator: str, devices: Any) -> None:  # noqa: ANN401 (a number, a list or a name)
@@ -43,7 +47,7 @@ def user_errors() -> Iterator[None]:
     """Turns what Lightning and torch raise when a setting is wrong into a message for the user.
 
     Raises:
-        InputError: Lightning refuses a setting, or the memory of the GPU does not suffice.
+        InputError: Lightning refuses a setting, or memory or disk do not suffice.
     """
     try:
         yield
@@ -57,6 +61,13 @@ def user_errors() -> Iterator[None]:
             "Out of GPU memory. Lower model.micro_batch_tokens (the result stays the same) if it was an update, the "
             "engine's batch_size or model.max_completion_length if it was a rollout; `p2o plan` estimates the need. "
             f"torch says: {str(error)[:400]}"
+        ) from error
+    except OSError as error:
+        if error.errno not in UNWRITABLE:
+            raise
+        raise InputError(
+            f"{error.filename or 'A file of the run'} cannot be written: {error.strerror}. What was written before is "
+            "whole. Make space, and resume with --ckpt_path last."
         ) from error
     except RuntimeError as error:
         if not str(error).startswith("Early stopping conditioned on metric"):

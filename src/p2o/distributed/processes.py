@@ -5,6 +5,7 @@ from typing import TypeVar, cast
 
 import torch.distributed
 
+from p2o.distributed.preemption import Preempted
 from p2o.errors import InputError
 
 S = TypeVar("S")
@@ -38,7 +39,32 @@ def share(items: Sequence[S], work: Callable[[Sequence[S]], Sequence[T]]) -> lis
     """
     place, count = _place()
     part = items[len(items) * place // count : len(items) * (place + 1) // count]
-    return [result for results in gather(work(part)) for result in results]
+    return [result for results in gather(together(lambda: work(part))) for result in results]
+
+
+def together(work: Callable[[], T]) -> T:
+    """What interruptible work gives, unless a signal has ended it on some process: then it ends on all of them.
+
+    Every process must call it, so that none waits for one that has ended.
+
+    Raises:
+        Preempted: On every process.
+    """
+    result: T
+    ended = 0
+    try:
+        result = work()
+    except Preempted as preempted:
+        ended = preempted.signal
+    if number := max(gather(ended)):
+        raise Preempted(number)
+    return result
+
+
+def of_this_process(states: Sequence[T]) -> T | None:
+    """The one of gathered states that belongs to this process; None if there were more or fewer processes then."""
+    place, count = _place()
+    return states[place] if len(states) == count else None
 
 
 def on_first(make: Callable[[], T]) -> T:

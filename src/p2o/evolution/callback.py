@@ -5,6 +5,7 @@ from typing import Any, Literal
 
 from lightning import Callback, LightningModule, Trainer
 
+from p2o.distributed.preemption import listen
 from p2o.errors import InputError
 from p2o.evolution.phase import EvolutionPhase, PhaseSettings
 from p2o.evolution.proposals.ledger import Ledger
@@ -13,6 +14,8 @@ from p2o.evolution.stopping import stop_at_evolution
 from p2o.evolution.summary import log_report
 from p2o.mixture.data_module import mixture_of
 from p2o.mixture.selection import HardQuestions, QuestionSelection
+from p2o.policy.checkpoints.callback import checkpoint_of
+from p2o.policy.checkpoints.journal import Journal
 from p2o.policy.module import PolicyModule
 from p2o.prompts.templates import TemplateBank
 
@@ -87,6 +90,7 @@ class TemplateEvolution(PhaseSettings, Callback):
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Runs the postponed evolution first if a resumed run left it out or saw it fail."""
         if self.pending:
+            listen()
             self._evolve(trainer, pl_module, trainer.current_epoch - 1)
             self._stop_if_failed(trainer)
 
@@ -111,6 +115,8 @@ class TemplateEvolution(PhaseSettings, Callback):
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Closes the hard set and evolves on it: before ModelCheckpoint, so that the checkpoint holds the new bank."""
+        if self.budget != 0 and (checkpoint := checkpoint_of(trainer)) is not None:
+            checkpoint.before_evolution(trainer)
         hard_set = mixture_of(trainer).hard_set
         hard_set.join()
         hard_set.close()
@@ -141,13 +147,22 @@ class TemplateEvolution(PhaseSettings, Callback):
 
     def _run(self, phase: EvolutionPhase, trainer: Trainer) -> EvolutionResult:
         """Runs a phase, and logs what came of it."""
-        if self.unfinished:
-            phase.load_state_dict(self.unfinished)
-        result = phase.run()
+        journal = Journal.of(trainer)
+        kept = journal.read() if journal else None
+        if kept:
+            self.ledger.load_state_dict(kept["ledger"])
+        if state := kept["phase"] if kept else self.unfinished:
+            phase.load_state_dict(state)
+
+        def keep(state: dict[str, Any]) -> None:
+            if journal:
+                journal.write({"phase": state, "ledger": self.ledger.state_dict()})
+
+        result = phase.run(keep)
         if result.failure:
             self.unfinished = phase.state_dict()
         if trainer.is_global_zero:  # counts are summed over processes, and each of them has the whole ledger
-            phase.module.counts.tokens["reflection"] += result.tokens["reflection"]
+            phase.module.counts.tokens["reflection"] = self.ledger.total.completion_tokens
         report = result.report()
         if result.failure:  # the old bank stays
             report["bank"] = len(mixture_of(trainer).bank)

@@ -2,12 +2,12 @@
 
 import random
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, Literal
 
-from p2o.distributed.processes import gather, share
+from p2o.distributed.processes import gather, rank, share
 from p2o.endpoints.usage import Usage
 from p2o.engines.base import SamplingParams
 from p2o.errors import InputError
@@ -24,9 +24,10 @@ from p2o.evolution.trials import Graded
 from p2o.policy.module import PolicyModule
 from p2o.prompts.set_cover import Credit
 from p2o.prompts.templates import TemplateBank
-from p2o.reflectors.base import ReflectionContext, ReflectionFailed, Reflector
+from p2o.reflectors.base import Proposal, ReflectionContext, ReflectionFailed, ReflectionJob, Reflector
 from p2o.reflectors.feedback import to_example
 from p2o.rollouts import RolloutRequest
+from p2o.rollouts.counts import total_counts
 from p2o.seeds import derive_seed
 from p2o.types import Question, Rollout
 
@@ -112,6 +113,7 @@ class EvolutionPhase:
         self.module = module
         self.epoch = epoch
         self.ledger = ledger
+        self._tokens_before = 0  # of completions, in earlier processes of this run
         shuffled = list(hard)
         random.Random(derive_seed(settings.seed, "split", epoch)).shuffle(shuffled)
         dev_size, budget = evolution_sizes(len(hard), settings.dev_size, settings.budget, settings.completions)
@@ -127,7 +129,7 @@ class EvolutionPhase:
             dev=dev,
             settings=settings.search_settings(budget),
             evaluate=self._evaluate,
-            reflect=self.reflection,
+            reflect=self._reflect,
             to_example=partial(to_example, instruction=module.instruction, show_answer=settings.show_answer),
             selector=settings.selector,
             seed=derive_seed(settings.seed, "evolution", epoch),
@@ -136,31 +138,61 @@ class EvolutionPhase:
             draw_again=self._draw_again,
         )
 
-    def run(self) -> EvolutionResult:
-        """Runs the search to its end, or as far as reflection goes; the result says which of the two."""
+    def run(self, keep: Callable[[dict[str, Any]], object] = lambda state: None) -> EvolutionResult:
+        """Runs the search to its end, or as far as reflection goes; the result says which of the two.
+
+        Args:
+            keep: Takes the state after each iteration, and within one as soon as reflection has answered.
+        """
+        self._keep = keep
+        self._counted = self._counts_then = self.module.counts.state_dict()
         started = time.monotonic()
-        tokens, replies = self.module.counts.tokens["evolution"], self.ledger.total.completion_tokens
         failure = ""
         try:
-            self.search.run()
+            self.search.run(self._end_iteration)
         except ReflectionFailed as failed:
             failure = str(failed)
-        everyones = gather((time.monotonic() - started, self.module.counts.tokens["evolution"] - tokens))
+        seconds = max(gather(time.monotonic() - started))
         spent = {
-            "evolution": sum(tokens for _, tokens in everyones),
-            "reflection": self.ledger.total.completion_tokens - replies,
+            "evolution": self._tokens(self.module.counts.state_dict()),
+            "reflection": sum(usage.completion_tokens for usage in self.ledger.of(self.epoch).values()),
         }
-        seconds = max(seconds for seconds, _ in everyones)
         return EvolutionResult.of(self.search, self.epoch, seconds, spent, self.ledger.of(self.epoch), failure)
 
     def state_dict(self) -> dict[str, Any]:
-        """How far the search came, and the replies that must not be paid for twice, in plain types."""
-        return {"search": self.search.state_dict(), "answers": self.reflection.state_dict()}
+        """How far the search came, and the replies that must not be paid for twice, in plain types.
+
+        Rollouts of an iteration that did not end are not counted, since they are sampled anew.
+        """
+        return {
+            "search": self.search.state_dict(),
+            "answers": self.reflection.state_dict(),
+            "tokens": self._tokens(self._counted),
+            "counts": total_counts(self._counted),
+        }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Goes on where `state_dict` was taken, in this process or in a resumed one."""
+        """Goes on where `state_dict` was taken, in a resumed run."""
         self.search.load_state_dict(state["search"])
         self.reflection.load_state_dict(state["answers"])
+        self._tokens_before = state["tokens"]
+        if rank() == 0:  # the counts are those of all processes: one goes on from there
+            self.module.counts.load_state_dict(state["counts"])
+
+    def _end_iteration(self) -> None:
+        self.reflection.forget()
+        self._counted = self.module.counts.state_dict()
+        self._keep(self.state_dict())
+
+    def _reflect(self, jobs: Sequence[ReflectionJob]) -> list[Proposal]:
+        proposals = self.reflection(jobs)
+        self._keep(self.state_dict())
+        return proposals
+
+    def _tokens(self, counts: dict[str, dict[str, int]]) -> int:
+        """Of completions, by all processes, from the beginning of this evolution to these counts."""
+        mine = counts["tokens"]["evolution"] - self._counts_then["tokens"]["evolution"]
+        return self._tokens_before + sum(gather(mine))
 
     def _evaluate(self, pairs: Sequence[tuple[Question, str]], title: str) -> list[Graded]:
         """n completions for each pair, at the temperature of evolution."""

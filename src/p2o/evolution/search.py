@@ -1,6 +1,6 @@
 """The search for templates within a budget: iterations of GEPA, and the stages that may follow them."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from p2o.errors import InputError
@@ -75,12 +75,13 @@ class EvolutionSearch:
         self.dev_cost = self.gepa.dev_cost
         self.mini_batch_cost = self.gepa.mini_batch_cost
 
-    def run(self) -> History:
+    def run(self, after_step: Callable[[], object] = lambda: None) -> History:
         """Steps until there is a reason to stop."""
         with task("evolution", self.settings.budget, "rollout", self.history.spent) as evolution:
             while self.stop_reason is None:
                 with task(f"iteration {self._number}"):
                     self.step()
+                after_step()
                 evolution.advance(self.history.spent - evolution.done)
         return self.history
 

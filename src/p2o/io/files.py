@@ -19,17 +19,29 @@ LONE_SURROGATES = "backslashreplace"
 def replacing(path: Path) -> Iterator[Path]:
     """A path to write to, which takes the place of `path` at the end: readers see the old or the new file.
 
+    It is on the disk before it takes that place, so that a machine that loses its power leaves one of both as well.
+
     Raises:
         InputError: The folder cannot be written to.
     """
     part = path.with_name(f".{path.name}.part-{os.getpid()}")
     try:
         yield part
+        _to_disk(part)
         os.replace(part, path)
+        _to_disk(path.parent)
     except OSError as error:
         raise InputError(f"{path}: expected a file that can be written: {error.strerror or error}.") from error
     finally:
         part.unlink(missing_ok=True)
+
+
+def _to_disk(path: Path) -> None:
+    number = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(number)
+    finally:
+        os.close(number)
 
 
 def write_json(path: Path, value: dict[str, Any]) -> None:

@@ -1,6 +1,7 @@
 """Rows that wait in a file until all of them are there."""
 
 import json
+import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -16,14 +17,18 @@ class RowSpool:
 
     Args:
         path: The temporary file. What an interrupted run left there is overwritten.
+        size: Bytes of it that a resumed run goes on with, as `size` gave them; the file has at least so many.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, size: int = 0) -> None:
         self.path = path
         self._offsets: dict[Key, int] = {}
         with _one_message(path):
             path.parent.mkdir(parents=True, exist_ok=True)
-            self._file = path.open("w+b")
+            self._file = path.open("r+b" if size else "w+b")
+            self._file.truncate(size)
+            while line := self._file.readline():
+                self._offsets[tuple(json.loads(line)[0])] = self._file.tell() - len(line)
 
     def __len__(self) -> int:
         return len(self._offsets)
@@ -33,18 +38,30 @@ class RowSpool:
         if key not in self._offsets:
             with _one_message(self.path):
                 self._offsets[key] = self._file.seek(0, 2)
-                self._file.write(json.dumps(row).encode() + b"\n")
+                self._file.write(json.dumps([key, row]).encode() + b"\n")
+
+    @property
+    def size(self) -> int:
+        """Bytes of all rows so far, which are on the disk."""
+        with _one_message(self.path):
+            self._file.flush()
+            os.fsync(self._file.fileno())
+            return self._file.seek(0, 2)
 
     def __iter__(self) -> Iterator[dict[str, Any]]:
         """The rows in the order of their keys."""
         for key in sorted(self._offsets):
             self._file.seek(self._offsets[key])
-            yield json.loads(self._file.readline())
+            yield json.loads(self._file.readline())[1]
 
     def close(self) -> None:
-        """Ends the collection and deletes the temporary file."""
+        """Ends the collection; the file stays until it is deleted."""
         with suppress(OSError):  # of a full disk, where the last rows cannot be written
             self._file.close()
+
+    def delete(self) -> None:
+        """Ends the collection and deletes the temporary file."""
+        self.close()
         self.path.unlink(missing_ok=True)
 
 

@@ -5,11 +5,11 @@ from collections.abc import Sequence
 from typing import Any
 
 from lightning import LightningDataModule, Trainer
-from torch.utils.data import DataLoader
 
+from p2o.distributed.processes import gather, of_this_process
 from p2o.errors import InputError
 from p2o.mixture.assignment import assign
-from p2o.mixture.epoch_items import EpochItems, in_order
+from p2o.mixture.epoch_items import EpochItems, EpochLoader, in_order
 from p2o.mixture.hard_set import HardSet
 from p2o.mixture.overlap import questions_fingerprint, warn_of_overlap
 from p2o.mixture.selection import HardQuestions, QuestionSelection
@@ -144,18 +144,18 @@ class MixtureDataModule(LightningDataModule):
         )
         return drawn + ("",) * self.bare_rollouts
 
-    def train_dataloader(self) -> DataLoader[MixtureItem]:
+    def train_dataloader(self) -> EpochLoader:
         """Called anew each epoch; on resume Lightning calls it twice (issue 9502), so it changes nothing."""
         items = EpochItems(
             len(self.train_questions), lambda: self.mixture(self.trainer.current_epoch if self.trainer else 0)
         )
         return in_order(items, self.batch_size, self.trainer)
 
-    def val_dataloader(self) -> DataLoader[Question]:
+    def val_dataloader(self) -> EpochLoader:
         """Validation questions in the order of the data."""
         return in_order(self.validation_questions, self.validation_batch_size, None)
 
-    def test_dataloader(self) -> list[DataLoader[Question]]:
+    def test_dataloader(self) -> list[EpochLoader]:
         """The questions of each benchmark."""
         n = self.validation_batch_size
         return [in_order(list(benchmark.questions), n, None) for benchmark in self.test_benchmarks]
@@ -168,6 +168,7 @@ class MixtureDataModule(LightningDataModule):
         """Hard set, bank, and which data they belong to."""
         return {
             "hard_set": self.hard_set.state_dict(),
+            "correct": gather(dict(self.hard_set.correct)),  # of the epoch so far, by process
             "bank": self.bank.state_dict(),
             "best_template": TemplateBank(tuple(filter(None, [self.best_template]))).state_dict(),
             "questions": questions_fingerprint(self.train_questions),
@@ -186,6 +187,7 @@ class MixtureDataModule(LightningDataModule):
                 f"{state_dict['questions']}, those of data.train have {found}. Resume with the config.yaml of that run."
             )
         self.hard_set.load_state_dict(state_dict["hard_set"])
+        self.hard_set.correct = dict(of_this_process(state_dict["correct"]) or {})  # empty between epochs
         self.bank = TemplateBank.from_state_dict(state_dict["bank"])
         self.best_template = next(iter(TemplateBank.from_state_dict(state_dict["best_template"]).templates), None)
 

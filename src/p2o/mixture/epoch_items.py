@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from functools import cached_property
+from itertools import islice
 from typing import Any
 
 from lightning import Trainer
@@ -36,7 +37,28 @@ class EpochItems(Dataset[MixtureItem]):
         return self.items[index]
 
 
-def in_order(items: Any, batch_size: int, trainer: Trainer | None) -> DataLoader[Any]:  # noqa: ANN401 (a list is a data set)
+class EpochLoader(DataLoader[Any]):
+    """A loader whose first pass may begin within the epoch: where the checkpoint of a resumed run left it.
+
+    Lightning asks for `load_state_dict` when it resumes within an epoch, and would begin anew otherwise.
+    """
+
+    first = 0  # batch that the next pass begins with
+
+    def __iter__(self) -> Any:  # noqa: ANN401 (an iterator, where torch promises one of its own)
+        first, self.first = self.first, 0
+        return islice(super().__iter__(), first, None)
+
+    def state_dict(self) -> dict[str, int]:
+        """Nothing of its own: how far an epoch came is counted by the Trainer (`p2o.policy.checkpoints.place`)."""
+        return {"batch": 0}
+
+    def load_state_dict(self, state: dict[str, int]) -> None:
+        """Begins the next pass with a batch of this number."""
+        self.first = state["batch"]
+
+
+def in_order(items: Any, batch_size: int, trainer: Trainer | None) -> EpochLoader:  # noqa: ANN401 (a list is a data set)
     """A loader of lists of items, which the processes of a run take in turn.
 
     Lightning would shuffle what a distributed run trains on, and the mixture is shuffled by its own seed.
@@ -44,4 +66,4 @@ def in_order(items: Any, batch_size: int, trainer: Trainer | None) -> DataLoader
     sampler: DistributedSampler[Any] | None = None
     if trainer is not None and trainer.world_size > 1:
         sampler = DistributedSampler(items, trainer.world_size, trainer.global_rank, shuffle=False)
-    return DataLoader(items, batch_size=batch_size, sampler=sampler, collate_fn=list)
+    return EpochLoader(items, batch_size=batch_size, sampler=sampler, collate_fn=list)

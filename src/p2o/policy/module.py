@@ -12,6 +12,7 @@ from torch import Tensor
 from transformers import PreTrainedModel
 
 from p2o import objective, rollouts
+from p2o.distributed.processes import together
 from p2o.distributed.unions import concatenated
 from p2o.engines.agreement import agreement
 from p2o.engines.base import RolloutEngine, SamplingParams
@@ -125,14 +126,18 @@ class PolicyModule(LightningModule):
         self.instruction, self.chat_template_kwargs = instruction, chat_template_kwargs
         self.seed = seed
         self.counts = rollouts.RolloutCounts()
-        self.stateful_parts: dict[str, Stateful] = {"sampler": sampler, "exploration": exploration}
+        self.stateful_parts: dict[str, Stateful] = {
+            "sampler": sampler,
+            "exploration": exploration,
+            "non_finite": self.update.guard,
+        }
         self._loaded = False
 
     # ---- the algorithm
 
     def training_step(self, items: list[MixtureItem], batch_idx: int) -> dict[str, Any]:
         """One rollout batch: T(x, z) -> y -> r -> A -> θ. What it returns is observed by callbacks."""
-        sampled = self.sampler(items, self.rollout_step(batch_idx))
+        sampled = together(lambda: self.sampler(items, self.rollout_step(batch_idx)))
         advantages = self.advantages(sampled.train)  # [G, K]
         self.update(self, self.policy, rollouts.training_samples(sampled.train, advantages, self.renderer))
         groups = [*sampled.train, *sampled.dropped]
@@ -158,7 +163,8 @@ class PolicyModule(LightningModule):
     def validation_step(self, questions: list[Question], batch_idx: int) -> dict[str, dict[str, list[Rollout]]]:
         """Greedy accuracy by difficulty, with the bare prompt and under the best template so far."""
         best = mixture_of(self.trainer).best_template
-        parts = validate(self.worker, self.policy, questions, best, self.sampling.max_completion_length)
+        length = self.sampling.max_completion_length
+        parts = together(lambda: validate(self.worker, self.policy, questions, best, length))
         for name, (accuracy, count) in validation_accuracies(parts).items():
             self.log(name, accuracy, batch_size=count, sync_dist=True)
         return {"rollouts": parts}  # callbacks store them

@@ -62,3 +62,11 @@ class NonFiniteGuard:
             f"checkpoint is {last or 'none'}. Look at rewards and log-probs of these rows, lower the learning rate or "
             "take another trainer.precision, and resume there."
         )
+
+    def state_dict(self) -> dict[str, int]:
+        """Steps in a row that were not finite: a resumed run goes on counting."""
+        return {"in_a_row": self.in_a_row}
+
+    def load_state_dict(self, state: dict[str, int]) -> None:
+        """Takes over what `state_dict` described."""
+        self.in_a_row = state["in_a_row"]

@@ -27,21 +27,18 @@ class ShardedStrategy(ModelParallelStrategy):
     """Lightning's strategy for FSDP2 over all processes of a run: `trainer.strategy: sharded`.
 
     Args:
-        save_distributed_checkpoint: A folder to which each process writes its shards, instead of one file that the
-            first process gathers.
         process_group_backend: Of torch.distributed; nccl on GPUs and gloo on CPUs if it is not given.
         timeout_minutes: Until a process that waits for another gives up.
     """
 
     def __init__(
         self,
-        save_distributed_checkpoint: bool = False,
         process_group_backend: str | None = None,
         timeout_minutes: float = 120.0,
     ) -> None:
         super().__init__(
             tensor_parallel_size=1,
-            save_distributed_checkpoint=save_distributed_checkpoint,
+            save_distributed_checkpoint=False,  # a folder of shards can be neither replaced at once nor checked
             process_group_backend=process_group_backend,
             timeout=timedelta(minutes=timeout_minutes),
         )

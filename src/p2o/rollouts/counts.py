@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
+from p2o.distributed.unions import summed
 from p2o.types import Completion
 
 PHASES = ("train", "evolution", "validation", "fixed_questions")
@@ -31,3 +32,8 @@ class RolloutCounts:
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Continues the counts of a run that is resumed."""
         self.rollouts, self.tokens = dict(state["rollouts"]), dict(state["tokens"])
+
+
+def total_counts(mine: dict[str, dict[str, int]]) -> dict[str, dict[str, int]]:
+    """The counts of all processes added up, given the `state_dict` of this one's; every process asks for them."""
+    return {name: summed(by_phase) for name, by_phase in mine.items()}

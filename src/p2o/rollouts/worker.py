@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from transformers import PreTrainedModel
 
+from p2o.distributed.preemption import interruptible
 from p2o.engines.base import RolloutEngine, SamplingParams
 from p2o.engines.canary import check_canary
 from p2o.progress import task
@@ -60,8 +61,9 @@ class RolloutWorker:
             title: Of the progress bar.
         """
         prompts = [Prompt(self.renderer.question(one.question.text, one.template), one.seed) for one in requests]
-        completions = self.engine.generate(policy, prompts, sampling, title)
-        check_canary(policy, self.engine, prompts, completions, sampling.temperature)
+        with interruptible():
+            completions = self.engine.generate(policy, prompts, sampling, title)
+            check_canary(policy, self.engine, prompts, completions, sampling.temperature)
         self.counts.add(phase, completions)
         return self._graded(requests, prompts, completions)
 

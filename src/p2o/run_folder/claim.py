@@ -52,11 +52,8 @@ def occupied(root: Path) -> list[str]:
 
 
 def resumes(root: Path, ckpt_path: str | None) -> bool:
-    """Whether a run goes on with the one in its folder.
-
-    So does a job that SLURM has put into the queue again: Lightning finds the checkpoint that it left there.
-    """
-    if ckpt_path in ("last", "hpc") or any(root.glob("hpc_ckpt_*.ckpt")):
+    """Whether a run goes on with the one in its folder."""
+    if ckpt_path == "last":
         return True
     return ckpt_path is not None and root.resolve() in Path(ckpt_path).resolve().parents
 

@@ -18,6 +18,7 @@ import yaml
 
 from p2o.errors import InputError
 from p2o.io.files import write_text
+from p2o.run_folder.paths import RunPaths
 
 # What says where files go and what is shown, and changes nothing about training: whole sections, and of the Trainer's.
 _SECTIONS = frozenset(
@@ -53,8 +54,10 @@ class Fit:
 
     @property
     def done(self) -> bool:
-        """Whether the run has ended well."""
-        return (self.folder / "done").exists()
+        """Whether the run has trained to its end: its summary says so, which no exit status can."""
+        with suppress(OSError, ValueError, LookupError):
+            return json.loads(RunPaths(self.folder).summary.read_text(encoding="utf-8"))["finished"] is True
+        return False
 
     def run(self) -> bool:
         """Starts it, or goes on from its last checkpoint; whether it has ended well.
@@ -70,17 +73,15 @@ class Fit:
             write_text(self.folder / "fit.yaml", yaml.safe_dump(config, sort_keys=False, allow_unicode=True))
             command = [sys.executable, "-m", "p2o", "fit", "--config", str(self.folder / "fit.yaml")]
             with self.log.open("w", encoding="utf-8") as log:
-                status = subprocess.run(
+                subprocess.run(
                     [*command, "--ckpt_path=last"],
                     stdin=subprocess.DEVNULL,
                     stdout=log,
                     stderr=log,
                     env=os.environ | {"OMP_NUM_THREADS": "1", "OMP_WAIT_POLICY": "passive"},
                     pass_fds=[lock.fileno()],
-                ).returncode
-        if status == 0:
-            (self.folder / "done").touch()
-        return status == 0
+                )
+        return self.done
 
     def tail(self) -> str:
         """The last lines of what the run printed, for a message on its failure."""

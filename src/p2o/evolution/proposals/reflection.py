@@ -72,10 +72,14 @@ class Reflection:
             raise
         self._book(sum((proposal.usage for proposal in proposals), ZERO_USAGE))
         answered = self._kept | {job.key: proposal for job, proposal in zip(asked, proposals, strict=True)}
-        self._kept = {}
+        self._kept = {job.key: answered[job.key] for job in jobs}
         checked = [self._check(answered[job.key]) for job in jobs]
         self._warn_if_useless(checked)
         return checked
+
+    def forget(self) -> None:
+        """Drops the answers: the iteration that they belong to is complete."""
+        self._kept = {}
 
     def _reflect_together(self, jobs: Sequence[ReflectionJob]) -> list[Proposal]:
         """Every process gathers a sharded policy, which takes them all; the first one reflects with it."""

@@ -1,56 +1,19 @@
-"""Checkpoints of `p2o fit`: what they hold of the module, and how they are read."""
+"""What a checkpoint holds of the module besides its weights, and how a module takes it over."""
 
-import pickle
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any, Protocol
 
-import torch
 from lightning.pytorch.trainer.states import TrainerFn
-from torch import Tensor
 from transformers import PreTrainedModel
 
-from p2o.distributed.unions import summed
+import p2o
 from p2o.errors import InputError
 from p2o.logprobs.adapters import adapter_layers
-from p2o.rollouts.counts import RolloutCounts
+from p2o.policy.checkpoints.reading import FORMAT, check_weights
+from p2o.rollouts.counts import RolloutCounts, total_counts
 
 AnyModule = Any  # a PolicyModule, which imports this module
 PREFIX = "policy."  # of the policy's weights in the checkpoint of a PolicyModule
-
-# What torch.load raises on a file that was cut off (the first two), and on one with damaged bytes in its pickle.
-_UNREADABLE = (
-    RuntimeError,
-    OSError,
-    EOFError,
-    pickle.UnpicklingError,
-    LookupError,
-    ValueError,
-    TypeError,
-    AttributeError,
-)
-
-
-def load_checkpoint(path: Path) -> dict[str, Any]:
-    """A checkpoint of `p2o fit`, its tensors on the CPU and read from the file when they are used.
-
-    Raises:
-        InputError: There is no such file, it was cut off or damaged, or something else than p2o wrote it.
-    """
-    if not path.is_file():
-        raise InputError(f"{path}: expected a checkpoint, there is {'a folder' if path.is_dir() else 'no such file'}.")
-    try:
-        checkpoint = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
-    except _UNREADABLE as error:
-        reason = str(error).partition("\n")[0]
-        raise InputError(
-            f"{path}: expected a checkpoint of p2o fit, this file cannot be read as one. It is cut off, damaged or "
-            f"something else; take an earlier checkpoint. torch says: {type(error).__name__}: {reason}"
-        ) from error
-    match checkpoint:
-        case {"state_dict": {}, "p2o": {"model": str(), "config": {}}}:
-            return dict(checkpoint)
-    raise InputError(f"{path}: expected a checkpoint of p2o fit, another program has written this file.")
 
 
 def keep_trained(checkpoint: dict[str, Any], policy: PreTrainedModel) -> None:
@@ -58,24 +21,6 @@ def keep_trained(checkpoint: dict[str, Any], policy: PreTrainedModel) -> None:
     if adapter_layers(policy):
         kept = {f"{PREFIX}{name}" for name, parameter in policy.named_parameters() if parameter.requires_grad}
         checkpoint["state_dict"] = {name: value for name, value in checkpoint["state_dict"].items() if name in kept}
-
-
-def check_weights(checkpoint: Mapping[str, Any], model: str, state: Mapping[str, Tensor]) -> None:
-    """Refuses weights that are not those of `model`, whose own are `state`.
-
-    Raises:
-        InputError: Names the first tensor that differs in shape.
-    """
-    adapters = any(".lora_" in name for name in state)
-    expected = {name: tuple(tensor.shape) for name, tensor in state.items() if not adapters or ".lora_" in name}
-    found = {name: tuple(tensor.shape) for name, tensor in checkpoint["state_dict"].items()}
-    if expected != found:
-        odd = min(name for name in expected.keys() | found.keys() if expected.get(name) != found.get(name))
-        raise InputError(
-            f"The checkpoint belongs to another config: model.model is {model!r}, it was made from "
-            f"{checkpoint['p2o']['model']!r}. The first difference is {odd}: expected shape {expected.get(odd)}, "
-            f"found {found.get(odd)}."
-        )
 
 
 class Stateful(Protocol):
@@ -110,10 +55,12 @@ def policy_state(module: AnyModule, parts: Mapping[str, Stateful], counts: Rollo
         parts: Parts with a state, by their name in the section `model`.
         counts: Of this process; those of all are kept.
     """
-    totals = {name: summed(by_phase) for name, by_phase in counts.state_dict().items()}
+    totals = total_counts(counts.state_dict())
     states = {name: part.state_dict() for name, part in parts.items()}
+    release = {"format": FORMAT, "version": p2o.__version__}
     model, policy, adapters = module.model, module.policy, module.adapters
-    return {"model": model, "config": policy.config.to_dict(), "adapters": adapters.plain(), **states, **totals}
+    made_of = {"model": model, "config": policy.config.to_dict(), "adapters": adapters.plain()}
+    return {**release, **made_of, **states, **totals}
 
 
 def restore_policy_state(

@@ -1,0 +1,64 @@
+"""Writes checkpoints so that whatever interrupts it leaves the old one or the new one, and nothing in between."""
+
+import os
+import shutil
+import time
+from pathlib import Path
+from typing import Any
+
+import torch
+from lightning.fabric.plugins import TorchCheckpointIO
+from lightning.pytorch.utilities import rank_zero_info
+
+from p2o.errors import InputError
+from p2o.io.files import replacing
+from p2o.policy.checkpoints.reading import load_checkpoint
+
+
+class WholeFiles(TorchCheckpointIO):
+    """Stages a checkpoint beside its place, and has it on the disk before it takes that place.
+
+    Lightning stages in TMPDIR, and copies into the place if that is another file system.
+    """
+
+    def save_checkpoint(self, checkpoint: dict[str, Any], path: Any, storage_options: Any = None) -> None:  # noqa: ANN401 (Lightning's signature)
+        """Writes it, and says how large it is and how long that took.
+
+        Raises:
+            InputError: The disk is full or cannot be written to; older checkpoints are as they were.
+        """
+        path = Path(path)
+        started = time.monotonic()
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            _sweep(path.parent)
+            with replacing(path) as part:
+                torch.save(checkpoint, part)
+        except (OSError, RuntimeError, InputError) as error:  # RuntimeError: torch's for a full disk
+            raise InputError(
+                f"{path}: the checkpoint cannot be written: {str(error).partition(chr(10))[0]} Older checkpoints are "
+                "as they were. Make space, and resume with --ckpt_path last."
+            ) from error
+        megabytes = path.stat().st_size / 1e6
+        rank_zero_info(f"checkpoint {path.name}: {megabytes:,.1f} MB in {time.monotonic() - started:.1f} s")
+
+    def load_checkpoint(self, path: Any, map_location: Any = None, weights_only: bool | None = None) -> dict[str, Any]:  # noqa: ANN401 (Lightning's signature)
+        """Reads it with the checks of `load_checkpoint`."""
+        return load_checkpoint(Path(path))
+
+
+def link(path: Path, target: Path) -> Path:
+    """The same checkpoint under a second name; a copy where there can be no link."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with replacing(target) as part:
+        try:
+            os.link(path, part)
+        except OSError:
+            shutil.copyfile(path, part)
+    return target
+
+
+def _sweep(folder: Path) -> None:
+    """Removes what killed processes of this run have left half-written; the lock of the folder keeps others away."""
+    for path in folder.glob(".*.ckpt.part-*"):
+        path.unlink(missing_ok=True)

@@ -1,0 +1,63 @@
+"""A changed config is refused or takes effect, never half of it."""
+
+import pytest
+
+from p2o.errors import InputError
+from p2o.policy.checkpoints.config_changes import changes, check_changes, check_epochs
+from p2o.policy.checkpoints.place import Place
+
+ADAMW = {"class_path": "AdamW", "init_args": {"lr": 1e-3, "betas": [0.9, 0.99]}}
+OLD = {
+    "seed_everything": 0,
+    "trainer": {"max_epochs": 2, "default_root_dir": "a", "devices": 1},
+    "model": {
+        "temperature": 1.0,
+        "optimizer": {"class_path": "AdamW", "init_args": {"lr": 1e-3, "betas": [0.9, 0.99]}},
+    },
+    "data": {"num_generations": 6, "batch_size": 8},
+    "fixed_questions": {"questions": 4},
+}
+
+
+def changed(**sections) -> dict:
+    return OLD | {name: OLD[name] | part if isinstance(part, dict) else part for name, part in sections.items()}
+
+
+@pytest.mark.parametrize(
+    ("new", "said"),
+    [
+        (changed(seed_everything=1), r"seed_everything: 0 -> 1"),
+        (
+            changed(model={"optimizer": ADAMW | {"init_args": {"lr": 1.0}}}),
+            "lr: 0",
+        ),
+        (changed(model={"optimizer": {"class_path": "SGD"}}), r"class_path: 'AdamW' -> 'SGD'"),
+        (changed(model={"model": "other"}), "model.model: None -> 'other'"),
+        (changed(data={"num_generations": 4}), "num_generations: 6 -> 4"),
+        (changed(fixed_questions={"questions": 5}), "questions: 4 -> 5"),
+    ],
+)
+def test_what_could_not_take_effect_is_refused(new, said):
+    with pytest.raises(InputError, match=said):
+        check_changes(changes(OLD, new), Place(1))
+
+
+def test_what_takes_effect_is_allowed_and_named():
+    found = changes(OLD, changed(model={"temperature": 0.5}, trainer={"max_epochs": 5, "default_root_dir": "b"}))
+    assert found == {"model.temperature": (1.0, 0.5), "trainer.max_epochs": (2, 5)}
+    check_changes(found, Place(1))
+
+
+def test_an_epoch_ends_as_it_began():
+    found = changes(OLD, changed(data={"batch_size": 4}))
+    check_changes(found, Place(1))
+    with pytest.raises(InputError, match=r"(?s)data.batch_size: 8 -> 4: the epoch has begun.*epoch=N.ckpt"):
+        check_changes(found, Place(1, batch=3))
+
+
+@pytest.mark.parametrize("place", [Place(2), Place(1, batch=1)])
+def test_fewer_epochs_than_have_begun_are_refused(place):
+    check_epochs(2, place)
+    check_epochs(-1, place)
+    with pytest.raises(InputError, match=r"expected at least 2.*got 1"):
+        check_epochs(1, place)

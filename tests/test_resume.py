@@ -1,0 +1,234 @@
+"""Runs that are ended anywhere and resumed: they equal the run that nothing ended, bit by bit."""
+
+import json
+import os
+import resource
+import signal
+import time
+from pathlib import Path
+
+import pytest
+
+from p2o.cli.main import main, resume_words
+from p2o.distributed import preemption
+from p2o.engines.transformers import TransformersEngine
+from p2o.policy.checkpoints import load_checkpoint
+from p2o.policy.checkpoints.place import Place, place_in
+from processes import start
+from tools.chaos import Campaign
+from tools.run_differences import run_differences
+
+CONFIG = Path(__file__).parent.parent / "configs" / "quickstart.yaml"
+OPTIONS = [
+    "--trainer.max_epochs=2",
+    "--trainer.enable_progress_bar=false",
+    "--model.max_completion_length=24",
+    "--model.mini_batch_size=2",
+    "--data.train.init_args.easy=3",
+    "--data.train.init_args.hard=5",
+    "--data.validation.init_args.easy=4",
+    "--data.validation.init_args.hard=4",
+    "--data.batch_size=3",  # three steps an epoch
+    "--data.tau=6",
+    "--evolution.reflector=StaticReflector",
+    '--evolution.reflector.templates=["Be concise.", "Go through the chain step by step."]',
+    "--evolution.proposals=2",
+    "--evolution.budget=60",
+    "--evolution.min_hard_set=2",
+    "--rollout_log.train=-1",
+    "--fixed_questions.questions=1",
+]
+
+
+def command(root: Path, *options: str) -> list[str]:
+    return ["fit", f"--config={CONFIG}", f"--trainer.default_root_dir={root}", *OPTIONS, *options]
+
+
+def fit(root: Path, *options: str) -> None:
+    main(command(root, *options))
+
+
+def observe(patch, seen):
+    """Calls `seen` with the number and the title of each engine call, while the engine is about to sample."""
+    generate, number = TransformersEngine.generate, iter(range(10**6))
+
+    def observed(self, policy, prompts, sampling, title="rollouts"):
+        seen(next(number), title)
+        return generate(self, policy, prompts, sampling, title)
+
+    patch.setattr(TransformersEngine, "generate", observed)
+
+
+@pytest.fixture(scope="module")
+def straight(tmp_path_factory):
+    """A run that nothing ends, and what it asked the engine for."""
+    root, calls = tmp_path_factory.mktemp("straight"), []
+    with pytest.MonkeyPatch.context() as patch:
+        observe(patch, lambda number, title: calls.append(title))
+        fit(root)
+    return root, calls
+
+
+def test_a_run_ended_within_any_rollout_resumes_bitwise(straight, tmp_path, monkeypatch, capfd):
+    """Ended by a signal in its fourth engine call, in the fourth one of its second process, and so on to its end."""
+    root, calls = straight
+    assert {"rollouts", "fixed questions", "parents", "children", "dev"} <= set(calls)
+    places = []
+    for _ in range(len(calls)):
+        with monkeypatch.context() as patch:
+            observe(patch, lambda number, title: os.kill(os.getpid(), signal.SIGTERM) if number == 3 else None)
+            try:
+                fit(tmp_path, "--ckpt_path=last")
+            except SystemExit as ended:
+                assert ended.code == preemption.PREEMPTED
+                assert "--ckpt_path last" in capfd.readouterr().err
+                places.append(place_in(load_checkpoint(tmp_path / "checkpoints" / "last.ckpt")))
+            else:
+                break
+    assert run_differences(root, tmp_path) == []
+    assert places == sorted(places) and len(places) > 4
+    assert any(place.validated for place in places) and any(place.batch == 2 for place in places)
+    summary = json.loads((tmp_path / "summary.json").read_text())
+    assert summary["finished"] and 0 < summary["goodput"] < 1
+
+
+def test_every_step_can_be_resumed(straight, tmp_path, monkeypatch):
+    """Each checkpoint that is written within an epoch is kept aside, and one in three is resumed from."""
+    root, _ = straight
+    kept, folder = [], tmp_path / "run" / "kept"
+
+    def keep(self, trainer, place, same=""):
+        saved(self, trainer, place, same)
+        if place.within_epoch:
+            folder.mkdir(exist_ok=True)
+            kept.append(folder / f"{len(kept)}.ckpt")
+            os.link(tmp_path / "run" / "checkpoints" / "last.ckpt", kept[-1])
+
+    from p2o.policy.checkpoints.callback import RunCheckpoint
+
+    saved = RunCheckpoint._save
+    with monkeypatch.context() as patch:
+        patch.setattr(RunCheckpoint, "_save", keep)
+        fit(tmp_path / "run", "--checkpoint.every_n_steps=1")
+    assert run_differences(root, tmp_path / "run") == []
+    # Two steps of each epoch, and the moment before its evolution; validation is due at once, and needs the clock.
+    assert [place_in(load_checkpoint(path)) for path in kept] == [
+        Place(0, 1), Place(0, 2), Place(0, 3, True), Place(1, 1), Place(1, 2), Place(1, 3, True),
+    ]  # fmt: skip
+    for number in (1, 5):
+        fit(tmp_path / "run", f"--ckpt_path={kept[number]}")
+        assert state_differences(root, tmp_path / "run") == []
+
+
+def state_differences(left, right):
+    """The rollout log of an earlier step is gone by the end of a run, so the logs are left out."""
+    return [path for path in run_differences(left, right) if path.startswith(("last.ckpt", "summary.json"))]
+
+
+@pytest.mark.parametrize(("number", "status"), [(signal.SIGTERM, 75), (signal.SIGUSR1, 75), (signal.SIGINT, 130)])
+def test_a_signal_ends_a_run_with_a_status_of_its_own(tmp_path, number, status):
+    """A real process; a job of SLURM asks to be queued again, which a program of this test notes down."""
+    tools = tmp_path / "bin"
+    tools.mkdir()
+    (tools / "scontrol").write_text(f'#!/bin/sh\necho "$@" > {tmp_path}/requeued\n')
+    (tools / "scontrol").chmod(0o755)
+    log = tmp_path / "log"
+    slurm = {"PATH": f"{tools}:{os.environ['PATH']}", "SLURM_JOB_ID": "42"}
+    process = start(main, command(tmp_path / "run", "--checkpoint.every_n_steps=1"), log=log, **slurm)
+    while not (tmp_path / "run" / "checkpoints" / "last.ckpt").exists():
+        assert process.is_alive(), log.read_text()
+        time.sleep(0.02)
+    os.kill(process.pid, number)
+    process.join()
+    assert process.exitcode == status
+    assert "--ckpt_path last" in log.read_text() and "Traceback" not in log.read_text()
+    assert (tmp_path / "requeued").exists() == (number == signal.SIGUSR1)
+    assert (
+        not json.loads((tmp_path / "run" / "summary.json").read_text())["finished"]
+        if (tmp_path / "run" / "summary.json").exists()
+        else True
+    )
+
+
+def test_a_job_that_slurm_queued_again_resumes(tmp_path, straight, monkeypatch, capfd):
+    """By the same command, which names no checkpoint."""
+    with monkeypatch.context() as patch:
+        observe(patch, lambda number, title: os.kill(os.getpid(), signal.SIGTERM) if number == 3 else None)
+        with pytest.raises(SystemExit):
+            fit(tmp_path)
+    monkeypatch.setenv("SLURM_RESTART_COUNT", "1")
+    fit(tmp_path)
+    assert run_differences(straight[0], tmp_path) == []
+
+
+def test_a_reward_that_calls_exit_does_not_end_the_run_well(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr("p2o.rewards.MathAnswer.grade", lambda *_: exit(0))
+    with pytest.raises(SystemExit) as ended:
+        fit(tmp_path)
+    assert ended.value.code == 2
+    assert "sys.exit(0); the run is not done" in capsys.readouterr().err
+    assert not (tmp_path / "summary.json").exists()
+
+
+def test_the_words_that_resume():
+    assert resume_words(["fit", "--config", "a.yaml"]) == ["fit", "--config", "a.yaml", "--ckpt_path", "last"]
+    again = ["fit", "--data.tau=2", "--ckpt_path", "last"]
+    assert resume_words(["fit", "--ckpt_path", "x.ckpt", "--data.tau=2"]) == again
+    assert resume_words(["fit", "--ckpt_path=x.ckpt"]) == ["fit", "--ckpt_path", "last"]
+    assert resume_words(["test", "--config", "a.yaml"]) == ["test", "--config", "a.yaml"]
+
+
+def limited(words):
+    """A disk that takes no file of more than 5 MB, by a limit of the kernel on this process."""
+    signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (5 * 10**6, resource.RLIM_INFINITY))
+    main(words)
+
+
+def test_a_disk_that_fills_up_within_a_run_ends_it_with_one_message(tmp_path, straight):
+    root, log = tmp_path / "run", tmp_path / "log"
+    process = start(limited, command(root, "--checkpoint.every_n_steps=1"), log=log)
+    process.join()
+    assert process.exitcode == 2 and "Traceback" not in log.read_text()
+    assert "last.ckpt: the checkpoint cannot be written" in log.read_text()
+    assert not list(root.glob("checkpoints/*"))
+    fit(root, "--ckpt_path=last")
+    assert run_differences(straight[0], root) == []
+
+
+def test_a_run_that_goes_back_has_no_last_checkpoint_of_another_way(straight, tmp_path, monkeypatch):
+    """Ended before it has written a checkpoint of its own."""
+    fit(tmp_path, "--checkpoint.keep_every_n_epochs=1")
+    old = tmp_path / "checkpoints" / "kept-epoch=0.ckpt"
+    with monkeypatch.context() as patch:
+        observe(patch, lambda number, title: os.kill(os.getpid(), signal.SIGTERM) if number == 0 else None)
+        with pytest.raises(SystemExit):
+            fit(tmp_path, f"--ckpt_path={old}")
+    assert place_in(load_checkpoint(tmp_path / "checkpoints" / "last.ckpt")) == Place(1)
+    fit(tmp_path, "--ckpt_path=last")
+    assert run_differences(straight[0], tmp_path) == []
+
+
+def test_a_finished_run_says_so_and_a_shorter_one_is_refused(straight, capsys):
+    root = straight[0]
+    summary = (root / "summary.json").read_text()
+    assert json.loads(summary)["finished"]
+    with pytest.raises(SystemExit):
+        fit(root, "--ckpt_path=last", "--trainer.max_epochs=1")
+    assert "trainer.max_epochs: expected at least 2" in capsys.readouterr().err
+    with pytest.raises(SystemExit):
+        fit(root, "--ckpt_path=last", "--model.optimizer.init_args.lr=1")
+    assert "model.optimizer.init_args.lr: 0.0002 -> 1" in capsys.readouterr().err
+    assert (root / "summary.json").read_text() == summary
+
+
+def test_an_epoch_and_the_last_checkpoint_share_one_file(straight):
+    folder = straight[0] / "checkpoints"
+    assert sorted(path.name for path in folder.iterdir()) == ["epoch=1.ckpt", "last.ckpt"]
+    assert (folder / "epoch=1.ckpt").samefile(folder / "last.ckpt")
+
+
+def test_20_kills_lose_nothing(tmp_path):
+    """SIGKILL within rollouts, updates, evolution, and the writes of checkpoints and logs."""
+    outcome = Campaign(tmp_path / "chaos", processes=1, seed=int(time.time())).run(kills=20)
+    assert outcome["kills"] == 20 and outcome["unequal"] == {}
