@@ -29,7 +29,6 @@ from p2o.policy.optimizer import LinearWarmup, check_optimizer
 from p2o.policy.preflight import check_lengths, check_run, check_sizes
 from p2o.policy.sharding import placed
 from p2o.policy.update import OptimizerSteps
-from p2o.prompts.renderer import PromptRenderer
 from p2o.rewards.base import Reward
 from p2o.rollouts.groups import Group
 from p2o.types import MixtureItem, Question, Rollout
@@ -54,26 +53,21 @@ class PolicyModule(LightningModule):
         max_prompt_length: Tokens of a bare prompt at most (paper: 4096); longer questions are refused before training.
         max_completion_length: Tokens of a completion at most, eos included (paper: 12288).
         mini_batch_size: Questions per optimizer step and process (paper: 64 of 128, two steps per rollout batch).
-        micro_batch_tokens: Tokens per forward and backward pass at most; a prompt that several completions share counts
-            once, and a longer row is passed alone. Does not change the result.
-        gradient_checkpointing: Compute a layer's activations again in the backward pass instead of keeping them: less
-            memory, more time, the same result.
+        micro_batch_tokens: Tokens per forward and backward pass at most, shared prompts once; changes no result.
+        gradient_checkpointing: Compute activations again in the backward pass: less memory, more time, the same result.
         optimizer: Made for the policy's parameters, from any class of torch.optim (paper: AdamW, 1e-6, decay 0.01).
         lr_scheduler: Of its learning rate, stepped once an optimizer step (paper: 5 % of the steps warm-up).
         max_grad_norm: Gradients are clipped to this norm (paper: 1).
         step_without_gradient: Whether AdamW steps, by momentum and decay, where no row has a gradient (TRL, verl: yes).
         max_non_finite_steps: Updates in a row that may be lost to a loss or gradient that is not finite.
         instruction: Put before each question, as it stands.
-        chat_template_kwargs: Switches of the chat template, such as `enable_thinking: false`. Two are of p2o: a
-            `system_prompt`, and `chat_template: plain` for base models without one, or the text of another template.
+        chat_template_kwargs: Its switches, and p2o's own `system_prompt` and `chat_template` (`plain`: base models).
         adapters: What of the policy is trained: all of it, or low-rank adapters (`LoRA`).
         seed: Seeds each completion, together with epoch, question and number.
     """
 
     policy: PreTrainedModel
-    renderer: PromptRenderer
     worker: rollouts.RolloutWorker
-    max_templated_prompt_length: int  # tokens of T(x, z) at most
 
     def __init__(
         self,
@@ -105,33 +99,25 @@ class PolicyModule(LightningModule):
         seed: int = 0,
     ) -> None:
         super().__init__()
-        check_sizes(
-            temperature, max_prompt_length, max_completion_length, mini_batch_size, micro_batch_tokens, max_grad_norm
-        )
+        sizes = (mini_batch_size, micro_batch_tokens, max_grad_norm)
+        check_sizes(temperature, max_prompt_length, max_completion_length, *sizes)
         check_optimizer(optimizer, lr_scheduler)
         self.automatic_optimization = False  # several optimizer steps per rollout batch
         self.model, self.adapters, self.gradient_checkpointing = model, adapters, gradient_checkpointing
         self.engine, self.reward, self.sampler = engine, reward, sampler
         self.advantage, self.exploration = advantage, exploration
-        self.longest = max_prompt_length + max_completion_length  # tokens of a row
-        initial = partial(load_policy, model, longest=self.longest)
-        self.initial_policy = InitialPolicy(lambda: self.policy, lambda: placed(initial(), self))
+        longest = self.longest = max_prompt_length + max_completion_length  # tokens of a row
+        load = partial(load_policy, model, longest=longest)
+        self.initial_policy = InitialPolicy(lambda: self.policy, lambda: placed(load(), self))
         parts = (context, loss, temperature, aggregation, regularizers, correction)
         loss_of_rows = objective.Objective(*parts, reference=self.initial_policy, exact_engine=engine.exact_logps)
-        sizes = (mini_batch_size, micro_batch_tokens, max_grad_norm)
         self.update = OptimizerSteps(loss_of_rows, *sizes, NonFiniteGuard(max_non_finite_steps), step_without_gradient)
         self.sampling = SamplingParams(temperature, max_completion_length)
-        self.max_prompt_length = max_prompt_length
+        self.max_prompt_length, self.seed, self._loaded = max_prompt_length, seed, False
         self.optimizer, self.lr_scheduler = optimizer, lr_scheduler
         self.instruction, self.chat_template_kwargs = instruction, chat_template_kwargs
-        self.seed = seed
-        self.counts = rollouts.RolloutCounts()
-        self.stateful_parts: dict[str, Stateful] = {
-            "sampler": sampler,
-            "exploration": exploration,
-            "non_finite": self.update.guard,
-        }
-        self._loaded = False
+        self.counts, guard = rollouts.RolloutCounts(), self.update.guard
+        self.stateful_parts: dict[str, Stateful] = dict(sampler=sampler, exploration=exploration, non_finite=guard)
 
     # ---- the algorithm
 
