@@ -110,6 +110,18 @@ def test_lineage_hangs_children_on_their_parents():
     assert seed.rejected == []
 
 
+def test_replies_without_a_template_hang_on_their_parent():
+    proposal = {"iteration": 1, "parent": "", "cause": "no fence", "prompt": "p", "reply": "I would rather not."}
+    [seed] = roots(candidates(T), [proposal])
+    assert [(node.title, node.reply) for node in seed.rejected] == [("no template: no fence", "I would rather not.")]
+
+
+def test_the_masked_part_of_what_templates_bring_is_flagged(run):
+    masked = replace(run, metrics={1: run.metrics[1] | {"context/masked_gap": 0.9}})
+    [said] = [block for block in context_ratio([masked]).blocks if isinstance(block, Text) and block.look == "flag"]
+    assert "left out 90% of the gap" in said.text and f"“{T}”" in said.text
+
+
 def test_a_template_that_solved_nothing_is_still_in_the_pool():
     first, child, _ = candidates(T)
     [seed] = roots([first, child | {"dev_score": 0.0, "dev_scores": [0.0, 0.0]}])

@@ -52,7 +52,7 @@ def test_groups_that_are_all_right_are_saturated(run):
 
 
 def test_a_mask_that_leaves_out_what_templates_bring(run):
-    masked = replace(run, validation={}, metrics={1: {"context/gap_masked": 0.8}})
+    masked = replace(run, validation={}, metrics={1: {"context/masked_gap": 0.8}})
     [finding] = findings(masked)
     assert finding.word == "Masked away" and "80% of what they change" in finding.text  # templates are 50 points ahead
 

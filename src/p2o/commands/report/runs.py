@@ -30,6 +30,7 @@ class Evolution:
     epoch: int
     figures: dict[str, Any]
     candidates: list[dict[str, Any]]
+    rejected: list[dict[str, Any]]  # proposals that came to nothing
 
 
 @dataclass(frozen=True)
@@ -83,7 +84,9 @@ def load_run(folder: Path, name: str) -> Run:
         summary=summary,
         questions={n: read_questions(paths.questions(n)) for n in epochs if paths.questions(n).is_file()},
         evolutions=[
-            Evolution(n, read_evolution(paths.evolution(n)), [row for _, row in read_rows(paths.candidates(n))])
+            Evolution(
+                n, read_evolution(paths.evolution(n)), _rows(paths.candidates(n)), _rows(paths.rejected_proposals(n))
+            )
             for n in epochs
             if paths.candidates(n).is_file()
         ],
@@ -119,6 +122,10 @@ def _by(key: str, rows: Sequence[Mapping[str, float]], end: float = inf) -> dict
         if (number := row.get(key)) is not None and number < end:
             found.setdefault(int(number), {}).update({name: value for name, value in row.items() if name != key})
     return found
+
+
+def _rows(path: Path) -> list[dict[str, Any]]:
+    return [row for _, row in read_rows(path)] if path.is_file() else []
 
 
 def _ends(paths: RunPaths, epochs: int) -> list[int]:

@@ -92,7 +92,7 @@ def _no_signal(run: Run) -> Iterator[Finding]:
 
 
 def _masked_away(run: Run) -> Iterator[Finding]:
-    gaps = [values["context/gap_masked"] for values in run.metrics.values() if "context/gap_masked" in values]
+    gaps = [values["context/masked_gap"] for values in run.metrics.values() if "context/masked_gap" in values]
     last = run.summary["history"][-1]
     ahead = _mean(last.get("templated")) - _mean(last.get("bare")) if last.get("templated") and last.get("bare") else 0
     if gaps and gaps[-1] >= HALF and ahead >= HELPED:

@@ -1,13 +1,16 @@
 """Which tokens of templated completions the context-ratio mask left out."""
 
+from collections import Counter
 from collections.abc import Sequence
 
 from p2o.commands.report.blocks import Block, Figures, Missing, Section, Text
 from p2o.commands.report.charts import Line, bar_chart, line_chart
 from p2o.commands.report.runs import Run, per_run
+from p2o.commands.report.texts import shortened
 from p2o.objective.context_mask import PARTS
 
 SIDES = ("below", "above")
+MOST = 0.5  # of the gap
 NOTE = "Of templated rollouts with signal; all others take no part in the gradient."
 
 
@@ -49,6 +52,24 @@ def _blocks(run: Run) -> list[Block]:
             ]
         ),
         Text(_masks(run)),
+        *_gap(run, last),
+    ]
+
+
+def _gap(run: Run, epoch: int) -> list[Block]:
+    """How much of what templates bring was left out, and by which templates it was brought."""
+    if (share := run.metrics[epoch].get("context/masked_gap")) is None:
+        return []
+    drawn = Counter(t for record in run.questions.get(epoch, []) for t in record.templates if t)
+    texts = {candidate["id"]: candidate["text"] for search in run.searches for candidate in search.candidates}
+    named = ", ".join(f"“{shortened(texts[t], 80)}”" for t, _ in drawn.most_common(3) if t in texts)
+    return [
+        Text(
+            f"In epoch {epoch} the mask left out {share:.0%} of the gap, which is what the templates add to the "
+            f"log-probabilities of the tokens that they make likelier{f' ({named})' if named else ''}: what is masked "
+            "of it cannot be learnt by the bare policy.",
+            "flag" if share > MOST else "plain",
+        )
     ]
 
 

@@ -62,21 +62,40 @@ def _tree(evolution: Evolution) -> Tree:
         f"{figures['pool']} templates in the pool, {figures['bank']} in the bank. Refused proposals: {rejected}. "
         f"It ended because {figures['stopped']}."
     )
-    return Tree(f"Lineage after epoch {evolution.epoch}", note, roots(evolution.candidates))
+    return Tree(f"Lineage after epoch {evolution.epoch}", note, roots(evolution.candidates, evolution.rejected))
 
 
-def roots(candidates: Sequence[Mapping[str, Any]]) -> list[Node]:
+def roots(candidates: Sequence[Mapping[str, Any]], proposals: Sequence[Mapping[str, Any]] = ()) -> list[Node]:
     """The candidates of an evolution as trees, each under the template that it was proposed from."""
     children: dict[str | None, list[Mapping[str, Any]]] = {}
     for candidate in candidates:
         children.setdefault(candidate["parent"], []).append(candidate)
-    return [_node(candidate, children) for candidate in children.get(None, [])]
+    nothing: dict[str, list[Node]] = {}
+    for proposal in proposals:
+        nothing.setdefault(proposal["parent"], []).append(_proposal(proposal))
+    return [_node(candidate, children, nothing) for candidate in children.get(None, [])]
 
 
-def _node(candidate: Mapping[str, Any], children: Mapping[str | None, Sequence[Mapping[str, Any]]]) -> Node:
+def _proposal(proposal: Mapping[str, Any]) -> Node:
+    """A reply without a template that was worth trying."""
+    return Node(
+        title=f"no template: {proposal['cause']}",
+        marks=[f"iteration {proposal['iteration']}"],
+        text="",
+        prompt=shortened(proposal["prompt"], LENGTH, " in evolution/"),
+        reply=shortened(proposal["reply"], LENGTH, " in evolution/"),
+    )
+
+
+def _node(
+    candidate: Mapping[str, Any],
+    children: Mapping[str | None, Sequence[Mapping[str, Any]]],
+    nothing: Mapping[str, Sequence[Node]],
+) -> Node:
     mine = children.get(candidate["id"], [])
     pool = [child for child in mine if child["dev_score"] is not None]
-    rejected = [child for child in mine if child["dev_score"] is None]
+    rejected = [_node(child, {}, {}) for child in mine if child["dev_score"] is None]
+    rejected += nothing.get(candidate["id"], [])
     left_out = max(0, len(rejected) - REJECTED)
     return Node(
         title=candidate["text"] or "(the empty template: the bare question)",
@@ -84,8 +103,8 @@ def _node(candidate: Mapping[str, Any], children: Mapping[str | None, Sequence[M
         text=candidate["text"],
         prompt=shortened(candidate["prompt"], LENGTH, " in evolution/"),
         reply=shortened(candidate["reply"], LENGTH, " in evolution/"),
-        children=[_node(child, children) for child in pool],
-        rejected=[_node(child, {}) for child in rejected[:REJECTED]],
+        children=[_node(child, children, nothing) for child in pool],
+        rejected=rejected[:REJECTED],
         note=f"{left_out} more in evolution/" if left_out else "",
     )
 
