@@ -101,13 +101,13 @@ def test_telling_answers(answer, telling):
     assert is_telling(answer) is telling
 
 
-CHINESE = "已知正方形的边长为七，点在对角线上且三角形的面积为二十一，求线段的长度。"
+SQUARE = "已知正方形的边长为七，点在对角线上且三角形的面积为二十一，求线段的长度。"
 
 
 @pytest.mark.parametrize(
     ("answer", "template", "expected"),
     [
-        ("5", f"例如：{CHINESE}", QUESTION),
+        ("5", f"例如：{SQUARE}", QUESTION),
         ("5", "请一步一步思考，并给出最后的答案。", ""),
         ("1234567", "It is often 1,234,567.", ANSWER),
         ("1,234,567", "It is often 1234567 in the end.", ANSWER),
@@ -122,4 +122,4 @@ CHINESE = "已知正方形的边长为七，点在对角线上且三角形的面
     ],
 )
 def test_other_notations_and_languages(answer, template, expected):
-    assert cause(template, [Question("1", CHINESE, answer)]) == expected
+    assert cause(template, [Question("1", SQUARE, answer)]) == expected
