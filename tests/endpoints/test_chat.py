@@ -51,9 +51,9 @@ def test_other_content_is_none_and_may_have_been_paid_for(content):
         ({"code": 429, "message": "slow down"}, "error 429", True, False, False),
         ({"code": 503, "message": "overloaded"}, "error 503", True, False, False),
         ({"code": 401, "message": "no"}, "error 401", False, True, False),
-        ({"message": "no"}, "error with status 200", False, False, False),
-        ("broken", "error with status 200", False, False, False),
-        ({"code": "content_filter", "message": "no"}, "error with status 200", False, False, True),
+        ({"message": "no"}, "no chat completion", False, False, False),
+        ("broken", "no chat completion", False, False, False),
+        ({"code": "content_filter", "message": "no"}, "no chat completion", False, False, True),
     ],
 )
 def test_an_error_with_status_200_is_the_error_that_it_tells(error, cause, retried, permanent, refused):

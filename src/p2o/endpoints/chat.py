@@ -178,7 +178,7 @@ def _told_error(told: Any) -> Failure:  # noqa: ANN401 (any JSON)
     code = told.get("code") if isinstance(told, dict) else None
     status = code if isinstance(code, int) and 400 <= code < 600 else 0
     return Failure(
-        f"error {status}" if status else "error with status 200",
+        f"error {status}" if status else "no chat completion",
         f"answered with an error ({told!r:.300})",
         _ADVICE.get(status, "Check model and extra_body"),
         bool(status) and is_retried(status),
