@@ -2,6 +2,8 @@
 
 import pytest
 import torch
+import transformers
+from packaging.version import Version
 from torch.testing import assert_close
 from transformers import AutoModelForCausalLM, MambaConfig, MptConfig, Phi3Config, PhimoeConfig
 
@@ -69,6 +71,8 @@ def test_a_row_does_not_depend_on_its_batchmates(path, longest):
 @pytest.mark.parametrize("path", ScoringPath)
 @pytest.mark.parametrize("longest", [32, 100])
 def test_engine_and_trainer_agree_across_the_switch(path, longest):
+    if path is ScoringPath.UNPADDED and longest == 100 and Version(transformers.__version__) < Version("5.24"):
+        pytest.skip("its generate continues wrongly after the switch; the packed path, Phi3's own, does without")
     policy = phi3(longest)
     choose_path(policy, path)
     lengths = [3, 9, 12] if longest == 32 else [3, 20, 30, 60]  # some end before the 32nd token, some cross it
