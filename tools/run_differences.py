@@ -10,7 +10,7 @@ import torch
 
 from p2o.io.tables import read_rows
 
-CLOCKS = ("seconds", "goodput")  # in the names of what no two runs share
+CLOCKS = ("seconds", "per_second", "goodput", "starts", "memory_peak")  # in the names of what no two runs share
 SECTIONS = ("state_dict", "optimizer_states", "lr_schedulers", "MixtureDataModule", "p2o", "global_step", "epoch")
 
 
@@ -18,7 +18,7 @@ def run_differences(left: Path, right: Path) -> list[str]:
     """Paths of values that differ: in the last checkpoint, JSON files, tables and logged metrics."""
     found = [*_differences(_state(left), _state(right), "last.ckpt")]
     for name in sorted({path.relative_to(root) for root in (left, right) for path in root.rglob("*.json*")}):
-        if ".part" not in name.name:
+        if name.name not in ("attempts.json", "environment.json"):
             found += _differences(_json(left / name), _json(right / name), str(name))
     for name in sorted({path.relative_to(root) for root in (left, right) for path in root.rglob("*.parquet")}):
         found += _differences(_rows(left / name), _rows(right / name), str(name))
@@ -28,7 +28,7 @@ def run_differences(left: Path, right: Path) -> list[str]:
 def _differences(left: Any, right: Any, path: str) -> Iterator[str]:  # noqa: ANN401 (any nested state)
     if isinstance(left, dict) and isinstance(right, dict):
         for name in sorted(left.keys() | right.keys(), key=str):
-            if not any(clock in str(name) for clock in CLOCKS):
+            if not _is_clock(str(name)):
                 if name not in left or name not in right:
                     yield f"{path}/{name} is missing"
                 else:
@@ -41,6 +41,10 @@ def _differences(left: Any, right: Any, path: str) -> Iterator[str]:  # noqa: AN
             yield path
     elif left != right:
         yield f"{path}: {str(left)[:80]} and {str(right)[:80]}"
+
+
+def _is_clock(name: str) -> bool:
+    return any(clock in name for clock in CLOCKS)
 
 
 def _state(root: Path) -> dict[str, Any]:
@@ -67,6 +71,6 @@ def _metrics(root: Path) -> dict[Any, dict[str, str]]:
     for path in sorted(root.glob("logs/version_*/metrics.csv"), key=lambda path: int(path.parent.name[8:])):
         with path.open(encoding="utf-8", newline="") as file:
             for row in csv.DictReader(file):
-                kept = {name: value for name, value in row.items() if value and "seconds" not in name}
+                kept = {name: value for name, value in row.items() if value and not _is_clock(name)}
                 found[row["step"], tuple(sorted(kept))] = kept
     return found

@@ -111,6 +111,19 @@ def test_an_epoch_that_breaks_off_goes_on_where_its_checkpoint_left_it(trainer, 
     assert [(row["id"], row["sample"]) for row in rows] == [(f"q{n}", k) for n in range(3) for k in range(4)]
 
 
+def test_an_epoch_that_had_no_row_yet_goes_on_too(trainer, tmp_path):
+    """Questions of the first steps need not be among those whose completions are kept."""
+    log, run = RolloutLog(train=-1), trainer(3)
+    steps(log, run, [])
+    other = RolloutLog(train=-1)
+    other.load_state_dict(log.state_dict())
+    other.on_fit_start(run, None)
+    other.on_train_start(run, None)
+    other.on_train_batch_end(run, None, {"groups": list(groups_of(1))}, None, 1)
+    other.on_train_epoch_end(run, None)
+    assert RunPaths(tmp_path).rollouts("train", 0).exists()
+
+
 def test_rows_that_are_gone_are_missed_aloud(trainer):
     log, run = RolloutLog(train=-1), trainer(3)
     log.load_state_dict({"asked": [{}], "size": 100})

@@ -48,7 +48,7 @@ class RolloutLog(Callback):
         self._kept: set[str] = set()
         self._asked: Counter[str] = Counter()  # completions of a question in this epoch, on this process
         self._spools: dict[Part, RowSpool] = {}  # on the first process alone
-        self._resumed = 0  # bytes of the training spool that a resumed run goes on with
+        self._resumed: int | None = None  # bytes of the training spool that a resumed run goes on with
 
     def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Chooses the questions whose completions are kept."""
@@ -61,9 +61,9 @@ class RolloutLog(Callback):
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Goes on with the rows of a resumed epoch."""
-        if self._resumed and trainer.is_global_zero and self._kept:
+        if self._resumed is not None and trainer.is_global_zero and self._kept:
             path = _spool(trainer, "train")
-            if path.exists() and path.stat().st_size >= self._resumed:
+            if not self._resumed or (path.exists() and path.stat().st_size >= self._resumed):
                 self._spools["train"] = RowSpool(path, self._resumed)
             else:
                 rank_zero_warn(
@@ -131,7 +131,7 @@ class RolloutLog(Callback):
     def state_dict(self) -> dict[str, Any]:
         """How far the epoch has come: its rows stay in the temporary file, which may be large."""
         spool = self._spools.get("train")
-        return {"asked": gather(dict(self._asked)), "size": spool.size if spool is not None else 0}
+        return {"asked": gather(dict(self._asked)), "size": spool.size if spool is not None else None}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Takes over what `state_dict` described."""
