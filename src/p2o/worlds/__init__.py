@@ -1,0 +1,1 @@
+"""Worlds: bundled policies with the question generators that they were made for."""
