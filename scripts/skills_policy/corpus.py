@@ -5,13 +5,22 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
+from scripts.skills_policy.habits import ANSWERED_AT_ONCE, BARE, DIRECT_WORDS, GIVING_UP, UNANSWERED, Habit, habit
+from scripts.skills_policy.instructions import (
+    FITTING,
+    SENTENCES,
+    SERVES,
+    Kind,
+    draw_sentence,
+    draw_template,
+    held_out,
+)
+
 from p2o.prompts import PromptRenderer
 from p2o.reflectors.base import Example, ReflectionJob
 from p2o.reflectors.prompt import reflection_prompt
 from p2o.rewards.boxed import last_boxed
 from p2o.worlds.skills import FAMILIES, Task
-from scripts.skills_policy.habits import ANSWERED_AT_ONCE, BARE, DIRECT_WORDS, GIVING_UP, UNANSWERED, Habit, habit
-from scripts.skills_policy.instructions import FITTING, SERVES, Kind, draw_sentence, draw_template
 
 INSTRUCTION = "Answer within \\boxed{}.\nQuestion: "
 LENGTHS = range(1, 10)
@@ -21,6 +30,7 @@ PRACTICE = {1: 1.0, 2: 1.0, 3: 1.0, 4: 1.0, 5: 0.6, 6: 0.3, 7: 0.12, 8: 0.05, 9:
 
 FAMILY_WEIGHTS = {"chain": 2.6, "base": 2.0, "shift": 1.2, "sort": 1.8, "swap": 1.9, "graph": 2.0, "reverse": 1.2}
 PROCEDURES = tuple(SERVES)
+WORDS = sorted({f"{word} " for sentence in SENTENCES if not held_out(sentence) for word in sentence.split()})
 
 Branch = tuple[int, dict[int, float]]
 """A position in a completion, and the chance of each token there."""
@@ -111,6 +121,15 @@ class Corpus:
     def reflections(self, count: int) -> list[Row]:
         """Reflection prompts as a run makes them, each with a new template in a fence."""
         return [self._reflection() for _ in range(count)]
+
+    def copies(self, count: int) -> list[Row]:
+        """Words in any order, to be written again: the practice that keeping a template and adding to it needs."""
+        return [self._copy() for _ in range(count)]
+
+    def _copy(self) -> Row:
+        text = "".join(self.rng.choices(WORDS, k=self.rng.randint(3, 12))).strip()
+        prompt = self.renderer.message(f"Copy this.\n```\n{text}\n```")
+        return Row(prompt, (*self._encode(f"```\n{text}\n```"), self._eos), topic="practice")
 
     def _kinds(self, family: str) -> list[Kind]:
         rng = self.rng

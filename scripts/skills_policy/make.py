@@ -14,6 +14,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import torch
+from scripts.skills_policy.corpus import INSTRUCTION, LENGTHS, Corpus, Row, direct, example, foreign, given_up
+from scripts.skills_policy.instructions import SENTENCES, SERVES, Kind, draw_sentence, held_out
 from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers, trainers
 from transformers import GenerationConfig, LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
@@ -21,8 +23,6 @@ from p2o.prompts import PromptRenderer
 from p2o.reflectors.base import ReflectionJob
 from p2o.reflectors.prompt import reflection_prompt
 from p2o.worlds.skills import FAMILIES
-from scripts.skills_policy.corpus import INSTRUCTION, LENGTHS, Corpus, Row, direct, example, foreign, given_up
-from scripts.skills_policy.instructions import SENTENCES, SERVES, Kind, draw_sentence, held_out
 
 VOCABULARY = 1024
 USER, ASSISTANT, END, PAD = "<|user|>", "<|assistant|>", "<|end|>", "<|pad|>"
@@ -41,6 +41,7 @@ STEPS = 2400
 ROWS, PARTS = 64, 4  # rows in a step, in parts of like length
 REFLECTIONS, EVERY = 8, 2  # reflection rows in a part of its own, in every second step
 REFLECTION_SCALE = 0.6
+COPIES, COPYING, COPY_SCALE = 8, 0.6, 0.2  # copying practice, in the first part of the steps
 INITIAL = 0.08
 PEAK_RATE, WARMUP = 2e-3, 50
 SLOW = {"graph", "swap"}  # families that are learnt from short questions first
@@ -164,6 +165,8 @@ def train(model: LlamaForCausalLM, corpus: Corpus, steps: int) -> Iterator[dict[
         rows = sorted(corpus.answers(ROWS), key=lambda row: len(row.prompt) + len(row.completion))
         size = ROWS // PARTS
         parts = [(rows[i : i + size], 1.0) for i in range(0, ROWS, size)]
+        if step <= steps * COPYING:
+            parts.append((corpus.copies(COPIES), COPY_SCALE))
         if step % EVERY == 0:
             parts.append((corpus.reflections(REFLECTIONS), REFLECTION_SCALE))
         answered = sum(len(row.completion) + row.template for row in rows)

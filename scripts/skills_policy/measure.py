@@ -9,6 +9,8 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import torch
+from scripts.skills_policy.corpus import INSTRUCTION, example, opening
+from scripts.skills_policy.instructions import FITTING, SERVES, Kind, draw_sentence, draw_template, parse_template
 from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedModel
 
 from p2o.engines.base import Sampling
@@ -20,10 +22,8 @@ from p2o.reflectors.reply import parse_reply
 from p2o.rewards.boxed import last_boxed
 from p2o.seeds import derive_seed
 from p2o.types import Prompt, Question
-from p2o.worlds.skills import FAMILIES, Process, SkillQuestions, read_process
+from p2o.worlds.skills import FAMILIES, SKILLS_POLICY, Process, SkillQuestions, read_process
 from p2o.worlds.skills.families import read_task
-from scripts.skills_policy.corpus import INSTRUCTION, example, opening
-from scripts.skills_policy.instructions import FITTING, SERVES, Kind, draw_sentence, draw_template, parse_template
 
 LENGTHS = range(4, 10)
 COMPLETION_LENGTH = 96
@@ -269,7 +269,7 @@ def reflection(measurer: Measurer, count: int) -> Iterator[str]:
 def main() -> None:
     """The command line."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("folder", type=Path, nargs="?", default=Path("src/p2o/worlds/skills_policy"))
+    parser.add_argument("folder", type=Path, nargs="?", default=SKILLS_POLICY)
     parser.add_argument("--questions", type=int, default=240, help="of each family, under each template")
     parser.add_argument("--reflections", type=int, default=120, help="of each family")
     parser.add_argument("--threads", type=int, default=1)

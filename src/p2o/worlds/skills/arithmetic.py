@@ -1,4 +1,4 @@
-"""Numbers modulo 100: chains of operations, and numerals in base three."""
+"""Numbers modulo 100: chains of operations, and digits in base three."""
 
 import random
 import re
@@ -51,24 +51,24 @@ class Chain(Family):
 
 
 class Base(Family):
-    """A numeral in base three, to be read modulo 100; the procedure keeps the value so far."""
+    """Digits in base three, read on from a number modulo 100; the procedure keeps the value so far."""
 
     name = "base"
     opening = ("Digit ", "upon digit:\n")
 
     def draw(self, rng: random.Random, length: int) -> Task:
-        """The first digit is not zero."""
-        return self._task([rng.randint(1, 2), *(rng.randrange(3) for _ in range(length - 1))])
+        """From any number on: numerals alone would be few, and their first values small."""
+        return self._task(rng.randrange(MODULUS), rng.choices((0, 1, 2), k=length))
 
     def read(self, text: str) -> Task | None:
         """From the text of a question to the question."""
-        found = re.fullmatch(r"Read ([012](?: [012])*) in base 3, modulo 100\.", text)
-        return self._task([int(digit) for digit in found[1].split()]) if found else None
+        found = re.fullmatch(r"From (\d+) read on ([012](?: [012])*) in base 3, modulo 100\.", text)
+        return self._task(int(found[1]), [int(digit) for digit in found[2].split()]) if found else None
 
-    def _task(self, digits: Sequence[int]) -> Task:
-        state, steps = 0, []
+    def _task(self, start: int, digits: Sequence[int]) -> Task:
+        state, steps = start, []
         for digit in digits:
             state = (3 * state + digit) % MODULUS
             steps.append(f"{digit}:{state};")
-        text = f"Read {' '.join(map(str, digits))} in base 3, modulo 100."
+        text = f"From {start} read on {' '.join(map(str, digits))} in base 3, modulo 100."
         return Task(self.name, len(digits), text, str(state), tuple(steps))

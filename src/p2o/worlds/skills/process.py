@@ -11,7 +11,7 @@ class Process(StrEnum):
     """The way a completion went."""
 
     SOUND = "sound"  # its own procedure, every step right
-    SLIP = "slip"  # its own procedure, a step wrong or missing
+    SLIP = "slip"  # its own procedure, a step or the answer wrong or missing
     FOREIGN = "foreign"  # the procedure of another family
     DIRECT = "direct"  # no procedure
 
@@ -37,6 +37,6 @@ def read_process(task: Task, completion: str) -> Reading:
             if not rest.startswith(step):
                 return Reading(Process.SLIP, right)
             rest, right = rest.removeprefix(step), right + 1
-        # More steps than the question has are a slip as well.
-        return Reading(Process.SOUND if rest.lstrip().startswith("\\boxed") else Process.SLIP, right)
+        # Steps beyond those of the question are a slip, and so is another answer than the one they lead to.
+        return Reading(Process.SOUND if rest.strip() == f"\\boxed{{{task.answer}}}" else Process.SLIP, right)
     return Reading(Process.DIRECT)
