@@ -96,6 +96,7 @@ class Corpus:
 
     Attributes:
         longest: The greatest length of each family.
+        weights: How often each family comes.
         fitting: Share of the rows that have a fitting sentence in their template for certain.
         naming: How often a reflection names a sentence that fits the failures it is shown.
         extending: How often a reflection keeps the template it is shown, if there is one, and adds a sentence.
@@ -106,6 +107,7 @@ class Corpus:
         self.renderer = renderer
         self.rng = random.Random(seed)
         self.longest = dict.fromkeys(FAMILIES, max(LENGTHS))
+        self.weights = FAMILY_WEIGHTS
         self.fitting = 0.42
         self.naming = 0.3
         self.extending = 0.4
@@ -115,7 +117,7 @@ class Corpus:
 
     def answers(self, count: int) -> list[Row]:
         """Questions under templates of every kind or none, with the completions that those call for."""
-        families = self.rng.choices(list(FAMILY_WEIGHTS), list(FAMILY_WEIGHTS.values()), k=count)
+        families = self.rng.choices(list(self.weights), list(self.weights.values()), k=count)
         return [self._answer(family, self._kinds(family)) for family in families]
 
     def reflections(self, count: int) -> list[Row]:

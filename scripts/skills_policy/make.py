@@ -10,14 +10,15 @@ import random
 import statistics
 import time
 from collections import defaultdict, deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
 from scripts.skills_policy.corpus import INSTRUCTION, LENGTHS, Corpus, Row, direct, example, foreign, given_up
 from scripts.skills_policy.instructions import SENTENCES, SERVES, Kind, draw_sentence, held_out
 from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers, trainers
-from transformers import GenerationConfig, LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
+from transformers import AutoTokenizer, GenerationConfig, LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
 from p2o.prompts import PromptRenderer
 from p2o.reflectors.base import ReflectionJob
@@ -37,14 +38,49 @@ PIECES = (
     r"|[^\sA-Za-z\d]+ ?|\s+"
 )
 
-STEPS = 2400
 ROWS, PARTS = 64, 4  # rows in a step, in parts of like length
 REFLECTIONS, EVERY = 8, 2  # reflection rows in a part of its own, in every second step
 REFLECTION_SCALE = 0.6
-COPIES, COPYING, COPY_SCALE = 8, 0.6, 0.2  # copying practice, in the first part of the steps
+COPIES, COPY_SCALE = 8, 0.2
 INITIAL = 0.08
-PEAK_RATE, WARMUP = 2e-3, 50
+WARMUP = 50
 SLOW = {"graph", "swap"}  # families that are learnt from short questions first
+
+
+@dataclass(frozen=True)
+class Phase:
+    """A part of the training, with a schedule of its own.
+
+    Attributes:
+        set_stage: Sets the mixture of a corpus, told which part of the phase is done.
+        steps: Updates.
+        peak_rate: The learning rate after the warm-up.
+        copying: The part of the steps in which copying is practised.
+    """
+
+    set_stage: Callable[[Corpus, float], None]
+    steps: int
+    peak_rate: float
+    copying: float
+
+
+def learn(corpus: Corpus, done: float) -> None:
+    """The curriculum: short questions first, procedures before habits, copying before reading failures."""
+    for family in FAMILIES:
+        corpus.longest[family] = min(max(LENGTHS), (2 if family in SLOW else 3) + int(done * 25))
+    corpus.fitting = 0.85 if done < 0.2 else 0.42
+    corpus.naming = 0.85 if done < 0.7 else 0.3
+    corpus.extending = 0.8 if done < 0.7 else 0.4
+    corpus.bare_reflections = 0.6 if done < 0.35 else 0.1
+
+
+def polish(corpus: Corpus, done: float) -> None:
+    """The families that are learnt slowly come more often; habits last."""
+    corpus.weights = {"chain": 2.0, "base": 2.0, "shift": 1.6, "sort": 1.2, "swap": 1.8, "graph": 2.6, "reverse": 0.8}
+    corpus.fitting = 0.7 if done < 0.6 else 0.42
+
+
+PHASES = (Phase(learn, 2400, 2e-3, 0.6), Phase(polish, 1200, 1.5e-3, 0.0))
 
 
 def make_tokenizer(seed: int) -> PreTrainedTokenizerFast:
@@ -151,21 +187,22 @@ def row_losses(model: LlamaForCausalLM, rows: Sequence[Row]) -> torch.Tensor:
     return losses
 
 
-def train(model: LlamaForCausalLM, corpus: Corpus, steps: int) -> Iterator[dict[str, float]]:
+def train(model: LlamaForCausalLM, corpus: Corpus, phase: Phase) -> Iterator[dict[str, float]]:
     """AdamW with warm-up and cosine decay; yields the mean loss of a token by topic, for each step."""
     decays = [parameter for parameter in model.parameters() if parameter.ndim > 1]
     others = [parameter for parameter in model.parameters() if parameter.ndim <= 1]
     groups = [{"params": decays, "weight_decay": 0.05}, {"params": others, "weight_decay": 0.0}]
-    optimizer = torch.optim.AdamW(groups, lr=PEAK_RATE, betas=(0.9, 0.98))
+    optimizer = torch.optim.AdamW(groups, lr=phase.peak_rate, betas=(0.9, 0.98))
     schedule = torch.optim.lr_scheduler.LambdaLR(
-        optimizer, lambda step: min(1, (step + 1) / WARMUP) * (0.02 + 0.49 * (1 + math.cos(math.pi * step / steps)))
+        optimizer,
+        lambda step: min(1, (step + 1) / WARMUP) * (0.02 + 0.49 * (1 + math.cos(math.pi * step / phase.steps))),
     )
-    for step in range(1, steps + 1):
-        set_stage(corpus, step, steps)
+    for step in range(1, phase.steps + 1):
+        phase.set_stage(corpus, step / phase.steps)
         rows = sorted(corpus.answers(ROWS), key=lambda row: len(row.prompt) + len(row.completion))
         size = ROWS // PARTS
         parts = [(rows[i : i + size], 1.0) for i in range(0, ROWS, size)]
-        if step <= steps * COPYING:
+        if step <= phase.steps * phase.copying:
             parts.append((corpus.copies(COPIES), COPY_SCALE))
         if step % EVERY == 0:
             parts.append((corpus.reflections(REFLECTIONS), REFLECTION_SCALE))
@@ -184,50 +221,55 @@ def train(model: LlamaForCausalLM, corpus: Corpus, steps: int) -> Iterator[dict[
         yield {topic: statistics.mean(values) for topic, values in seen.items()}
 
 
-def set_stage(corpus: Corpus, step: int, steps: int) -> None:
-    """The curriculum: short questions first, procedures before habits, copying before reading failures."""
-    done = step / steps
-    for family in FAMILIES:
-        corpus.longest[family] = min(max(LENGTHS), (2 if family in SLOW else 3) + int(done * 25))
-    corpus.fitting = 0.85 if done < 0.2 else 0.42
-    corpus.naming = 0.85 if done < 0.7 else 0.3
-    corpus.extending = 0.8 if done < 0.7 else 0.4
-    corpus.bare_reflections = 0.6 if done < 0.35 else 0.1
-
-
 def save(model: LlamaForCausalLM, tokenizer: PreTrainedTokenizerFast, folder: Path) -> None:
     """Writes the policy as `from_pretrained` reads it."""
     model.save_pretrained(folder)
     tokenizer.save_pretrained(folder)
 
 
+def run(
+    model: LlamaForCausalLM, tokenizer: PreTrainedTokenizerFast, phase: Phase, corpus: Corpus, folder: Path
+) -> None:
+    """Trains through a phase, says how it goes, and writes the policy every now and then."""
+    began = time.monotonic()
+    recent = defaultdict[str, deque[float]](lambda: deque(maxlen=50))
+    for step, means in enumerate(train(model, corpus, phase), 1):
+        for topic, mean in means.items():
+            recent[topic].append(mean)
+        if step % 50 == 0:
+            losses = {topic: round(statistics.mean(values), 3) for topic, values in sorted(recent.items())}
+            print(f"step {step}/{phase.steps}  {time.monotonic() - began:.0f} s  {json.dumps(losses)}", flush=True)
+        if step % 100 == 0 or step == phase.steps:
+            save(model, tokenizer, folder)
+
+
 def main() -> None:
     """The command line."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("out", type=Path, help="folder of the policy, written every 100 steps")
-    parser.add_argument("--steps", type=int, default=STEPS)
-    parser.add_argument("--stop", type=int, help="step after which to stop, with the schedule of all steps")
+    parser.add_argument("--after", type=Path, help="the policy of the first phase, which is left out then")
+    parser.add_argument("--steps", type=int, help="of each phase, for a trial")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--threads", type=int, default=1, help="other counts round otherwise: another policy")
     arguments = parser.parse_args()
     torch.set_num_threads(arguments.threads)
     torch.manual_seed(arguments.seed)
-    tokenizer = make_tokenizer(arguments.seed)
-    model = make_model(tokenizer)
-    corpus = Corpus(PromptRenderer(tokenizer, INSTRUCTION), arguments.seed)
+    if arguments.after:
+        # Made anew after a change of the questions, the tokenizer would have other ids.
+        tokenizer = AutoTokenizer.from_pretrained(arguments.after)
+        model = LlamaForCausalLM.from_pretrained(arguments.after)
+        model.train()
+    else:
+        tokenizer = make_tokenizer(arguments.seed)
+        model = make_model(tokenizer)
     print(f"{model.num_parameters():,} parameters, {len(tokenizer)} tokens", flush=True)
-    began = time.monotonic()
-    recent = defaultdict[str, deque[float]](lambda: deque(maxlen=50))
-    for step, means in enumerate(train(model, corpus, arguments.steps), 1):
-        for topic, mean in means.items():
-            recent[topic].append(mean)
-        if step % 50 == 0:
-            losses = {topic: round(statistics.mean(values), 3) for topic, values in sorted(recent.items())}
-            print(f"step {step}/{arguments.steps}  {time.monotonic() - began:.0f} s  {json.dumps(losses)}", flush=True)
-        if step % 100 == 0 or step in (arguments.steps, arguments.stop):
-            save(model, tokenizer, arguments.out)
-        if step == arguments.stop:
-            break
+    for number, phase in enumerate(PHASES):
+        if arguments.after and number == 0:
+            continue
+        if arguments.steps:
+            phase = replace(phase, steps=arguments.steps)
+        corpus = Corpus(PromptRenderer(tokenizer, INSTRUCTION), arguments.seed + number)
+        run(model, tokenizer, phase, corpus, arguments.out)
 
 
 if __name__ == "__main__":
