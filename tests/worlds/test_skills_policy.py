@@ -1,6 +1,7 @@
 """The corpus of the skills policy, and what the bundled policy has learnt from it."""
 
 import random
+from dataclasses import replace
 
 import pytest
 import torch
@@ -15,10 +16,11 @@ from scripts.skills_policy.instructions import (
     held_out,
     parse_template,
 )
-from scripts.skills_policy.make import row_losses
+from scripts.skills_policy.make import PHASES, make_model, make_tokenizer, row_losses, train
 from scripts.skills_policy.measure import Measurer, fitting, right, validation, way
 
 from p2o.evolution.feedback import to_example
+from p2o.prompts import PromptRenderer
 from p2o.types import Completion, Grade, Outcome, Question, Rollout
 from p2o.worlds.skills import FAMILIES, SKILLS_POLICY, Process
 
@@ -184,6 +186,20 @@ def test_the_corpus_depends_on_its_seed_alone(measurer):
         for corpus in (Corpus(measurer.renderer, seed) for seed in (0, 0, 1))
     )
     assert first == second != other
+
+
+def test_it_is_made_twice_the_same():
+    def made():
+        torch.manual_seed(0)
+        tokenizer = make_tokenizer(0)
+        model = make_model(tokenizer)
+        corpus = Corpus(PromptRenderer(tokenizer, INSTRUCTION), 0)
+        losses = list(train(model, corpus, replace(PHASES[0], steps=2)))
+        return tokenizer.get_vocab(), losses, model.state_dict()
+
+    (vocabulary, losses, weights), (other_vocabulary, other_losses, other_weights) = made(), made()
+    assert vocabulary == other_vocabulary and losses == other_losses
+    assert all(torch.equal(weights[name], other_weights[name]) for name in weights)
 
 
 def test_every_kind_of_procedure_has_a_family_and_one_serves_a_pair():
