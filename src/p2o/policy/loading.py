@@ -11,7 +11,7 @@ from p2o.logprobs import recompute_activations, remove_training_noise, settle_ro
 from p2o.policy.adapters import Adapters, NoAdapters
 from p2o.prompts.chat_templates import take_template
 from p2o.prompts.renderer import PromptRenderer
-from p2o.worlds.bundled import MICRO_POLICY
+from p2o.worlds.bundled import BUNDLED_POLICIES
 
 BUNDLED = "p2o/micro-policy"  # the name of the policy that comes inside the package
 
@@ -20,8 +20,8 @@ def locate(name: str) -> str:
     """The folder of a model given by folder or by the bundled name; hub names stay as they are."""
     if not name:
         raise InputError(f"model.model: expected a folder, a name on the Hugging Face hub or {BUNDLED!r}, got ''.")
-    if name == BUNDLED:
-        return str(MICRO_POLICY)
+    if name in BUNDLED_POLICIES:
+        return str(BUNDLED_POLICIES[name])
     if name.startswith((".", "/", "~")) and not Path(name).expanduser().is_dir():
         raise InputError(f"model.model: expected a model folder, {name!r} does not exist or is not a folder.")
     return str(Path(name).expanduser()) if Path(name).expanduser().is_dir() else name

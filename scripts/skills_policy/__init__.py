@@ -1,0 +1,1 @@
+"""Makes and measures the policy of the world of skills."""
