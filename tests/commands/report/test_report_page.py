@@ -2,6 +2,8 @@
 
 import importlib.util
 import re
+import subprocess
+import sys
 from html.parser import HTMLParser
 
 import pytest
@@ -112,3 +114,11 @@ def test_a_part_of_zeros_keeps_its_colour():
     without = bar_chart("t", [0], {"a": [1], "b": [0], "c": [3]}, "x", "y").svg
     second, third = (colour.lower() for colour in COLOURS[1:3])
     assert second in with_it.lower() and second not in without.lower() and third in without.lower()
+
+
+def test_a_report_needs_neither_lightning_nor_the_callbacks():
+    """What it reads is in `run_folder`; it takes no second to load a training framework for a page."""
+    names = "lightning", "transformers", "p2o.callbacks"
+    script = f"import sys, p2o.commands.report.sections; print([name for name in {names} if name in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"

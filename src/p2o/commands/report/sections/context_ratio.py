@@ -7,9 +7,9 @@ from p2o.commands.report.blocks import Block, Figures, Missing, Section, Text
 from p2o.commands.report.charts import Line, bar_chart, line_chart
 from p2o.commands.report.runs import Run, per_run
 from p2o.commands.report.texts import shortened
-from p2o.objective.context_mask import PARTS
 
 SIDES = ("below", "above")
+PARTS = 5  # of a completion: the log has fifths
 MOST = 0.5  # of the gap
 NOTE = "Of templated rollouts with signal; all others take no part in the gradient."
 
