@@ -5,8 +5,8 @@ from pathlib import Path
 
 from transformers import AutoConfig, PreTrainedConfig
 
+from p2o.commands.fitting import COMPLETION, PROMPT, Wishes, fitting
 from p2o.commands.planning.memory import parameters
-from p2o.commands.starting_point import COMPLETION, PROMPT, Wishes, fitting
 from p2o.errors import InputError
 
 COMMON = {"num_key_value_heads": 8, "head_dim": 128, "vocab_size": 151936, "max_position_embeddings": 40960}

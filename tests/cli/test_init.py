@@ -79,6 +79,13 @@ def test_a_model_that_does_not_fit_is_refused_with_what_it_needs(folder, capsys)
     assert not (folder / "my.yaml").exists()
 
 
+def test_a_path_with_signs_of_yaml_is_quoted(folder):
+    odd = folder / "my, {odd}: file.jsonl"
+    odd.write_bytes((folder / "mine.jsonl").read_bytes())
+    main(["init", "my.yaml", "--questions", odd.name, "--model", "p2o/micro-policy"])
+    assert read_config(["--config", "my.yaml"])["data"]["train"]["init_args"]["path"] == odd.name
+
+
 def test_questions_that_are_not_there_yet_are_named(folder):
     main(["init", "my.yaml", "--model", "p2o/micro-policy"])
     assert "There is no such file yet" in (folder / "my.yaml").read_text()

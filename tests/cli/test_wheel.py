@@ -13,19 +13,18 @@ SHORT += ["--evolution.budget=0", "--trainer.enable_progress_bar=false"]
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1200)
 def test_from_the_wheel_to_a_model(tmp_path):
     """The wheel and nothing else of p2o; its dependencies are those of the environment that runs the tests."""
     pip = [sys.executable, "-m", "pip", "--disable-pip-version-check"]
     subprocess.run([*pip, "wheel", "-q", "--no-deps", "-w", tmp_path / "wheel", ROOT], check=True)
     environment, folder = tmp_path / "environment", tmp_path / "empty"
     folder.mkdir()
-    subprocess.run([sys.executable, "-m", "venv", "--system-site-packages", environment], check=True)
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", environment], check=True)
     [wheel] = (tmp_path / "wheel").glob("*.whl")
     python = environment / "bin" / "python"
-    install = [python, "-m", "pip", "install", "-q", "--no-deps", "--ignore-installed", wheel]
-    subprocess.run(install, check=True)
+    subprocess.run([*pip, "--python", python, "install", "-q", "--no-deps", wheel], check=True)
     packages = next((environment / "lib").glob("python*")) / "site-packages"
-    # A virtual environment within one of its own sees the packages of neither: name those of the tests.
     libraries = [path for path in sys.path if path.endswith("site-packages")]
     (packages / "libraries.pth").write_text("\n".join(libraries), encoding="utf-8")
     clean = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}

@@ -1,58 +1,18 @@
 """Writes a commented config for questions, a model and GPUs of one's own."""
 
-from dataclasses import dataclass
-from itertools import product
+import json
+import re
 from pathlib import Path
-from typing import Literal
 
 from transformers import PreTrainedConfig
 
-from p2o.commands.planning.memory import GIB, Demand, memory
+from p2o.commands.fitting import COMPLETION, PROMPT, Fit, Wishes, fitting
 from p2o.errors import InputError
 from p2o.io.tables import read_rows
-from p2o.policy.adapters import LoRA
 from p2o.policy.loading import BUNDLED, load_config
 from p2o.questions.columns import Columns, guess_columns
 
-PROMPT, COMPLETION = 1024, 4096  # tokens
-TOGETHER = (64, 32, 16, 8)  # completions that are written at a time without vLLM, the more the faster
-BATCHES = (32768, 16384, 8192, 6144)  # tokens of a pass, the larger the faster; at least those of a row
-SHARES = (0.6, 0.5, 0.4, 0.3, 0.2, 0.1)  # of a GPU for vLLM, the larger the faster
 PLACEHOLDER = Columns("question", "answer")
-
-
-Method = Literal["whole", "sharded", "LoRA"]
-
-
-@dataclass(frozen=True)
-class Wishes:
-    """What a user says.
-
-    Args:
-        questions: A .jsonl or .parquet file; it is read if it exists.
-        model: A folder or a name on the Hugging Face hub.
-        memory: GiB of a GPU; 0: no GPU is named.
-        gpus: How many there are.
-        vllm: Whether vLLM samples.
-    """
-
-    questions: Path
-    model: str
-    memory: float
-    gpus: int
-    vllm: bool
-
-
-@dataclass(frozen=True)
-class Fit:
-    """Settings that fit into the memory of a GPU."""
-
-    method: Method
-    micro_batch_tokens: int
-    together: int
-    vllm: float
-    initial: bool  # whether the policy before training is kept beside the policy, to reflect
-    need: float  # GiB
 
 
 def starting_point(wishes: Wishes, name: str) -> str:
@@ -80,43 +40,6 @@ def starting_point(wishes: Wishes, name: str) -> str:
         *_evolution(fit, count),
     ]
     return "\n".join(lines) + "\n"
-
-
-def fitting(config: PreTrainedConfig, wishes: Wishes, prompt: int, completion: int) -> Fit:
-    """The fastest settings that fit, by the estimate of `p2o plan`: all weights if they can be trained, else adapters.
-
-    Raises:
-        InputError: None does; says what the smallest ones need.
-    """
-    length, device = prompt + completion, int(wishes.memory * GIB)
-    least = float("inf")
-    samplers = list(product((0,), SHARES) if wishes.vllm else product(TOGETHER, (0.0,)))
-    for method, initial, tokens, (together, share) in product(_methods(wishes), (True, False), BATCHES, samplers):
-        demand = Demand(
-            micro_batch_tokens=tokens,
-            length=length,
-            usual=length,
-            together=together,
-            mixed=True,
-            recompute=True,
-            copies=int(initial and method != "LoRA"),
-            vllm=share,
-            adapters=LoRA() if method == "LoRA" else None,
-            shards=wishes.gpus if method == "sharded" else 1,
-        )
-        need = memory(config, demand, device)
-        room = memory(config, demand).sampling <= share * device if share else True
-        if need.total <= 0.95 * device and room:
-            return Fit(method, tokens, together, share, initial, need.total / GIB)
-        least = min(least, need.total / GIB)
-    raise InputError(
-        f"p2o init: {wishes.model} needs about {least:.0f} GiB a GPU, even where only adapters are trained, and "
-        f"--memory is {wishes.memory:g}. Take a smaller model, or a larger GPU."
-    )
-
-
-def _methods(wishes: Wishes) -> tuple[Method, ...]:
-    return ("whole", "sharded", "LoRA") if wishes.gpus > 1 else ("whole", "LoRA")
 
 
 def _look_at(path: Path) -> tuple[Columns, int]:
@@ -150,7 +73,7 @@ def _trainer(wishes: Wishes, fit: Fit | None, name: str) -> list[str]:
 
 
 def _model(wishes: Wishes, fit: Fit | None, prompt: int, completion: int) -> list[str]:
-    lines = ["model:", f"  model: {wishes.model}"]
+    lines = ["model:", f"  model: {_scalar(wishes.model)}"]
     if wishes.model == BUNDLED:
         lines += ['  instruction: "Answer within \\\\boxed{}.\\nQuestion: "  # the one that it was made for']
     if fit and fit.method == "LoRA":
@@ -191,7 +114,7 @@ def _batch(gpus: int, count: int) -> int:
 
 def _data(wishes: Wishes, columns: Columns, count: int) -> list[str]:
     named = {"path": str(wishes.questions), **{k: v for k, v in vars(columns).items() if v}}
-    shown = ", ".join(f"{key}: {value}" for key, value in named.items())
+    shown = ", ".join(f"{key}: {_scalar(value)}" for key, value in named.items())
     found = f"{count:,} questions were found there." if count else "There is no such file yet: name its columns."
     return [
         "data:",
@@ -223,3 +146,8 @@ def _evolution(fit: Fit | None, count: int) -> list[str]:
         f"  dev_size: {max(8, count // 4) if few else 300}  # hard questions that templates are scored on",
         f"  min_hard_set: {max(12, count // 10) if few else 100}  # with fewer hard questions there is no evolution",
     ]
+
+
+def _scalar(text: str) -> str:
+    """A text as a value in YAML, in quotes if it holds more than letters, digits and the signs of paths."""
+    return text if re.fullmatch(r"[A-Za-z~./][\w./-]*", text) else json.dumps(text, ensure_ascii=False)

@@ -56,7 +56,8 @@ def _copy(name: str, file: Path) -> str:
 
 
 def _own(given: dict[str, object], file: Path) -> str:
-    from p2o.commands.starting_point import Wishes, starting_point  # loads torch
+    from p2o.commands.fitting import Wishes  # loads torch, as the next one does
+    from p2o.commands.starting_point import starting_point
 
     usual = {"questions": Path("train.jsonl"), "model": USUAL, "memory": 0.0, "gpus": 1, "vllm": False}
     wishes = Wishes(**{**usual, **given})  # type: ignore[arg-type]  # argparse has checked each
