@@ -38,6 +38,7 @@ def key() -> str:
     return f"torch {version}, {platform.machine()}, {torch.backends.cpu.get_cpu_capability()}"
 
 
+@pytest.mark.slow
 def test_the_quickstart_gives_the_figures_it_gave(tmp_path):
     """A small quickstart. Other figures by the same torch on such a CPU are a change that users must be told of.
 

@@ -33,7 +33,7 @@ OPTIONS = [
     "--evolution.reflector=StaticReflector",
     '--evolution.reflector.templates=["Be concise.", "Go through the chain step by step."]',
     "--evolution.proposals=2",
-    "--evolution.budget=60",
+    "--evolution.budget=36",
     "--evolution.min_hard_set=2",
     "--rollout_log.train=-1",
     "--fixed_questions.questions=1",
@@ -86,7 +86,7 @@ def test_a_run_ended_within_any_rollout_resumes_bitwise(straight, tmp_path, monk
             else:
                 break
     assert run_differences(root, tmp_path) == []
-    assert places == sorted(places) and len(places) > 4
+    assert places == sorted(places) and len(places) >= 4
     assert any(place.validated for place in places) and any(place.batch == 2 for place in places)
     summary = json.loads((tmp_path / "summary.json").read_text())
     assert summary["finished"] and 0 < summary["goodput"] < 1
