@@ -73,7 +73,7 @@ def foreign(kind: Kind) -> str:
 
 
 def example(question: str, answer: str, output: str) -> Example:
-    """A completion with the feedback that a run gives (`p2o.evolution.feedback`)."""
+    """A completion with the feedback that a run gives (`p2o.reflectors.feedback`)."""
     found = last_boxed(output)
     if found is None:
         verdict = "No final answer was found in the required form, so the response counts as failed."

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 import torch
-from p2o.evolution.feedback import to_example
+from p2o.reflectors.feedback import to_example
 
 from p2o.prompts.renderer import PromptRenderer
 from p2o.types import Completion, Grade, Outcome, Question, Rollout
