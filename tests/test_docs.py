@@ -95,9 +95,10 @@ def parse(words):
 def trainer_options(words):
     """Without those of p2o plan alone, and those that print instead of running."""
     kept = [word for word in words if word not in ("--no-calibration", "--print_config", "--help", "--overwrite")]
-    if "--calibration" in kept:
-        at = kept.index("--calibration")
-        del kept[at : at + 2]
+    for option in ("--calibration", "--length", "--memory"):
+        if option in kept:
+            at = kept.index(option)
+            del kept[at : at + 2]
     return [word for word in kept if not word.endswith(".help")]
 
 
