@@ -87,7 +87,7 @@ def test_a_run_ended_within_any_rollout_resumes_bitwise(straight, tmp_path, monk
                 break
     assert run_differences(root, tmp_path) == []
     assert places == sorted(places) and len(places) >= 4
-    assert any(place.validated for place in places) and any(place.batch == 2 for place in places)
+    assert {place.validated for place in places if place.within_epoch} == {True, False}
     summary = json.loads((tmp_path / "summary.json").read_text())
     assert summary["finished"] and 0 < summary["goodput"] < 1
 

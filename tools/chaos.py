@@ -67,9 +67,9 @@ class Kill:
 def phases() -> dict[str, list[tuple[Any, str]]]:
     """The functions that each phase consists of, as owner and attribute."""
     from p2o.callbacks import rollout_log, run_summary
-    from p2o.evolution import journal
     from p2o.evolution.proposals.reflection import Reflection
     from p2o.io import files
+    from p2o.policy.checkpoints import journal
     from p2o.policy.checkpoints.storage import WholeFiles
     from p2o.policy.update import OptimizerSteps
     from p2o.run_folder import question_tables
