@@ -1,14 +1,15 @@
 # p2o on NVIDIA GPUs, with vLLM as the rollout engine. From a checkout:
 #   docker build -t p2o .
 #   docker run --rm --gpus all --ipc host -v "$PWD:/work" p2o fit --config p2o:quickstart
-# It was linted and not built: where it was written there was neither Docker nor a GPU.
+# It was linted by hadolint and not built: where it was written there was neither a Docker engine nor a GPU.
 FROM nvidia/cuda:12.9.1-runtime-ubuntu24.04
 
 ENV DEBIAN_FRONTEND=noninteractive \
     PIP_NO_CACHE_DIR=1 \
     PATH=/opt/p2o/bin:$PATH
 
-# A compiler: vLLM and torch compile kernels when they start.
+# A compiler: vLLM and torch compile kernels when they start. The release of the base image decides the versions.
+# hadolint ignore=DL3008
 RUN apt-get update \
     && apt-get install -y --no-install-recommends python3 python3-dev python3-venv build-essential git \
     && rm -rf /var/lib/apt/lists/* \
