@@ -108,7 +108,7 @@ def test_bad_config_files_are_named(capsys, tmp_path, content, message):
         ("--trainer.accumulate_grad_batches=2", "Lightning refuses the settings: .*accumulate_grad_batches"),
         ("--trainer.gradient_clip_val=1", "Lightning refuses the settings: .*gradient_clip"),
         ("--checkpoint.save_top_k=-5", "save_top_k"),
-        ("--checkpoint.monitor=val/nope", r"ModelCheckpoint: monitor: .*val/bare/easy, val/bare/hard.*'val/nope'"),
+        ("--checkpoint.monitor=val/nope", r"RunCheckpoint: monitor: .*val/bare/easy, val/bare/hard.*'val/nope'"),
         ("--trainer.max_epochs=0", r"trainer.max_epochs: expected at least 1, or -1 \(until .*\), got 0"),
         ("--trainer.max_steps=0", r"trainer.max_steps: expected at least 1, or -1 \(no limit\), got 0"),
         ("--trainer.limit_train_batches=0", "limit_train_batches: expected more than 0, got 0"),
@@ -198,8 +198,8 @@ def test_a_class_that_is_not_found_says_where_to_look(capsys, option, message):
 @pytest.mark.parametrize(
     ("part", "message"),
     [
-        ("model: {reward: null}", "model.reward: expected a value, found none. There are MarkedAnswer, "),
-        ("model: {reward: 3}", r"model.reward: expected a class, or {class_path: .*}, got 3. There are MarkedAnswer"),
+        ("model: {reward: null}", "model.reward: expected a value, found none. There are ExactAnswer, "),
+        ("model: {reward: 3}", r"model.reward: expected a class, or {class_path: .*}, got 3. There are ExactAnswer"),
         ("model: {reward: {class_path: MathAnswer, init_arg: {timeout: 3}}}", "no key 'init_arg' .* it is init_args"),
         ("model: {reward: {class_path: MathAnswer, init_args: {timeout: a}}}", "MathAnswer: timeout: expected float"),
         ("model: {context: Replce}", "no class 'Replce'. Did you mean Replace[?] There are .*Masked, Replace"),

@@ -104,6 +104,7 @@ def test_every_config_of_the_repository_names_its_reward():
 
     configs = Path(__file__).parent.parent.parent / "configs"
     assert {reward_of(path)["class_path"] for path in configs.glob("*.yaml")} == {
+        "p2o.rewards.ExactAnswer",
         "p2o.rewards.MarkedAnswer",
         "p2o.rewards.MathAnswer",
     }

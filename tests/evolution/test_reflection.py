@@ -51,6 +51,7 @@ def test_answers_before_a_failure_are_not_asked_for_again_not_even_after_a_resum
     assert resumed.asked == [[2, 3]]
     assert books.total == Usage(calls=5, failures={"status 401": 1}, completion_tokens=40, money=2.0)
     assert list(books.of(2)) == ["Flaky"] and books.of(1) == {}
+    second.forget()  # the iteration has ended
     assert second.state_dict() == {}
 
 

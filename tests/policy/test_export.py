@@ -8,6 +8,7 @@ from transformers import AutoModelForCausalLM, AutoTokenizer, LlamaConfig, Llama
 
 from p2o.errors import InputError
 from p2o.policy.checkpoints import load_checkpoint
+from p2o.policy.checkpoints.reading import FORMAT
 from p2o.policy.export import export, push
 from tiny_policy import build_policy
 
@@ -16,7 +17,7 @@ def checkpoint(policy, model, path):
     """What a PolicyModule's checkpoint holds, and an optimizer that export does not need."""
     weights = {f"policy.{name}": tensor for name, tensor in policy.state_dict().items()}
     meta = {"model": str(model), "config": policy.config.to_dict(), "rollouts": {"train": 1}}
-    meta = {"adapters": {}} | meta
+    meta = {"adapters": {}, "format": FORMAT} | meta
     torch.save({"state_dict": weights, "p2o": meta, "optimizer_states": [{"step": 1}], "epoch": 2}, path)
     return path
 

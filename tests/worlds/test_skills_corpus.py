@@ -5,9 +5,9 @@ from dataclasses import replace
 
 import pytest
 import torch
-from p2o.reflectors.feedback import to_example
 
 from p2o.prompts.renderer import PromptRenderer
+from p2o.reflectors.feedback import to_example
 from p2o.types import Completion, Grade, Outcome, Question, Rollout
 from p2o.worlds.skills import FAMILIES
 from scripts.skills_policy.corpus import INSTRUCTION, Corpus, Row, direct, example, given_up, opening

@@ -9,15 +9,15 @@ from typing import Any
 import yaml
 from jsonargparse import ArgumentError
 from lightning import Callback, Trainer
-from lightning.pytorch.callbacks import ModelCheckpoint
 
 from p2o.cli.config_errors import clear
 from p2o.cli.config_files import check_configs
-from p2o.cli.sections import SECTIONS, TRAINER, checkpoint_defaults, loggers
+from p2o.cli.sections import SECTIONS, TRAINER, loggers
 from p2o.cli.trainer import OVERWRITE, run_trainer
 from p2o.errors import InputError
 from p2o.evolution.callback import TemplateEvolution
 from p2o.evolution.selectors import DominanceSelector
+from p2o.policy.checkpoints.callback import RunCheckpoint
 from p2o.reflectors import SelfReflector
 from p2o.run_folder.paths import RunPaths
 
@@ -72,7 +72,7 @@ def run_callbacks(folder: str | Path, evolution: TemplateEvolution | None = None
     """
     made: dict[type[Callback], Callback] = {
         TemplateEvolution: evolution or TemplateEvolution(SelfReflector(), DominanceSelector()),
-        ModelCheckpoint: ModelCheckpoint(RunPaths(Path(folder).resolve()).checkpoints, **checkpoint_defaults()),
+        RunCheckpoint: RunCheckpoint(str(RunPaths(Path(folder).resolve()).checkpoints)),
     }
     return [made.get(kind) or kind() for kind in SECTIONS.values()]
 

@@ -65,11 +65,6 @@ DEFAULTS: dict[str, Any] = {
 }
 
 
-def checkpoint_defaults() -> dict[str, Any]:
-    """The arguments of the checkpoint callback that p2o has other defaults for."""
-    return {name.removeprefix("checkpoint."): v for name, v in DEFAULTS.items() if name.startswith("checkpoint.")}
-
-
 def loggers(root: Path) -> list[Logger]:
     """The loggers of a run folder; flushed at each step, so that a killed run keeps what it had logged."""
     return [CSVLogger(root, LOGS, flush_logs_every_n_steps=1), TensorBoardLogger(root, TENSORBOARD)]

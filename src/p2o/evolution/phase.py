@@ -114,6 +114,8 @@ class EvolutionPhase:
         self.epoch = epoch
         self.ledger = ledger
         self._tokens_before = 0  # of completions, in earlier processes of this run
+        self._keep: Callable[[dict[str, Any]], object] = lambda state: None
+        self._counted = self._counts_then = module.counts.state_dict()
         shuffled = list(hard)
         random.Random(derive_seed(settings.seed, "split", epoch)).shuffle(shuffled)
         dev_size, budget = evolution_sizes(len(hard), settings.dev_size, settings.budget, settings.completions)

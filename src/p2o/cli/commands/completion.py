@@ -25,9 +25,9 @@ def completion_command(words: Sequence[str]) -> None:
     root = argparse.ArgumentParser("p2o")
     commands = root.add_subparsers()
     for command in TRAINER:
-        one = commands.add_parser(command)
+        one = commands.add_parser(command, help=command)
         for option in dict.fromkeys(re.findall(r"^  (--[\w.]+)", full_help(command), re.MULTILINE)):
-            one.add_argument(option, default=argparse.SUPPRESS)
+            one.add_argument(option, help=option)
     for command in OTHERS:
-        commands.add_parser(command)
+        commands.add_parser(command, help=command)
     print(shtab.complete(root, options.shell))
