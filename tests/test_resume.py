@@ -179,9 +179,9 @@ def test_the_words_that_resume():
 
 
 def limited(words):
-    """A disk that takes no file of more than 5 MB, by a limit of the kernel on this process."""
+    """A disk that takes no file of more than 2 MB, by a limit of the kernel on this process."""
     signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (5 * 10**6, resource.RLIM_INFINITY))
+    resource.setrlimit(resource.RLIMIT_FSIZE, (2 * 10**6, resource.RLIM_INFINITY))
     main(words)
 
 

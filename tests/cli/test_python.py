@@ -71,4 +71,4 @@ def test_callbacks_come_in_the_order_of_the_command(tmp_path):
     assert [type(callback) for callback in callbacks] == list(SECTIONS.values())
     checkpoint = callbacks[-1]
     assert isinstance(checkpoint, ModelCheckpoint) and checkpoint.dirpath == str(tmp_path / "checkpoints")
-    assert checkpoint.save_last and checkpoint._save_on_train_epoch_end
+    assert checkpoint._save_on_train_epoch_end

@@ -10,7 +10,7 @@ import torch
 
 from p2o.errors import InputError
 from p2o.policy.checkpoints.reading import RESUMED, load_checkpoint, newest_checkpoint
-from p2o.policy.checkpoints.storage import WholeFiles, link
+from p2o.policy.checkpoints.storage import WholeFiles, link, sweep
 
 
 def content(value: float = 0.5, **more) -> dict:
@@ -110,9 +110,18 @@ def test_a_disk_that_is_full_costs_one_message_and_nothing_older(tmp_path):
 
 
 def test_what_a_killed_process_left_half_written_is_removed(tmp_path):
-    (tmp_path / ".last.ckpt.part-1").write_bytes(b"half")
-    save(tmp_path / "last.ckpt")
-    assert [p.name for p in tmp_path.iterdir()] == ["last.ckpt"]
+    spool = tmp_path / "rollouts" / ".train-epoch-0000.parquet.part"  # this one, the run goes on with
+    for path in (tmp_path / ".summary.json.part-7", tmp_path / "checkpoints" / ".last.ckpt.part-1", spool):
+        path.parent.mkdir(exist_ok=True)
+        path.write_bytes(b"half")
+    sweep(tmp_path)
+    assert [path for path in tmp_path.rglob("*") if path.is_file()] == [spool]
+
+
+def test_after_going_back_a_later_epoch_of_the_way_that_was_left_is_not_taken(tmp_path):
+    for number, name in enumerate(["last.ckpt", "epoch=1.ckpt"]):
+        os.utime(save(tmp_path / name), (number, number))
+    assert newest_checkpoint(tmp_path).name == "last.ckpt"
 
 
 def test_a_second_name_takes_no_second_place(tmp_path):

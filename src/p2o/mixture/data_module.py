@@ -166,9 +166,10 @@ class MixtureDataModule(LightningDataModule):
 
     def state_dict(self) -> dict[str, Any]:
         """Hard set, bank, and which data they belong to."""
+        correct = gather(dict(self.hard_set.correct))
         return {
             "hard_set": self.hard_set.state_dict(),
-            "correct": gather(dict(self.hard_set.correct)),  # of the epoch so far, by process
+            "correct": correct if any(correct) else [],  # of the epoch so far, by process
             "bank": self.bank.state_dict(),
             "best_template": TemplateBank(tuple(filter(None, [self.best_template]))).state_dict(),
             "questions": questions_fingerprint(self.train_questions),

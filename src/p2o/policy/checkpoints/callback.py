@@ -21,8 +21,8 @@ from p2o.policy.checkpoints.epoch_means import (
     restore_epoch_means,
 )
 from p2o.policy.checkpoints.place import Place, place_of, set_place
-from p2o.policy.checkpoints.storage import WholeFiles, link
-from p2o.rollouts.counts import RolloutCounts
+from p2o.policy.checkpoints.state import counts_of
+from p2o.policy.checkpoints.storage import WholeFiles, link, sweep
 
 LAST = "last.ckpt"
 
@@ -111,17 +111,19 @@ class RunCheckpoint(ModelCheckpoint):
             if means := of_this_process(self._loaded["epoch_means"]):
                 restore_epoch_means(trainer, means)
             self._loaded = None
+        if trainer.is_global_zero:
+            sweep(Path(trainer.default_root_dir))
         # A run that goes back, or on in another folder, must not leave a last checkpoint of another way.
-        if trainer.ckpt_path and trainer.is_global_zero and saves(trainer):
-            if not (self.last.exists() and self.last.samefile(trainer.ckpt_path)):
-                link(Path(trainer.ckpt_path), self.last)
+        if (path := trainer.ckpt_path) and trainer.is_global_zero and saves(trainer):
+            if not (self.last.exists() and self.last.samefile(path)):
+                link(Path(path), self.last)
 
     def on_train_batch_start(self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int) -> None:  # noqa: ANN401 (Lightning's signature)
         """A safe point: the last step is logged, and nothing of the next one is done."""
         self._counts = counts_of(pl_module).state_dict()
         self._safe_point(trainer, due=self.every_n_steps > 0 and batch_idx % self.every_n_steps == 0)
 
-    def on_train_batch_end(self, *_: Any) -> None:  # noqa: ANN401 (Lightning's signature)
+    def on_train_batch_end(self, *_: Any) -> None:  # noqa: ANN401
         """Nothing: Lightning would save before it logs the step."""
 
     def on_validation_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
@@ -235,13 +237,6 @@ class RunCheckpoint(ModelCheckpoint):
 def saves(trainer: Trainer) -> bool:
     """Whether a run writes checkpoints: a trial of some batches does not."""
     return not vars(trainer)["fast_dev_run"]
-
-
-def counts_of(module: LightningModule) -> RolloutCounts:
-    """What a PolicyModule has sampled."""
-    counts = vars(module)["counts"]
-    assert isinstance(counts, RolloutCounts)
-    return counts
 
 
 def checkpoint_of(trainer: Trainer) -> RunCheckpoint | None:

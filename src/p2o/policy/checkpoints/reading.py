@@ -101,7 +101,9 @@ def check_format(path: Path, section: Mapping[str, Any]) -> None:
 
 
 def newest_checkpoint(folder: Path, to_resume: bool = True) -> Path | None:
-    """The newest checkpoint in a folder that is whole, for `--ckpt_path last`; None if there is none at all.
+    """The checkpoint that a run goes on from with `--ckpt_path last`: `last.ckpt`, or the newest one that is whole.
+
+    None if there is none at all.
 
     Those that are damaged are named in a warning and left where they are.
 
@@ -109,7 +111,8 @@ def newest_checkpoint(folder: Path, to_resume: bool = True) -> Path | None:
         InputError: There are checkpoints, and all of them are damaged.
     """
     problems: list[str] = []
-    found = sorted(folder.glob("*.ckpt"), key=lambda path: (path.stat().st_mtime_ns, path.stem == "last"), reverse=True)
+    # `last.ckpt` first: after a run has gone back, an epoch of the way that was left may have been written later.
+    found = sorted(folder.glob("*.ckpt"), key=lambda path: (path.stem == "last", path.stat().st_mtime_ns), reverse=True)
     for path in found:
         try:
             load_checkpoint(path, to_resume)

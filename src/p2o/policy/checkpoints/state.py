@@ -84,3 +84,10 @@ def restore_policy_state(
     if module.trainer.state.fn is TrainerFn.FITTING:
         for name, part in parts.items():
             load_part(f"model.{name}", part, state[name])
+
+
+def counts_of(module: AnyModule) -> RolloutCounts:
+    """What a PolicyModule has sampled."""
+    counts = module.counts
+    assert isinstance(counts, RolloutCounts)
+    return counts

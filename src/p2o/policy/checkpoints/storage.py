@@ -31,7 +31,6 @@ class WholeFiles(TorchCheckpointIO):
         started = time.monotonic()
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            _sweep(path.parent)
             with replacing(path) as part:
                 torch.save(checkpoint, part)
         except (OSError, RuntimeError, InputError) as error:  # RuntimeError: torch's for a full disk
@@ -58,7 +57,7 @@ def link(path: Path, target: Path) -> Path:
     return target
 
 
-def _sweep(folder: Path) -> None:
-    """Removes what killed processes of this run have left half-written; the lock of the folder keeps others away."""
-    for path in folder.glob(".*.ckpt.part-*"):
+def sweep(root: Path) -> None:
+    """Removes what killed processes of a run have left half-written; the lock of the folder keeps others away."""
+    for path in root.rglob(".*.part-[0-9]*"):
         path.unlink(missing_ok=True)
