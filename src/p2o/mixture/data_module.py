@@ -67,13 +67,10 @@ class MixtureDataModule(LightningDataModule):
             raise InputError(f"data.benchmark_limit must be at least 0 (0 asks all questions), got {benchmark_limit}.")
         check_sizes(num_generations, tau, bare_rollouts, batch_size, validation_batch_size)
         self.train, self.validation = train, validation
-        self.num_generations = num_generations
-        self.bare_rollouts, self.carry = bare_rollouts, carry
+        self.num_generations, self.bare_rollouts, self.carry = num_generations, bare_rollouts, carry
         self.same_template_in_group = same_template_in_group
-        self.batch_size = batch_size
-        self.validation_batch_size = validation_batch_size
-        self.benchmarks = benchmarks
-        self.benchmark_folder = benchmark_folder
+        self.batch_size, self.validation_batch_size = batch_size, validation_batch_size
+        self.benchmarks, self.benchmark_folder = benchmarks, benchmark_folder
         self.benchmark_limit = benchmark_limit
         self.benchmark_template = benchmark_template
         self.seed = seed
