@@ -107,9 +107,8 @@ class P2OCLI(LightningCLI):
 
     def _prepare_subcommand_kwargs(self, subcommand: str) -> dict[str, Any]:
         """Names the checkpoint that was found whole."""
-        return super()._prepare_subcommand_kwargs(subcommand) | {
-            "ckpt_path": self._checkpoint and str(self._checkpoint)
-        }
+        path = self._checkpoint and str(self._checkpoint)
+        return super()._prepare_subcommand_kwargs(subcommand) | {"ckpt_path": path}
 
     def _claim(self, subcommand: str) -> AbstractContextManager[None]:
         """Claims the run folder while it trains; other processes of a distributed run leave that to the first one."""
@@ -193,9 +192,8 @@ def _for_one(kind: type[C], command: str) -> type[C]:
 def _quiet() -> None:
     """Leaves out what Lightning says to everybody and nobody here can act on."""
     # Advertisements for Lightning's other products; the switch that silences them came after 2.6.6.
-    logging.getLogger("lightning.pytorch.utilities.rank_zero").addFilter(
-        lambda record: "Tip:" not in record.getMessage()
-    )
+    told = logging.getLogger("lightning.pytorch.utilities.rank_zero")
+    told.addFilter(lambda record: "Tip:" not in record.getMessage())
     warnings.filterwarnings("ignore", message="LightningCLI's args parameter")  # p2o plan passes them on
     warnings.filterwarnings("ignore", message="Checkpoint directory .* exists")  # that is what resuming means
     warnings.filterwarnings("ignore", message=".*LeafSpec.*")  # Lightning's own use of torch's pytree

@@ -10,7 +10,7 @@ from p2o.errors import InputError
 from p2o.evolution.phase import EvolutionPhase, PhaseSettings
 from p2o.evolution.proposals.ledger import Ledger
 from p2o.evolution.result import EvolutionResult
-from p2o.evolution.stopping import stop_at_evolution
+from p2o.evolution.stopping import check_reflector, stop_at_evolution
 from p2o.evolution.summary import log_report
 from p2o.mixture.data_module import mixture_of
 from p2o.mixture.selection import HardQuestions, QuestionSelection
@@ -73,19 +73,10 @@ class TemplateEvolution(PhaseSettings, Callback):
         self.finished: EvolutionResult | None = None  # the evolution of this epoch
 
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
-        """Rejects, before training, a reflector that would wait for other processes for ever.
-
-        Raises:
-            InputError: The reflector asks the engine on one process, and the engine needs more.
-        """
+        """Refuses, before training, a reflector that would wait for other processes for ever."""
         assert isinstance(pl_module, PolicyModule)
-        processes = pl_module.engine.processes
-        if stage == "fit" and self.budget != 0 and self.reflector.samples and processes > 1:
-            raise InputError(
-                f"evolution.reflector: {self.reflector.name} samples on the first process alone, and {processes} "
-                "processes hold the engine's model together (engine.tensor_parallel_size). Take TeacherReflector, or a "
-                "tensor_parallel_size of 1."
-            )
+        if stage == "fit" and self.budget != 0:
+            check_reflector(self.reflector, pl_module.engine)
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Runs the postponed evolution first if a resumed run left it out or saw it fail."""
@@ -130,11 +121,9 @@ class TemplateEvolution(PhaseSettings, Callback):
         assert isinstance(pl_module, PolicyModule)
         data = mixture_of(trainer)
         hard = data.selected(self.learn_from)
-        bank, failure = TemplateBank(), ""
-        self.finished = None
+        bank, failure, self.finished = TemplateBank(), "", None
         if self.budget != 0 and len(hard) >= self.min_hard_set:
-            guarded = {"all": data.train_questions}.get(self.leak_guard, [])
-            guarded = [*guarded, *data.validation_questions]
+            guarded = [*({"all": data.train_questions}.get(self.leak_guard, [])), *data.validation_questions]
             phase = EvolutionPhase(self, pl_module, hard, epoch, data.bank, guarded, self.ledger)
             self.finished = self._run(phase, trainer)
             failure = self.finished.failure
@@ -163,9 +152,7 @@ class TemplateEvolution(PhaseSettings, Callback):
             self.unfinished = phase.state_dict()
         if trainer.is_global_zero:  # counts are summed over processes, and each of them has the whole ledger
             phase.module.counts.tokens["reflection"] = self.ledger.total.completion_tokens
-        report = result.report()
-        if result.failure:  # the old bank stays
-            report["bank"] = len(mixture_of(trainer).bank)
+        report = result.report() | ({"bank": len(mixture_of(trainer).bank)} if result.failure else {})
         log_report(report, trainer)
         if not result.failure or self.on_failure == "continue":
             self.reports.append(report)

@@ -1,4 +1,4 @@
-"""Ends a run whose reflection cannot go on, so that it can be resumed where it ended."""
+"""Ends a run whose reflection cannot go on: before training where that is known, else where it can be resumed."""
 
 from pathlib import Path
 from typing import NoReturn
@@ -6,7 +6,23 @@ from typing import NoReturn
 from lightning import Trainer
 from lightning.pytorch.callbacks import ModelCheckpoint
 
+from p2o.engines.base import RolloutEngine
 from p2o.errors import InputError
+from p2o.reflectors.base import Reflector
+
+
+def check_reflector(reflector: Reflector, engine: RolloutEngine) -> None:
+    """Compares who reflects with the processes that the engine takes.
+
+    Raises:
+        InputError: The reflector asks the engine on one process, and the engine needs more.
+    """
+    if reflector.samples and engine.processes > 1:
+        raise InputError(
+            f"evolution.reflector: {reflector.name} samples on the first process alone, and {engine.processes} "
+            "processes hold the engine's model together (engine.tensor_parallel_size). Take TeacherReflector, or a "
+            "tensor_parallel_size of 1."
+        )
 
 
 def stop_at_evolution(trainer: Trainer, failure: str) -> NoReturn:
