@@ -44,6 +44,7 @@ from p2o.prompts.templates import TemplateBank
 from p2o.reflectors import SelfReflector
 from p2o.rewards import MathAnswer
 from p2o.rollouts import RolloutRequest, RolloutWorker
+from p2o.seeds import derive_seed
 from p2o.types import Completion, Prompt
 from p2o.worlds.chains import ChainQuestions
 
@@ -135,7 +136,11 @@ def held_out(module: PolicyModule, bank: TemplateBank, count: int, seed: int) ->
     requests = [RolloutRequest(question, text, seed) for question in questions for text in texts]
     rollouts = module.worker.roll_out(module.policy, requests, greedy, "validation")
     solved = {rollout.question.id for rollout in rollouts if rollout.correct}
-    requests = [RolloutRequest(question, assign(bank, question.id, 1, rng)[0], seed) for question in questions]
+    assigned = [assign(bank, question.id, 1, rng)[0] for question in questions]
+    requests = [
+        RolloutRequest(question, text, derive_seed(seed, "held out", question.id))
+        for question, text in zip(questions, assigned, strict=True)
+    ]
     rollouts = module.worker.roll_out(module.policy, requests, sampled, "validation")
     return {"cover": len(solved) / count, "pass rate": statistics.fmean(rollout.correct for rollout in rollouts)}
 
