@@ -228,7 +228,16 @@ def test_an_epoch_and_the_last_checkpoint_share_one_file(straight):
     assert (folder / "epoch=1.ckpt").samefile(folder / "last.ckpt")
 
 
-def test_20_kills_lose_nothing(tmp_path):
+@pytest.mark.timeout(1500)
+@pytest.mark.parametrize("kills", [5, pytest.param(20, marks=pytest.mark.slow)])
+def test_kills_lose_nothing(tmp_path, kills):
     """SIGKILL within rollouts, updates, evolution, and the writes of checkpoints and logs."""
-    outcome = Campaign(tmp_path / "chaos", processes=1, seed=int(time.time())).run(kills=20)
-    assert outcome["kills"] == 20 and outcome["unequal"] == {}
+    outcome = Campaign(tmp_path / "chaos", processes=1, seed=int(time.time())).run(kills)
+    assert outcome["kills"] == kills and outcome["unequal"] == {}
+
+
+@pytest.mark.distributed
+@pytest.mark.timeout(1500)
+def test_kills_of_two_processes_lose_nothing(tmp_path):
+    outcome = Campaign(tmp_path / "chaos", processes=2, seed=int(time.time())).run(kills=5)
+    assert outcome["kills"] == 5 and outcome["unequal"] == {}
