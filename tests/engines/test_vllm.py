@@ -10,7 +10,7 @@ import yaml
 
 from p2o.cli.main import main
 from p2o.engines import SamplingParams, VLLMEngine
-from p2o.engines import vllm as module
+from p2o.engines.vllm import colocated as module
 from p2o.errors import InputError
 from p2o.logprobs import completion_logps
 from p2o.types import Prompt

@@ -7,6 +7,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
@@ -68,7 +69,7 @@ def answers(url):
 def context():
     policy = load_policy(BUNDLED)
     renderer = PromptRenderer(load_tokenizer(BUNDLED), INSTRUCTION)
-    return ReflectionContext(TransformersEngine(), renderer, policy, lambda: policy)
+    return ReflectionContext(TransformersEngine(), renderer, policy, lambda: nullcontext(policy))
 
 
 @pytest.fixture
