@@ -27,6 +27,7 @@ from typing import Any
 from unittest.mock import patch
 
 import torch
+from lightning import Trainer
 from transformers import PreTrainedModel
 
 from p2o.engines import SamplingParams, TransformersEngine, continuous_batching
@@ -89,6 +90,7 @@ def build(engine: WatchedEngine) -> PolicyModule:
     module.instruction = "Answer within \\boxed{}.\nQuestion: "
     module.renderer = PromptRenderer(load_tokenizer(BUNDLED), module.instruction)
     module.policy = load_policy(BUNDLED)
+    module.trainer = Trainer(accelerator="cpu", logger=False, enable_checkpointing=False)  # where weights are placed
     module.worker = RolloutWorker(engine, module.renderer, module.reward, module.counts)
     module.max_templated_prompt_length = module.policy.config.max_position_embeddings - 128
     return module
