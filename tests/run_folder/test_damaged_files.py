@@ -73,3 +73,9 @@ def test_a_table_with_other_columns_is_named(root):
     write_parquet(path, [], other.schema())
     with pytest.raises(InputError, match=r"epoch-0001\.parquet: expected the columns .* outcome, tokens is missing"):
         load_run(root, "x")
+
+
+def test_a_row_of_an_evolution_without_its_columns_is_named(root):
+    (root / "evolution" / "epoch-0000.jsonl").write_text('{"": ""}\n')
+    with pytest.raises(InputError, match=r"epoch-0000\.jsonl:1: expected a row of an evolution, .*parent.* is missing"):
+        load_run(root, "x")

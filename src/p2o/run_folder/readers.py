@@ -2,13 +2,14 @@
 
 import csv
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import yaml
 
 from p2o.errors import InputError
+from p2o.io.tables import read_rows
 from p2o.run_folder.paths import RunPaths
 
 # What readers rely on in the figures of an evolution, and the kinds of it.
@@ -19,6 +20,10 @@ _EVOLUTION: dict[str, type | tuple[type, ...]] = {
     "stopped": str,
     "seconds": (int, float),
 }
+
+# The columns of the rows of an evolution that readers rely on.
+CANDIDATE = ("id", "text", "parent", "status", "dev_score", "dev_scores", "before", "weight", "prompt", "reply")
+REJECTED = ("parent", "prompt", "reply")
 
 
 def read_json(path: Path) -> dict[str, Any]:
@@ -74,6 +79,19 @@ def read_evolution(path: Path) -> dict[str, Any]:
     if odd := [name for name, kind in _EVOLUTION.items() if not isinstance(figures.get(name), kind)]:
         raise InputError(f"{path}: expected the figures of an evolution, {', '.join(odd)} is missing or no such thing.")
     return figures
+
+
+def read_lineage(path: Path, columns: Collection[str]) -> list[dict[str, Any]]:
+    """The rows of a file of an evolution, each of which must have these columns; none if there is no such file.
+
+    Raises:
+        InputError: A row is damaged; the message names its line.
+    """
+    rows = list(read_rows(path)) if path.is_file() else []
+    for number, row in rows:
+        if missing := [name for name in columns if name not in row]:
+            raise InputError(f"{path}:{number}: expected a row of an evolution, {', '.join(missing)} is missing.")
+    return [row for _, row in rows]
 
 
 def read_fixed_questions(paths: RunPaths, epochs: int) -> list[dict[str, Any]]:

@@ -8,15 +8,17 @@ from typing import Any
 
 from p2o.commands.report.blocks import Block, Fold, Missing, Text
 from p2o.errors import InputError
-from p2o.io.tables import read_rows
 from p2o.run_folder.log_columns import VALIDATION_LOG
 from p2o.run_folder.paths import RunPaths
 from p2o.run_folder.question_record import QuestionRecord
 from p2o.run_folder.question_tables import read_questions
 from p2o.run_folder.readers import (
+    CANDIDATE,
+    REJECTED,
     read_evolution,
     read_fixed_questions,
     read_json,
+    read_lineage,
     read_metrics,
     read_run_config,
     read_summary,
@@ -85,7 +87,10 @@ def load_run(folder: Path, name: str) -> Run:
         questions={n: read_questions(paths.questions(n)) for n in epochs if paths.questions(n).is_file()},
         evolutions=[
             Evolution(
-                n, read_evolution(paths.evolution(n)), _rows(paths.candidates(n)), _rows(paths.rejected_proposals(n))
+                n,
+                read_evolution(paths.evolution(n)),
+                read_lineage(paths.candidates(n), CANDIDATE),
+                read_lineage(paths.rejected_proposals(n), REJECTED),
             )
             for n in epochs
             if paths.candidates(n).is_file()
@@ -122,10 +127,6 @@ def _by(key: str, rows: Sequence[Mapping[str, float]], end: float = inf) -> dict
         if (number := row.get(key)) is not None and number < end:
             found.setdefault(int(number), {}).update({name: value for name, value in row.items() if name != key})
     return found
-
-
-def _rows(path: Path) -> list[dict[str, Any]]:
-    return [row for _, row in read_rows(path)] if path.is_file() else []
 
 
 def _ends(paths: RunPaths, epochs: int) -> list[int]:
