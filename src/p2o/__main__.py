@@ -1,4 +1,4 @@
-"""`python -m p2o`."""
+"""Runs the `p2o` command by `python -m p2o`."""
 
 from p2o.cli.main import main
 

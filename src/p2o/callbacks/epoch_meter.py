@@ -32,7 +32,7 @@ class EpochMeter:
         return step
 
     def state_dict(self) -> dict[str, int]:
-        """The counts so far."""
+        """The counts of this epoch so far."""
         return dict(self._counts)
 
     def load_state_dict(self, state: dict[str, int]) -> None:

@@ -1,1 +1,1 @@
-"""The `p2o` command."""
+"""The `p2o` command, by LightningCLI."""

@@ -31,7 +31,7 @@ class StrictImprovement(Gate):
     """Accepts a child iff it is strictly better than its parent on one mini-batch (paper, GEPA)."""
 
     def judge(self, gain: float, mini_batches: int) -> Verdict:
-        """Never undecided."""
+        """Accepts a child that gained, rejects any other, and is never undecided."""
         return Verdict.ACCEPTED if gain > 0 else Verdict.REJECTED
 
 

@@ -23,5 +23,5 @@ class AllQuestions(QuestionSelection):
     """Every question, hard or not, as Fast-Slow Training has it (arXiv 2605.12484)."""
 
     def __call__(self, question_id: str, hard: frozenset[str]) -> bool:
-        """True for every question."""
+        """Selects every question, hard or not."""
         return True

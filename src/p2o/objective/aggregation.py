@@ -33,7 +33,7 @@ class TokenMean(Aggregation):
     """Every token counts the same: Σ_i Σ_t l_it / Σ_i |y_i| (the paper; DAPO's token-level loss, arXiv 2503.14476)."""
 
     def __call__(self, row: TrainingSample) -> Share:
-        """Weight 1, size |y|."""
+        """The row's tokens weigh 1, and it counts by its length |y|."""
         return Share(1.0, float(len(row.completion_ids)))
 
 
@@ -41,7 +41,7 @@ class SequenceMean(Aggregation):
     """Every completion counts the same: 1/R Σ_i 1/|y_i| Σ_t l_it (GRPO, arXiv 2402.03300, Eq. 3)."""
 
     def __call__(self, row: TrainingSample) -> Share:
-        """Weight 1/|y|, size 1."""
+        """The row's tokens weigh 1/|y|, and it counts once."""
         return Share(1 / len(row.completion_ids), 1.0)
 
 
@@ -58,7 +58,7 @@ class ConstantLength(Aggregation):
         self.length = length
 
     def __call__(self, row: TrainingSample) -> Share:
-        """Weight 1/L, size 1."""
+        """The row's tokens weigh 1/L, and it counts once."""
         return Share(1 / self.length, 1.0)
 
 

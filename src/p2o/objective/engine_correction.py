@@ -27,7 +27,7 @@ class NoCorrection(EngineCorrection):
     reads_logps = False
 
     def __call__(self, trainer: Tensor, engine: Tensor) -> Tensor:
-        """Ones [R, T]."""
+        """A weight of one for every token, [R, T]."""
         return torch.ones_like(trainer)
 
 

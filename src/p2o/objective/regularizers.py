@@ -45,7 +45,7 @@ class ReferenceKL(Regularizer):
         self.beta = beta
 
     def __call__(self, logps: Tensor, reference: Tensor, entropies: Tensor) -> Tensor:
-        """β·k3 [R, T]."""
+        """The penalty of every token, β·k3, [R, T]."""
         distance = (reference - logps).clamp(-20, 20)
         return self.beta * (distance.exp() - distance - 1)
 
@@ -68,5 +68,5 @@ class EntropyBonus(Regularizer):
         self.coefficient = coefficient
 
     def __call__(self, logps: Tensor, reference: Tensor, entropies: Tensor) -> Tensor:
-        """-c·H [R, T]."""
+        """The penalty of every token, -c·H, [R, T]."""
         return -self.coefficient * entropies

@@ -22,5 +22,5 @@ class TrainingSample:
         return self.prompt_ids == self.bare_ids
 
     def prompt(self, bare: bool) -> tuple[int, ...]:
-        """x or x̃."""
+        """The prompt x of this row, or x̃ if it is not `bare`."""
         return self.bare_ids if bare else self.prompt_ids

@@ -1,4 +1,4 @@
-"""DAPO's dynamic sampling."""
+"""Draws further questions in place of groups without a gradient: DAPO's dynamic sampling."""
 
 from collections.abc import Sequence
 from itertools import islice

@@ -58,7 +58,7 @@ def backwards(rng: random.Random) -> Drawn:
 
 
 def sorting(rng: random.Random) -> Drawn:
-    """Four numbers in order."""
+    """Four numbers that are to be put in order."""
     numbers = rng.sample(range(1, 100), 4)
     listed, ordered = (", ".join(map(str, some)) for some in (numbers, sorted(numbers)))
     return Drawn(f"Sort these numbers from smallest to largest: {listed}.", ordered)

@@ -35,7 +35,7 @@ class NoBonus(ExplorationBonus):
     """No exploration: nothing is added to the advantages."""
 
     def __call__(self, answers: Sequence[Sequence[FinalAnswer]]) -> Tensor:
-        """Zeros [G, K]."""
+        """A bonus of zero for every rollout, [G, K]."""
         return torch.zeros(len(answers), len(answers[0]))
 
 

@@ -41,7 +41,7 @@ class ConstantBaseline(Baseline):
         self.value = value
 
     def __call__(self, bonuses: Tensor) -> Tensor:
-        """[G, K] -> [1]."""
+        """The same baseline for all bonuses: [G, K] -> [1]."""
         return torch.tensor([self.value])
 
 

@@ -21,6 +21,6 @@ class CISPOLoss(PolicyLoss):
         self.epsilon_max = epsilon_max
 
     def __call__(self, logps: Tensor, old_logps: Tensor, advantages: Tensor, mask: Tensor) -> Tensor:
-        """Losses [R, T]."""
+        """The loss of every token, [R, T]."""
         weight = ratio_of(logps - old_logps).clamp(max=self.epsilon_max).detach()  # [R, T]
         return -weight * advantages * logps

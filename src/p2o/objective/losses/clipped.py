@@ -27,6 +27,6 @@ class ClippedLoss(PolicyLoss):
         self.dual_clip = dual_clip
 
     def __call__(self, logps: Tensor, old_logps: Tensor, advantages: Tensor, mask: Tensor) -> Tensor:
-        """Losses [R, T]."""
+        """The loss of every token, [R, T]."""
         losses = pessimistic(ratio_of(logps - old_logps), advantages, self.epsilon_low, self.epsilon_high)
         return torch.where(advantages < 0, torch.minimum(losses, -advantages * self.dual_clip), losses)

@@ -9,5 +9,5 @@ class LogLikelihood(PolicyLoss):
     """l = -A·log π_θ(y_t): no ratio, no clip. With A = 1 supervised fine-tuning, with a baseline REINFORCE."""
 
     def __call__(self, logps: Tensor, old_logps: Tensor, advantages: Tensor, mask: Tensor) -> Tensor:
-        """Losses [R, T]."""
+        """The loss of every token, [R, T]."""
         return -advantages * logps

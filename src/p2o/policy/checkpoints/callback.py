@@ -135,7 +135,7 @@ class RunCheckpoint(ModelCheckpoint):
             listen()
 
     def on_test_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Listens to signals."""
+        """Listens to the signals that ask a run to stop, in tests as well."""
         listen()
 
     def before_evolution(self, trainer: Trainer) -> None:

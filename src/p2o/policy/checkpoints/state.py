@@ -27,7 +27,7 @@ class Stateful(Protocol):
     """A part whose state is in the checkpoint."""
 
     def state_dict(self) -> dict[str, Any]:
-        """Plain types."""
+        """What a resumed run goes on with, in plain types."""
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Takes over what `state_dict` described."""

@@ -90,7 +90,7 @@ class Reverse(Family):
     name = "reverse"
 
     def draw(self, rng: random.Random, length: int) -> Task:
-        """Any letters."""
+        """Draws a word of this length from all letters."""
         return self._task("".join(rng.choices(ALPHABET, k=length)))
 
     def read(self, text: str) -> Task | None:
