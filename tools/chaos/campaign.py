@@ -16,7 +16,7 @@ from pathlib import Path
 import torch
 
 from tools.chaos.phases import IN_AN_EPOCH, START
-from tools.chaos.processes import SHORT, Durations, Kill, start
+from tools.chaos.processes import SHORT, Durations, Kill, prepare, start
 from tools.run_differences import run_differences
 
 ROOT = Path(__file__).parents[2]
@@ -75,6 +75,7 @@ class Campaign:
 
     def run(self, kills: int) -> None:
         """Goes on until so many kills have hit."""
+        prepare(self._words(self.folder))
         durations = self._reference()
         while (missing := kills - len(self.hits)) > 0:
             result = self._one(durations, missing)
@@ -139,9 +140,12 @@ class Campaign:
         return durations
 
     def _start(self, root: Path, kill: Kill | None = None, trace: str = "") -> tuple[str, list[int | None]]:
+        return start(self._words(root), Path(f"{root}.log"), self.processes, kill, trace)
+
+    def _words(self, root: Path) -> list[str]:
         words = ["fit", f"--config={ROOT}/configs/quickstart.yaml", f"--trainer.default_root_dir={root}", *OPTIONS]
-        words += [f"--data.batch_size={4 // self.processes}", f"--trainer.devices={self.processes}"]
-        return start([*words, "--ckpt_path=last"], Path(f"{root}.log"), self.processes, kill, trace)
+        size = [f"--data.batch_size={4 // self.processes}", f"--trainer.devices={self.processes}"]
+        return [*words, *size, "--ckpt_path=last"]
 
     def _earlier(self) -> list[Result]:
         """What an earlier campaign found, if it was of the same program."""

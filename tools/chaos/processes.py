@@ -1,5 +1,7 @@
 """Real processes of `p2o fit`, which kill themselves as they are told."""
 
+import gc
+import importlib
 import json
 import mmap
 import multiprocessing
@@ -11,14 +13,19 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Sequence
+from contextlib import redirect_stdout, suppress
 from dataclasses import dataclass
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
+from transformers import AutoModelForCausalLM
+
+from p2o.worlds.bundled import MICRO_POLICY
 from tools.chaos.phases import BETWEEN, START, observe
 
-# All that a run imports takes longer than the run: a campaign imports it once, and forks.
 FORK = multiprocessing.get_context("fork")
+LAZY = ("p2o.cli.trainer", "p2o.policy.export", "pandas", "pyarrow.parquet", "torch._dynamo", "torch.utils.tensorboard")
 SHORT = 0.005  # seconds; a timer would miss a phase that is shorter
 PATIENCE = 180.0  # seconds for the other process to end by itself, on a machine that has other work
 
@@ -68,6 +75,24 @@ class Board:
     @phase.setter
     def phase(self, name: str) -> None:
         self._memory[self.HEAD.size :] = name.encode().ljust(mmap.PAGESIZE - self.HEAD.size, b"\0")
+
+
+def prepare(words: Sequence[str]) -> None:
+    """Does once what takes longer than a run: imports, the parser, and what transformers knows of architectures.
+
+    Each process is a fork of this one, to which nothing of it is new.
+
+    Args:
+        words: Of the command line that the processes will have.
+    """
+    for name in LAZY:
+        importlib.import_module(name)
+    from p2o.cli.main import main
+
+    with redirect_stdout(StringIO()), suppress(SystemExit):
+        main([*words, "--print_config"])
+    AutoModelForCausalLM.from_pretrained(MICRO_POLICY)
+    gc.freeze()  # no process searches for rubbish among all that
 
 
 def start(
