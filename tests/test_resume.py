@@ -15,7 +15,6 @@ from p2o.engines.transformers import TransformersEngine
 from p2o.policy.checkpoints import load_checkpoint
 from p2o.policy.checkpoints.place import Place, place_in
 from processes import start
-from tools.chaos import Campaign
 from tools.run_differences import run_differences
 
 CONFIG = Path(__file__).parent.parent / "configs" / "quickstart.yaml"
@@ -226,18 +225,3 @@ def test_an_epoch_and_the_last_checkpoint_share_one_file(straight):
     folder = straight[0] / "checkpoints"
     assert sorted(path.name for path in folder.iterdir()) == ["epoch=1.ckpt", "last.ckpt"]
     assert (folder / "epoch=1.ckpt").samefile(folder / "last.ckpt")
-
-
-@pytest.mark.timeout(1500)
-@pytest.mark.parametrize("kills", [5, pytest.param(20, marks=pytest.mark.slow)])
-def test_kills_lose_nothing(tmp_path, kills):
-    """SIGKILL within rollouts, updates, evolution, and the writes of checkpoints and logs."""
-    outcome = Campaign(tmp_path / "chaos", processes=1, seed=int(time.time())).run(kills)
-    assert outcome["kills"] == kills and outcome["unequal"] == {}
-
-
-@pytest.mark.distributed
-@pytest.mark.timeout(1500)
-def test_kills_of_two_processes_lose_nothing(tmp_path):
-    outcome = Campaign(tmp_path / "chaos", processes=2, seed=int(time.time())).run(kills=5)
-    assert outcome["kills"] == 5 and outcome["unequal"] == {}
