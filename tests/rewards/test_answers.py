@@ -106,6 +106,17 @@ DIFFERENT = {
         ("2 3/4", "2"),
         ("5 1/4", "5"),
     ],
+    "repeating decimals": [
+        ("1/3", r"0.\overline{4}"),
+        (r"0.\overline{12}", r"0.1\overline{2}"),
+        (r"0.\overline{3}", "0.3"),
+        (r"\overline{AB}", "AB"),
+    ],
+    "letters in text": [
+        ("A", r"\text{B}"),
+        ("A", r"\text{A or B}"),
+        ("(A)", r"\textbf{(B)}"),
+    ],
     "blanks between numbers": [
         ("3 4", "7"),
         ("1 2 3", "6"),
@@ -194,6 +205,17 @@ EQUAL = {
         ("ab", r"a\cdot b"),
         ("2ab", "2ba"),
         ("ABCD", "A B C D"),
+        ("A", r"\text{A}"),
+        ("B", r"\textbf{(B)}"),
+        ("(C)", r"\text{C}"),
+        (r"\text{D}", "D"),
+    ],
+    "repeating decimals": [
+        ("1/3", r"0.\overline{3}"),
+        (r"0.\overline{142857}", r"\frac17"),
+        (r"\frac{1}{6}", r"0.1\overline{6}"),
+        ("-7/3", r"-2.\overline{3}"),
+        (r"1", r"0.\overline{9}"),
     ],
     "lists": [
         ("5,5,6", "6,5,5"),
