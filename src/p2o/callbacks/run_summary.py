@@ -8,8 +8,8 @@ from typing import Any
 from lightning import Callback, LightningModule, Trainer
 from lightning.pytorch.utilities import rank_zero_info, rank_zero_warn
 
-from p2o.callbacks.console_blocks import end_block, resume_line, start_block
-from p2o.callbacks.epoch_meter import EpochMeter, log_pace, warn_of_truncation
+from p2o.callbacks.console_blocks import end_block, epoch_line, resume_line, start_block
+from p2o.callbacks.epoch_meter import EpochMeter, log_pace, warn_of_masked_gap, warn_of_truncation
 from p2o.distributed.processes import gather, of_this_process
 from p2o.distributed.unions import summed
 from p2o.evolution.callback import TemplateEvolution
@@ -105,6 +105,7 @@ class RunSummary(Callback):
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Runs after evolution: callbacks run in their order, and `p2o fit` puts this one behind it."""
         pace = self._meter.figures(self._phases())
+        masked_gap = trainer.callback_metrics.get("context/masked_gap") if self._meter.templated else None
         self._meter = EpochMeter()
         self.epochs.append(
             {
@@ -120,6 +121,7 @@ class RunSummary(Callback):
         log_pace(trainer, pace)
         rank_zero_info(epoch_line(trainer.current_epoch, self.epochs[-1]))
         warn_of_truncation(trainer.current_epoch, pace["truncated"])
+        warn_of_masked_gap(trainer.current_epoch, masked_gap)
         self._write(trainer, finished=False)
 
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
@@ -234,14 +236,3 @@ def validation_accuracies(metrics: Any) -> History:  # noqa: ANN401 (Lightning's
             _, context, difficulty = name.split("/", 2)
             found[context] = {**(found[context] or {}), difficulty: round(float(value), 6)}
     return found
-
-
-def epoch_line(number: int, epoch: dict[str, Any]) -> str:
-    """What the console says of an epoch, in one line."""
-    parts = [f"epoch {number:>2}", f"reward {epoch['reward']:.3f}", f"hard questions {epoch['hard_set']:>4}"]
-    for context, accuracies in epoch["validation"].items():
-        shown = " ".join(f"{name} {value:.1%}" for name, value in accuracies.items()) if accuracies else "-"
-        parts.append(f"{context}: {shown}")
-    if epoch["best_dev_score"] is not None:
-        parts.append(f"evolution: best dev {epoch['best_dev_score']:.1%}, bank {epoch['templates']}")
-    return " | ".join([*parts, f"{epoch['seconds']:.0f} s"])
