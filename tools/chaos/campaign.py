@@ -126,7 +126,12 @@ class Campaign:
         seconds = self._random.uniform(0, statistics.median(lasted))
         if statistics.median(lasted) < SHORT:
             seconds = self._random.choice([0.0, -1.0])
-        ranks = self._random.choice([(0,), (1,), (0, 1)]) if self.processes > 1 else (0,)
+        if self.processes == 1:
+            ranks: tuple[int, ...] = (0,)
+        elif phase == START:  # before they have found one another, only what has started them can end the other one
+            ranks = (0, 1)
+        else:
+            ranks = self._random.choice([(0,), (1,), (0, 1)])
         return Kill(phase, 0 if phase == START else number, seconds, ranks)
 
     def _reference(self) -> Durations:

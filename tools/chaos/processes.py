@@ -27,7 +27,7 @@ from tools.chaos.phases import BETWEEN, START, observe
 FORK = multiprocessing.get_context("fork")
 LAZY = ("p2o.cli.trainer", "p2o.policy.export", "pandas", "pyarrow.parquet", "torch._dynamo", "torch.utils.tensorboard")
 SHORT = 0.005  # seconds; a timer would miss a phase that is shorter
-PATIENCE = 180.0  # seconds for the other process to end by itself, on a machine that has other work
+PATIENCE = 300.0  # seconds for the other process to end by itself, on a machine that has other work
 
 Durations = dict[str, list[float]]  # of a phase each time, in seconds
 
