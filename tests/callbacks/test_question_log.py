@@ -5,6 +5,7 @@ import pytest
 
 from factories import rollout
 from p2o.callbacks.question_log import add
+from p2o.run_folder import question_tables
 from p2o.run_folder.hard_set_summary import summarise
 from p2o.run_folder.paths import RunPaths
 from p2o.run_folder.question_record import QuestionRecord, record, template_id
@@ -77,6 +78,22 @@ def test_an_epoch_that_is_run_again_replaces_its_file_and_those_behind_do_not_co
     write_questions(RunPaths(tmp_path), 0, EPOCHS[0][:1], {})
     [only] = json.loads(RunPaths(tmp_path).question_summary.read_text())["epochs"]
     assert only["questions"] == 1
+
+
+def test_earlier_epochs_are_read_once_and_their_entries_stay(tmp_path, monkeypatch):
+    """Else an epoch would take longer, and more memory, with each one before it."""
+    paths, read = RunPaths(tmp_path), []
+    monkeypatch.setattr(question_tables, "read_questions", lambda path: read.append(path) or read_questions(path))
+    epochs = [*EPOCHS, [entry(2, "a", 2)], [entry(3, "a", 0)]]
+    for number, records in enumerate(epochs):
+        write_questions(paths, number, records, TEXTS)
+    assert read == [paths.questions(number) for number in range(3)]
+    expected = {"epochs": summarise(epochs, TEXTS)}
+    assert json.loads(paths.question_summary.read_text()) == expected
+    for damage in ("{", '{"epochs": [7]}', '{"epochs": []}'):
+        paths.question_summary.write_text(damage)
+        write_questions(paths, 3, epochs[3], TEXTS)
+        assert json.loads(paths.question_summary.read_text()) == expected
 
 
 def test_an_interrupted_write_damages_nothing(tmp_path, monkeypatch):
