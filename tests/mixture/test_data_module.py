@@ -3,7 +3,8 @@ import pytest
 from factories import question, rollout
 from p2o.errors import InputError
 from p2o.mixture.data_module import MixtureDataModule
-from p2o.mixture.selection import AllQuestions, HardQuestions
+from p2o.mixture.epoch_draw import EasyMixing
+from p2o.mixture.selection import AllQuestions, AskedQuestions, GradedQuestions, HardQuestions
 from p2o.prompts.templates import Template, TemplateBank
 from p2o.questions.base import QuestionSource
 
@@ -50,6 +51,19 @@ def test_all_questions_may_carry_templates_and_be_learnt_from():
     assert all("" not in item.templates for item in data.mixture(1))
     assert len(data.selected(AllQuestions())) == 20
     assert [question.id for question in data.selected(HardQuestions())] == ["q1", "q2"]
+
+
+def test_an_epoch_may_be_a_slice_whose_questions_evolution_sees():
+    data = with_hard(module(questions_per_epoch=5), 1, 2)
+    assert len(data.mixture(0)) == len(data.train_dataloader().dataset) == 5
+    data.hard_set.observe([rollout(True, number=3)] * 6)
+    data.hard_set.close()
+    assert [question.id for question in data.selected(AskedQuestions())] == ["q3"]
+    assert [question.id for question in data.selected(HardQuestions())] == ["q1", "q2"]
+
+
+def test_slices_of_one_epoch_are_the_whole_data():
+    assert module(questions_per_epoch=20).mixture(3) == module().mixture(3)
 
 
 def test_bare_rollouts_stay_bare():
@@ -103,6 +117,9 @@ def test_the_state_key_in_checkpoints():
         ({"tau": 0}, "tau must be between 1"),
         ({"bare_rollouts": 6}, "bare_rollouts must be between 0"),
         ({"batch_size": 0}, "batch_size"),
+        ({"questions_per_epoch": 21}, r"questions_per_epoch must be between 1 and .* \(20\)"),
+        ({"questions_per_epoch": 0}, "questions_per_epoch must be between 1"),
+        ({"draw": EasyMixing(GradedQuestions(["all"]), 0.5)}, "data.draw has nothing to choose"),
     ],
 )
 def test_impossible_sizes_are_refused(settings, message):

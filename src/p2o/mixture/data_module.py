@@ -9,11 +9,12 @@ from lightning import LightningDataModule, Trainer
 from p2o.distributed.processes import gather, of_this_process
 from p2o.errors import InputError
 from p2o.mixture.assignment import assign
+from p2o.mixture.epoch_draw import EpochDraw, PassAfterPass
 from p2o.mixture.epoch_items import EpochItems, EpochLoader, in_order
 from p2o.mixture.hard_set import HardSet
 from p2o.mixture.overlap import questions_fingerprint, warn_of_overlap
 from p2o.mixture.selection import HardQuestions, QuestionSelection
-from p2o.mixture.validation import check_sizes
+from p2o.mixture.validation import check_epoch, check_sizes
 from p2o.prompts.templates import Template, TemplateBank
 from p2o.questions import HeldOut, QuestionSource
 from p2o.questions.benchmarks import Benchmark, benchmark_of, limited, load_benchmark
@@ -33,6 +34,9 @@ class MixtureDataModule(LightningDataModule):
             variance when the templated rollouts all succeed, and show how far the gain has been internalised.
         carry: Which questions carry templates (paper: `HardQuestions`; Fast-Slow Training: `AllQuestions`).
         same_template_in_group: One template for all rollouts of a question instead of K draws (the paper's ablation).
+        questions_per_epoch: Questions of an epoch, after which evolution, validation and checkpoints come: a slice of
+            the data, without replacement pass after pass. null: all of them (paper).
+        draw: Which questions an epoch asks if it does not ask all.
         batch_size: Questions per rollout batch and process (paper: 128 in all).
         validation_batch_size: Questions per validation or test batch and process.
         benchmarks: What `p2o test` evaluates on: aime24, aime25, amc23, math500, minerva_math, olympiadbench (the
@@ -54,6 +58,8 @@ class MixtureDataModule(LightningDataModule):
         bare_rollouts: int = 0,
         carry: QuestionSelection = HardQuestions(),
         same_template_in_group: bool = False,
+        questions_per_epoch: int | None = None,
+        draw: EpochDraw = PassAfterPass(),
         batch_size: int = 128,
         validation_batch_size: int = 256,
         benchmarks: Sequence[str] = (),
@@ -69,6 +75,7 @@ class MixtureDataModule(LightningDataModule):
         self.train, self.validation = train, validation
         self.num_generations, self.bare_rollouts, self.carry = num_generations, bare_rollouts, carry
         self.same_template_in_group = same_template_in_group
+        self.questions_per_epoch, self.draw = questions_per_epoch, draw
         self.batch_size, self.validation_batch_size = batch_size, validation_batch_size
         self.benchmarks, self.benchmark_folder = benchmarks, benchmark_folder
         self.benchmark_limit = benchmark_limit
@@ -89,6 +96,7 @@ class MixtureDataModule(LightningDataModule):
         if not self.train_questions:
             self.train_questions, self.validation_questions = self.validation.beside(self.train)
             warn_of_overlap(self.train_questions, self.validation_questions)
+            check_epoch(self.questions_per_epoch, len(self.train_questions), self.draw.chooses)
 
     def _benchmarks(self) -> Sequence[Benchmark]:
         if not self.benchmarks:
@@ -117,35 +125,39 @@ class MixtureDataModule(LightningDataModule):
 
     def selected(self, select: QuestionSelection) -> list[Question]:
         """The questions that are selected after the last finished epoch, in the order of the data."""
-        return [question for question in self.train_questions if select(question.id, self.hard_set.hard)]
+        return [question for question in self.train_questions if select(question, self.hard_set)]
+
+    @property
+    def epoch_size(self) -> int:
+        """Questions of an epoch."""
+        return self.questions_per_epoch or len(self.train_questions)
 
     def mixture(self, epoch: int, *order: str | int) -> list[MixtureItem]:
         """The items of an epoch, shuffled: a pure function of hard set, bank, seed and epoch.
 
         `order` names another order of the same items.
         """
-        questions = list(self.train_questions)
+        drawn = self.draw(self.train_questions, self.epoch_size, epoch, self.seed, self.hard_set)
+        questions = [question for question in self.train_questions if question.id in drawn]
         random.Random(derive_seed(self.seed, "order", epoch, *order)).shuffle(questions)
-        return [MixtureItem(question, self.templates_of(question.id, epoch)) for question in questions]
+        return [MixtureItem(question, self.templates_of(question, epoch)) for question in questions]
 
-    def templates_of(self, question: str, epoch: int) -> tuple[str, ...]:
+    def templates_of(self, question: Question, epoch: int) -> tuple[str, ...]:
         """The K templates that a question carries in an epoch."""
-        if not self.carry(question, self.hard_set.hard):
+        if not self.carry(question, self.hard_set):
             return ("",) * self.num_generations
         drawn = assign(
             self.bank,
-            question,
+            question.id,
             self.num_generations - self.bare_rollouts,
-            random.Random(derive_seed(self.seed, "assign", epoch, question)),
+            random.Random(derive_seed(self.seed, "assign", epoch, question.id)),
             self.same_template_in_group,
         )
         return drawn + ("",) * self.bare_rollouts
 
     def train_dataloader(self) -> EpochLoader:
         """Called anew each epoch; on resume Lightning calls it twice (issue 9502), so it changes nothing."""
-        items = EpochItems(
-            len(self.train_questions), lambda: self.mixture(self.trainer.current_epoch if self.trainer else 0)
-        )
+        items = EpochItems(self.epoch_size, lambda: self.mixture(self.trainer.current_epoch if self.trainer else 0))
         return in_order(items, self.batch_size, self.trainer)
 
     def val_dataloader(self) -> EpochLoader:

@@ -31,3 +31,26 @@ def check_sizes(
             f"data.batch_size and data.validation_batch_size must be at least 1, got {batch_size} and "
             f"{validation_batch_size}."
         )
+
+
+def check_epoch(questions_per_epoch: int | None, questions: int, chooses: bool) -> None:
+    """Compares the size of an epoch with the training questions.
+
+    Args:
+        questions_per_epoch: Questions of an epoch; None: all of them.
+        questions: How many there are.
+        chooses: Whether the draw of an epoch makes sense only where it leaves questions out.
+
+    Raises:
+        InputError: An epoch cannot have so many questions, or there is nothing to draw.
+    """
+    if questions_per_epoch is not None and not 1 <= questions_per_epoch <= questions:
+        raise InputError(
+            f"data.questions_per_epoch must be between 1 and the number of training questions ({questions}), or null "
+            f"for all of them, got {questions_per_epoch}."
+        )
+    if chooses and questions_per_epoch in (None, questions):
+        raise InputError(
+            f"data.draw has nothing to choose: an epoch asks all {questions} questions. Set data.questions_per_epoch "
+            "below their number."
+        )
