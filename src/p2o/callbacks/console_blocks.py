@@ -29,7 +29,7 @@ def start_block(trainer: Trainer, module: PolicyModule, done: int) -> str:
             "policy": f"{module.model}, {_parameters(module)}, {_place(module, trainer.world_size)}",
             "questions": f"{questions:,} for training{_slices(data)}, {held_back:,} for validation",
             "method": f"{context} context, {type(module.advantage).__name__}, K = {data.num_generations} rollouts of a "
-            f"question, {data.bare_rollouts} of them bare if it is hard",
+            f"question, {_bare(data, trainer.max_epochs or 1)} of them bare if it is hard",
             "evolution": _evolution(trainer),
             "begins": f"at epoch {done} of {trainer.max_epochs}, resumed from {trainer.ckpt_path}"
             if done
@@ -58,6 +58,11 @@ def resume_line(trainer: Trainer) -> str:
     if not (paths.checkpoints / "last.ckpt").exists():
         return f"Interrupted before the first checkpoint. To begin anew: p2o fit --config {paths.config}"
     return f"Interrupted. To go on from the last checkpoint: p2o fit --config {paths.config} --ckpt_path last"
+
+
+def _bare(data: MixtureDataModule, epochs: int) -> str:
+    fewest, most = data.bare_rollouts.extremes(epochs)
+    return str(fewest) if fewest == most else f"{fewest} to {most}"
 
 
 def _slices(data: MixtureDataModule) -> str:

@@ -42,9 +42,9 @@ class PassAfterPass(EpochDraw):
 
 
 class EasyMixing(EpochDraw):
-    """A share of each epoch is easy questions, the control of arXiv 2510.03971 (abstract read): easier samples alone
-    can cure a reward of zero, before any prompt helps.
+    """A share of each epoch is easy questions: a control, since easier samples alone can cure a reward of zero.
 
+    After arXiv 2510.03971, whose abstract was read; the share and the order are ours.
     Easy questions and the others each take turns, pass after pass. Where one kind is short the other fills up, and one
     warning says so. It needs `data.questions_per_epoch`: an epoch of all questions leaves nothing to choose.
 

@@ -1,10 +1,11 @@
 """Sizes of the mixture that contradict each other are refused."""
 
 from p2o.errors import InputError
+from p2o.mixture.bare_rollouts import BareRollouts
 
 
 def check_sizes(
-    num_generations: int, tau: int, bare_rollouts: int, batch_size: int, validation_batch_size: int
+    num_generations: int, tau: int, bare_rollouts: int | BareRollouts, batch_size: int, validation_batch_size: int
 ) -> None:
     """Compares the sizes of a mixture with one another.
 
@@ -21,10 +22,9 @@ def check_sizes(
             f"data.tau must be between 1 and data.num_generations ({num_generations}), got {tau}: a question is hard "
             "iff fewer than tau of its rollouts are correct."
         )
-    if not 0 <= bare_rollouts < num_generations:
+    if isinstance(bare_rollouts, int) and not 0 <= bare_rollouts <= num_generations:
         raise InputError(
-            f"data.bare_rollouts must be between 0 and data.num_generations - 1 ({num_generations - 1}), got "
-            f"{bare_rollouts}: at least one rollout of a hard question carries a template."
+            f"data.bare_rollouts must be between 0 and data.num_generations ({num_generations}), got {bare_rollouts}."
         )
     if batch_size < 1 or validation_batch_size < 1:
         raise InputError(

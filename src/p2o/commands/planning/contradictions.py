@@ -30,13 +30,19 @@ def rejections(run: PlannedRun) -> list[str]:
 
 
 def _hardness(run: PlannedRun) -> Iterator[str]:
-    k, bare, tau = run.data.num_generations, run.data.bare_rollouts, run.data.hard_set.tau
-    if tau > k - bare:
+    k, tau = run.data.num_generations, run.data.hard_set.tau
+    bare, most = run.data.bare_rollouts.extremes(run.epochs)
+    if tau > k - bare > 0:
         yield (
             f"data.tau ({tau}) is above the templated rollouts of a hard question ({k} - {bare} = {k - bare}): it "
             "stays hard although every templated rollout is right. Lower data.tau or data.bare_rollouts."
         )
-    if not run.evolves and (bare or run.data.same_template_in_group):
+    if bare >= k and not any(regularizer.guided for regularizer in run.module.update.objective.regularizers):
+        yield (
+            f"data.bare_rollouts ({bare} of {k}): no rollout carries a template, and no regularizer looks at those "
+            "that bare rollouts are without. Lower it, or add a ReverseContextKL."
+        )
+    if not run.evolves and (most or run.data.same_template_in_group):
         yield (
             "data.bare_rollouts and data.same_template_in_group do nothing: no question ever carries a template, "
             "since there is no evolution."
