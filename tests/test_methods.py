@@ -108,7 +108,7 @@ def logged(rows, name):
 
 def test_distillation_alone_trains_by_the_divergence_from_the_templated_policy(tmp_path):
     """Two steps an epoch, of which those of the first have no template to learn from."""
-    checkpoint, rows = evolved(["opcd"], tmp_path, 2)
+    _, rows = evolved(["opcd"], tmp_path, 2)
     assert len(logged(rows, "policy/context_kl")) == 2 and logged(rows, "policy/context_kl")[0] != 0
     assert logged(rows, "policy/steps_without_gradient") == [1, 1, 0, 0]
     assert all(loss > 0 for loss in logged(rows, "policy/loss")[2:])
@@ -149,6 +149,22 @@ def test_easy_questions_are_mixed_in(tmp_path):
         easy = [record.id for record in records if record.id in solved]
         assert len(records) == 3 and len(easy) == (2 if epoch else 0)  # half of 3, rounded to even
         solved = solved - {r.id for r in records} | {r.id for r in records if r.correct >= 2}
+
+
+def test_questions_that_nobody_solves_are_hinted(tmp_path):
+    """Under the hint the policy solves them; one failure of each group stays, five make room. Resume is bitwise."""
+    hint = "Go through the chain step by step."
+    options = ["--model.sampler.init_args.reflector=StaticReflector", "--evolution.budget=0"]
+    options.append(f"--model.sampler.init_args.reflector.init_args.templates={json.dumps([hint] * 99)}")
+    straight, rows = evolved(["self_hints"], tmp_path / "straight", 2, *options)
+    hints = straight["p2o"]["sampler"]["hints"]
+    assert hints and set(hints.values()) == {hint}
+    counts = json.loads((tmp_path / "straight" / "summary.json").read_text())["rollouts"]
+    assert counts["hints"] >= len(hints) and (counts["train"] - 2 * 8 * K) % (K - 1) == 0 < counts["train"] - 2 * 8 * K
+    assert max(logged(rows, "train/accuracy_templated")) > max(logged(rows, "train/accuracy_bare"))
+    evolved(["self_hints"], tmp_path / "resumed", 1, *options)
+    resumed, _ = evolved(["self_hints"], tmp_path / "resumed", 2, *options, "--ckpt_path=last")
+    assert differences(state(straight), state(resumed)) == []
 
 
 def test_a_regularizer_that_would_never_act_is_refused(tmp_path, capsys):

@@ -6,9 +6,9 @@ from dataclasses import replace
 
 import pytest
 import torch
-from test_objective import TEMPERATURE, gradient
 from torch.testing import assert_close
 
+from objective_gradient import TEMPERATURE, gradient
 from p2o.errors import InputError
 from p2o.logprobs import completion_logps
 from p2o.objective.advantages import NoAdvantage
