@@ -64,6 +64,7 @@ def test_weights(use):
 def test_schedules():
     assert [AnnealedBareRollouts(0, 4, until=5)(epoch) for epoch in range(7)] == [0, 0, 1, 2, 3, 4, 4]
     assert AnnealedBareRollouts(0, 4, until=5).extremes(4) == (0, 2)  # epochs 1 to 3
+    assert AnnealedBareRollouts(0, 4, until=5).extremes(-1) == (0, 4)  # without end
     assert [FixedBareRollouts(2)(epoch) for epoch in range(3)] == [2, 2, 2]
 
 

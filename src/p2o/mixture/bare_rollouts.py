@@ -5,6 +5,9 @@ from abc import ABC, abstractmethod
 from p2o.errors import InputError
 
 
+ENDLESS = 10_000  # epochs: by then a schedule has come to its end
+
+
 class BareRollouts(ABC):
     """Decides how many rollouts of a templated group stay bare."""
 
@@ -13,8 +16,8 @@ class BareRollouts(ABC):
         """How many, in an epoch; templates first come in epoch 1."""
 
     def extremes(self, epochs: int) -> tuple[int, int]:
-        """The fewest and the most of them in a run of so many epochs."""
-        counts = [self(epoch) for epoch in range(1, max(2, epochs))]
+        """The fewest and the most of them in a run of so many epochs; -1 are as many as there will be."""
+        counts = [self(epoch) for epoch in range(1, max(2, epochs if epochs >= 0 else ENDLESS))]
         return min(counts), max(counts)
 
 

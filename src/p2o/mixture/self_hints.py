@@ -21,10 +21,10 @@ class SelfHints(Sampler):
     """Where all K rollouts of a question fail, K - 1 are rolled out again under a hint, and one failure stays.
 
     After NuRL (arXiv 2509.25666) and SAGE (arXiv 2602.03143), whose abstracts were read; the reflection prompt, the
-    guard, and that a hint is written once and kept, are ours. A hint is a template of one question: the context estimator
-    decides what the gradient makes of it (`Templated` learns under the hint, `Masked` distils it). The failures that
-    make room are mined and counted, but not learnt from. Hints are kept in the checkpoint; what their writing took is
-    counted as `hints` in the summary.
+    guard, and that a hint is written once and kept, are ours. A hint is a template of one question, and the context
+    estimator decides what the gradient makes of it (`Templated` learns under the hint, `Masked` distils it). The
+    failures that make room are mined and counted, but not learnt from. Hints are kept in the checkpoint; what their
+    writing took is counted as `hints` in the summary.
 
     Args:
         reflector: Writes a hint from one failure and the gold answer; `SelfReflector` with `weights: current` is the
@@ -42,19 +42,21 @@ class SelfHints(Sampler):
             raise InputError("SelfHints needs the whole policy on each process, not trainer.strategy: sharded.")
         groups = step.roll_out(items)
         failed = [group for group in groups if not any(rollout.correct for rollout in group)]
-        self._write(failed, step)
-        hinted = [group for group in failed if group[0].question.id in self.hints]
-        if not any(gather(bool(hinted))):
-            return SampledGroups(groups, [])
-        again = [MixtureItem(one[0].question, (self.hints[one[0].question.id],) * (len(one) - 1)) for one in hinted]
-        new = {id(group): rollouts for group, rollouts in zip(hinted, step.roll_out(again, 1), strict=True)}
-        kept = {id(group): next((one for one in group if not one.template), group[0]) for group in hinted}
-        train = [[*new[id(group)], kept[id(group)]] if id(group) in new else group for group in groups]
-        dropped = [[one for one in group if one is not kept[id(group)]] for group in hinted]
+        mine, usage = self._write(failed, step)
+        hints, spent = self.hints | first_rank_wins(mine), sum(concatenated([usage]), self.spent)
+        hinted = [group for group in failed if group[0].question.id in hints]
+        train, dropped = groups, []
+        if any(gather(bool(hinted))):
+            again = [MixtureItem(one[0].question, (hints[one[0].question.id],) * (len(one) - 1)) for one in hinted]
+            new = {id(group): rollouts for group, rollouts in zip(hinted, step.roll_out(again, 1), strict=True)}
+            kept = {id(group): next((one for one in group if not one.template), group[0]) for group in hinted}
+            train = [[*new[id(group)], kept[id(group)]] if id(group) in new else group for group in groups]
+            dropped = [[one for one in group if one is not kept[id(group)]] for group in hinted]
+        self.hints, self.spent = hints, spent  # last: a step that a signal ends is done anew
         return SampledGroups(train, dropped)
 
-    def _write(self, failed: Sequence[Group], step: RolloutStep) -> None:
-        """Has hints written for the questions that have none."""
+    def _write(self, failed: Sequence[Group], step: RolloutStep) -> tuple[dict[str, str], Usage]:
+        """Has hints written for the questions that have none: those that are usable, and what all of them cost."""
         first = {group[0].question.id: group[0] for group in failed if group[0].question.id not in self.hints}
         worker = step.worker
         jobs = [
@@ -65,14 +67,11 @@ class SelfHints(Sampler):
         ]
         context = ReflectionContext(worker.engine, worker.renderer, step.policy, step.initial_policy, self.spent)
         proposals = self.reflector.reflect(jobs, context) if jobs else []
-        written = zip((rollout.question for rollout in first.values()), proposals, strict=True)
-        mine = {question.id: one.template for question, one in written if self._usable(question, one.template, step)}
-        usages = concatenated([proposal.usage for proposal in proposals])
+        usage = sum((proposal.usage for proposal in proposals), ZERO_USAGE)
         worker.counts.rollouts["hints"] = worker.counts.rollouts.get("hints", 0) + len(proposals)
-        tokens = sum(proposal.usage.completion_tokens for proposal in proposals)
-        worker.counts.tokens["hints"] = worker.counts.tokens.get("hints", 0) + tokens
-        self.spent = sum(usages, self.spent)
-        self.hints |= first_rank_wins(mine)
+        worker.counts.tokens["hints"] = worker.counts.tokens.get("hints", 0) + usage.completion_tokens
+        written = zip((rollout.question for rollout in first.values()), proposals, strict=True)
+        return {asked.id: one.template for asked, one in written if self._usable(asked, one.template, step)}, usage
 
     def _usable(self, question: Question, hint: str, step: RolloutStep) -> bool:
         """Whether there is a hint that keeps the answer to itself, and fits into the window without control tokens."""
