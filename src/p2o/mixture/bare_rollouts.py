@@ -4,7 +4,6 @@ from abc import ABC, abstractmethod
 
 from p2o.errors import InputError
 
-
 ENDLESS = 10_000  # epochs: by then a schedule has come to its end
 
 
