@@ -64,6 +64,12 @@ def test_summary():
     }
 
 
+def test_a_question_that_an_epoch_does_not_ask_stays_hard():
+    """a, b and d are hard; the second epoch asks a and c alone."""
+    _, second = summarise([EPOCHS[0], [entry(1, "a", 2), entry(1, "c", 0)]], {})
+    assert second["hard_set"] == {"questions": 3, "entered": 1, "stayed": 2, "left": 1}
+
+
 def test_files_hold_what_was_recorded(tmp_path):
     for number, records in enumerate(EPOCHS):
         write_questions(RunPaths(tmp_path), number, records, TEXTS if number else {})

@@ -35,7 +35,7 @@ def measure(
         bare: Bare answers that this policy gave before; if there are none, it is asked.
     """
     numbers = range(data.num_generations)
-    templates = {question.id: data.templates_of(question.id, epoch) for question in questions}
+    templates = {question.id: data.item(question, epoch).templates for question in questions}
     bare = bare or _ask(module, [(question, k, "") for question in questions for k in numbers])
     asked = [(question, k, templates[question.id][k]) for question in questions for k in numbers]
     under = _ask(module, [(question, k, template) for question, k, template in asked if template])

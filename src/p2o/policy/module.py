@@ -26,7 +26,7 @@ from p2o.policy.loading import load_policy, load_renderer, load_window
 from p2o.policy.metrics import log_rollouts
 from p2o.policy.non_finite import NonFiniteGuard
 from p2o.policy.optimizer import LinearWarmup, check_optimizer
-from p2o.policy.preflight import check_lengths, check_run, check_sizes
+from p2o.policy.preflight import check_guides, check_lengths, check_run, check_sizes
 from p2o.policy.sharding import placed
 from p2o.policy.update import OptimizerSteps
 from p2o.rewards.base import Reward
@@ -125,12 +125,14 @@ class PolicyModule(LightningModule):
         """One rollout batch: T(x, z) -> y -> r -> A -> θ. What it returns is observed by callbacks."""
         sampled = together(lambda: self.sampler(items, self.rollout_step(batch_idx)))
         advantages = self.advantages(sampled.train)  # [G, K]
-        self.update(self, self.policy, rollouts.training_samples(sampled.train, advantages, self.renderer))
+        samples = rollouts.training_samples(sampled.train, advantages, self.renderer)
+        gaps = self.context_gaps(samples)
+        self.update(self, self.policy, samples)
         groups = [*sampled.train, *sampled.dropped]
         log_rollouts(self, groups)
         answers = [objective.final_answer(rollout) for group in groups for rollout in group]
         self.exploration.observe(concatenated(answers))
-        return {"rollouts": [rollout for group in groups for rollout in group], "groups": groups}
+        return {"rollouts": [rollout for group in groups for rollout in group], "groups": groups, "gaps": gaps}
 
     def rollout_step(self, number: int = 0) -> rollouts.RolloutStep:
         """What the sampler may use of a step, which has its number in the epoch."""
@@ -143,6 +145,13 @@ class PolicyModule(LightningModule):
         rewards = torch.tensor([[rollout.reward for rollout in group] for group in groups])  # [G, K]
         answers = [[objective.final_answer(rollout) for rollout in group] for group in groups]
         return self.advantage(rewards, rollouts.prompt_numbers(groups)) + self.exploration(answers)
+
+    def context_gaps(self, samples: Sequence[Sequence[objective.TrainingSample]]) -> list[float | None]:
+        """By how much the template made each completion likelier, if the assignment of templates asks for it."""
+        if not mixture_of(self.trainer).assignment.reads_gaps:
+            return []
+        rows = [row for group in samples for row in group]
+        return objective.context_gaps(self.policy, rows, self.sampling.temperature, self.update.micro_batch_tokens)
 
     # ---- evaluation
 
@@ -171,6 +180,8 @@ class PolicyModule(LightningModule):
         self.max_templated_prompt_length = window - completion
         self.worker = rollouts.RolloutWorker(self.engine, self.renderer, self.reward, self.counts)
         check_run(stage, self.trainer, self.renderer, self.reward, self.max_prompt_length)
+        if stage == "fit":
+            check_guides(self.update.objective.regularizers, mixture_of(self.trainer), self.trainer.max_epochs or 1)
 
     def configure_model(self) -> None:
         """Loads the policy; Lightning may ask more than once."""

@@ -10,7 +10,8 @@ from lightning.pytorch.utilities import rank_zero_warn
 
 from p2o.distributed.failures import watch
 from p2o.errors import InputError
-from p2o.mixture.data_module import mixture_of
+from p2o.mixture.data_module import MixtureDataModule, mixture_of
+from p2o.objective import Regularizer
 from p2o.policy.metrics import validation_metric
 from p2o.policy.sharding import check_strategy
 from p2o.prompts.renderer import PromptRenderer
@@ -64,6 +65,20 @@ def check_run(stage: str, trainer: Trainer, renderer: PromptRenderer, reward: Re
         questions = [*data.train_questions, *data.validation_questions]
         check_questions(questions, renderer, reward, max_prompt_length)
         check_monitors(trainer.callbacks, data.validation_questions)  # type: ignore[attr-defined]
+
+
+def check_guides(regularizers: Iterable[Regularizer], data: MixtureDataModule, epochs: int) -> None:
+    """Refuses a regularizer that would never have anything to compare.
+
+    Raises:
+        InputError: It looks at bare rollouts beside templated ones, and there are none in any epoch.
+    """
+    for regularizer in regularizers:
+        if regularizer.guided and data.bare_rollouts.extremes(epochs)[1] < 1:
+            raise InputError(
+                f"model.regularizers: {type(regularizer).__name__} compares bare rollouts of questions that carry "
+                "templates with the templated policy, and data.bare_rollouts leaves none. Set it to 1 or more."
+            )
 
 
 def check_questions(

@@ -2,7 +2,6 @@
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from itertools import pairwise
 from typing import Any
 
 from p2o.run_folder.question_record import QuestionRecord
@@ -11,14 +10,20 @@ from p2o.run_folder.question_record import QuestionRecord
 def summarise(epochs: Sequence[Sequence[QuestionRecord]], texts: Mapping[str, str]) -> list[dict[str, Any]]:
     """Sizes, comings and goings of the hard set and counts of outcomes: one entry for each epoch, in plain types.
 
+    A question that an epoch did not ask stays what it was.
+
     Args:
         epochs: The records of each epoch, in order.
         texts: The texts of templates by their ids.
     """
     entries = [_entry(records, texts) for records in epochs]
-    for (before, after), entry in zip(pairwise(epochs), entries[1:], strict=True):
-        last, now = ({record.id for record in records if record.hard} for records in (before, after))
-        entry["hard_set"] |= {"entered": len(now - last), "stayed": len(now & last), "left": len(last - now)}
+    last: set[str] = set()
+    for number, (records, entry) in enumerate(zip(epochs, entries, strict=True)):
+        now = (last - {record.id for record in records}) | {record.id for record in records if record.hard}
+        entry["hard_set"] = {"questions": len(now)}
+        if number:
+            entry["hard_set"] |= {"entered": len(now - last), "stayed": len(now & last), "left": len(last - now)}
+        last = now
     return entries
 
 
@@ -31,7 +36,6 @@ def _entry(records: Sequence[QuestionRecord], texts: Mapping[str, str]) -> dict[
     return {
         "epoch": records[0].epoch,
         "questions": len(records),
-        "hard_set": {"questions": sum(record.hard for record in records)},
         "questions_by_correct": {
             str(number): count for number, count in sorted(Counter(record.correct for record in records).items())
         },
