@@ -17,7 +17,7 @@ from p2o.objective.engine_correction import EngineCorrection, NoCorrection
 from p2o.objective.losses import PolicyLoss
 from p2o.objective.micro_batches import by_tokens, equal_passes
 from p2o.objective.outputs import LossOutput, Mean
-from p2o.objective.regularizers import Regularizer
+from p2o.objective.regularizers import Regularizer, k3
 from p2o.objective.rows import TrainingSample
 
 
@@ -142,6 +142,8 @@ class Objective:
         return LossOutput(
             loss=weighted_sum(losses, shares, mask) / size,
             clipped=_mean(((logps.detach() - old_logps).exp() - 1).abs() > 0.2, mask),
+            entropy=_mean(entropies.detach(), mask),
+            kl=self._mean_kl(logps.detach(), reference, mask),
             context_mask_stats=context_mask_stats(weights, bare - templated, mask, with_template),
             mismatch=_mean(mismatch, mask & compared),
             mismatch_max=float(torch.where(mask & compared, mismatch, torch.zeros_like(mismatch)).max()),
@@ -150,18 +152,25 @@ class Objective:
     def _score(
         self, policy: PreTrainedModel, prompts: Sequence[Ids], completions: Sequence[Ids]
     ) -> tuple[Tensor, Tensor]:
-        """log π_θ(y_t) and, if they are read, entropies [R, T]."""
-        if any(regularizer.reads_entropies for regularizer in self.regularizers):
-            return completion_logps_and_entropies(policy, prompts, completions, self.temperature)
-        logps = completion_logps(policy, prompts, completions, self.temperature)
-        return logps, torch.zeros_like(logps)
+        """log π_θ(y_t) and entropies [R, T], the latter without a gradient unless a regularizer reads them."""
+        logps, entropies = completion_logps_and_entropies(policy, prompts, completions, self.temperature)
+        read = any(regularizer.reads_entropies for regularizer in self.regularizers)
+        return logps, entropies if read else entropies.detach()
 
     def _reference_logps(self, prompts: Sequence[Ids], completions: Sequence[Ids], logps: Tensor) -> Tensor:
         """log π_ref(y_t) [R, T], if it is read."""
-        if not any(regularizer.reads_reference for regularizer in self.regularizers):
+        if not self._reads_reference:
             return torch.zeros_like(logps)
         with torch.no_grad(), self.reference() as reference:
             return completion_logps(reference, prompts, completions, self.temperature)
+
+    @property
+    def _reads_reference(self) -> bool:
+        return any(regularizer.reads_reference for regularizer in self.regularizers)
+
+    def _mean_kl(self, logps: Tensor, reference: Tensor, mask: Tensor) -> Mean:
+        """KL(π_θ ‖ π_ref) of a token by k3, of no token if π_ref is not read."""
+        return _mean(k3(logps, reference), mask) if self._reads_reference else Mean(0.0, 0)
 
     def _engine_logps(self, row: TrainingSample) -> Tensor | None:
         if row.engine_logps:
