@@ -13,7 +13,9 @@ def test_means_of_parts_are_joined_by_their_tokens():
     counts = torch.tensor([2] + [0] * (PARTS - 1))
     parts = [
         terms(Mean(0.5, 2), Mean(0.1, 1), 0.1, no_context_mask_stats(), Mean(1.0, 2), Mean(0.2, 2)),
-        terms(Mean(0.0, 6), Mean(0.3, 3), 0.7, ContextMaskStats(2 * counts, counts, 0 * counts, 4.0, 3.0), Mean(2.0, 6)),
+        terms(
+            Mean(0.0, 6), Mean(0.3, 3), 0.7, ContextMaskStats(2 * counts, counts, 0 * counts, 4.0, 3.0), Mean(2.0, 6)
+        ),
     ]
     assert output_metrics(parts) == pytest.approx(
         {

@@ -30,8 +30,8 @@ def fused_logps(
         weight: Of the head, [V, H].
         targets: [N], in [0, V).
         temperature: Above 0.
-        entropy: Whether entropies are wanted; without, they are zeros. Where nothing is derived from them, they cost the
-            backward pass nothing.
+        entropy: Whether entropies are wanted; without, they are zeros. They cost the backward pass nothing unless a
+            gradient comes through them.
         tied: Takes the weight's gradient, which then comes from the embedding.
     """
     keep = torch.is_grad_enabled()

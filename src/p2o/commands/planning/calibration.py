@@ -86,8 +86,8 @@ class Calibration(Callback):
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """A rollout batch and its update as the policy answers, twice; then under a template, and one of long answers.
 
-        A small batch warms up, and of two the faster one counts. On a CPU work is the time of the processor that the process had, which a busy
-        machine hardly changes; that it took longer by the clock is told apart from it.
+        A small batch warms up, and of two the faster one counts. On a CPU work is the processor's time that the process
+        had, which a busy machine hardly changes; how much longer it took by the clock is told apart from it.
         """
         assert isinstance(pl_module, PolicyModule)
         data = mixture_of(trainer)
