@@ -69,10 +69,10 @@ test-slow: $(VENV)/.dev
 test-minimum: $(MINIMUM_VENV)/.minimum
 	OMP_WAIT_POLICY=passive $(MINIMUM_VENV)/bin/pytest -n 2
 
-# Stored with their outputs, which tests/test_notebooks.py looks through; without times, so that they change with the code.
+# Stored with their outputs, which tests/test_notebooks.py looks through.
 notebooks: $(VENV)/.runtime
 	$(BIN)/pip install -q -e ".[notebooks]"
-	$(BIN)/jupyter nbconvert --to notebook --inplace --execute --ExecutePreprocessor.record_timing=False notebooks/*.ipynb
+	$(BIN)/python -m tools.run_notebooks notebooks/*.ipynb
 
 # Other inputs each time; the suite runs the same tests on fewer and always the same ones.
 fuzz: $(VENV)/.dev
