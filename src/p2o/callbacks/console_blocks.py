@@ -95,3 +95,14 @@ def _evolution(trainer: Trainer) -> str:
 def _aligned(rows: Mapping[str, str]) -> str:
     width = max(map(len, rows))
     return "\n".join(f"{name:<{width}}  {text}" for name, text in rows.items())
+
+
+def epoch_line(number: int, epoch: dict[str, Any]) -> str:
+    """What the console says of an epoch, in one line."""
+    parts = [f"epoch {number:>2}", f"reward {epoch['reward']:.3f}", f"hard questions {epoch['hard_set']:>4}"]
+    for context, accuracies in epoch["validation"].items():
+        shown = " ".join(f"{name} {value:.1%}" for name, value in accuracies.items()) if accuracies else "-"
+        parts.append(f"{context}: {shown}")
+    if epoch["best_dev_score"] is not None:
+        parts.append(f"evolution: best dev {epoch['best_dev_score']:.1%}, bank {epoch['templates']}")
+    return " | ".join([*parts, f"{epoch['seconds']:.0f} s"])

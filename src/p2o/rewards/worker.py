@@ -1,7 +1,9 @@
 """Runs a function in worker processes, each item under a deadline that ends the process.
 
 Grading needs it: math-verify's own timeout is a SIGALRM handler in Python, which works on the main thread only and
-never runs while sympy is inside one long C call such as `9**(9**9)`.
+never runs while sympy is inside one long C call such as `9**(9**9)`. pebble 5.2.3 kills such a call within its deadline
+as well, but grades 700 to 900 small answers a second on two processes where this grades 7,600 to 12,000 (three rounds
+each, in turn, on two busy Xeon cores), and bounds no memory.
 """
 
 import importlib
