@@ -213,6 +213,34 @@ def test_a_regularizer_keeps_rows_without_signal(policy):
     assert any(grad.count_nonzero() for grad in grads)
 
 
+def test_the_pass_of_the_gradient_tells_entropy_and_kl(policy, tokenizer):
+    """Of its tokens, under the prompt of the gradient; the KL where a regularizer reads the reference anyway."""
+    rows = make_rows(templated=True)
+    start = build_policy(len(tokenizer), tokenizer.eos_token_id, seed=1)
+    entropies, distances = [], []
+    for row in rows:
+        ids, count = row.bare_ids + row.completion_ids, len(row.completion_ids)
+        with torch.no_grad():
+            found, before = (
+                (model(torch.tensor([ids])).logits[0, -count - 1 : -1].float() / TEMPERATURE).log_softmax(-1)
+                for model in (policy, start)
+            )
+        entropies += (-(found.exp() * found).sum(-1)).tolist()
+        chosen = torch.tensor(row.completion_ids)[:, None]
+        far = (before - found).gather(1, chosen)
+        distances += (far.exp() - far - 1).flatten().tolist()
+
+    def output(*regularizers):
+        parts = dict(regularizers=regularizers, reference=lambda: nullcontext(start))
+        objective = Objective(Masked(), ClippedLoss(), TEMPERATURE, **parts)
+        return objective(policy, rows, objective.old_logps(policy, rows, 40, True), objective.size(rows))
+
+    plain = output()
+    assert plain.entropy.value == pytest.approx(sum(entropies) / len(entropies), rel=1e-4)
+    assert (plain.entropy.tokens, plain.kl.tokens) == (len(entropies), 0)
+    assert output(ReferenceKL()).kl.value == pytest.approx(sum(distances) / len(distances), rel=1e-3)
+
+
 def test_reference_kl_against_a_plain_loop(policy, tokenizer):
     rows = make_rows(templated=True)
     reference = build_policy(len(tokenizer), tokenizer.eos_token_id, seed=1)

@@ -28,8 +28,8 @@ def start_block(trainer: Trainer, module: PolicyModule, done: int) -> str:
             "run folder": str(Path(trainer.default_root_dir)),
             "policy": f"{module.model}, {_parameters(module)}, {_place(module, trainer.world_size)}",
             "questions": f"{questions:,} for training{_slices(data)}, {held_back:,} for validation",
-            "method": f"{context} context, {type(module.advantage).__name__}, K = {data.num_generations} rollouts of a "
-            f"question, {_bare(data, trainer.max_epochs or 1)} of them bare if it is hard",
+            "method": f"{context} context, {type(module.advantage).__name__}, K = {data.num_generations} rollouts, "
+            f"{_bare(data, trainer.max_epochs or 1)} bare if hard",
             "evolution": _evolution(trainer),
             "begins": f"at epoch {done} of {trainer.max_epochs}, resumed from {trainer.ckpt_path}"
             if done

@@ -17,7 +17,7 @@ from p2o.objective.engine_correction import EngineCorrection, NoCorrection
 from p2o.objective.losses import PolicyLoss
 from p2o.objective.micro_batches import by_tokens, equal_passes
 from p2o.objective.outputs import LossOutput, Mean
-from p2o.objective.regularizers import Regularizer
+from p2o.objective.regularizers import Regularizer, k3
 from p2o.objective.rows import TrainingSample
 
 
@@ -134,13 +134,15 @@ class Objective:
         engine = _stack(logps, [self._engine_logps(row) for row in rows])  # [R, T]
         old_logps, weights = self.context(bare, templated)  # [R, T], [R, T]
         losses = self.loss(logps, old_logps, advantages, mask) * (weights * self.correction(templated, engine))
-        losses, context_kl = self._regularized(losses, policy, rows, logps, entropies)
+        losses, context_kl, kl = self._regularized(losses, policy, rows, logps, entropies)
         with_template = torch.tensor([[not row.is_bare] for row in rows], device=mask.device)  # [R, 1]
         compared = torch.tensor([[self._is_compared(*pair)] for pair in zip(rows, old, strict=True)]).to(mask.device)
         mismatch = (templated - engine).abs()  # [R, T]
         return LossOutput(
             loss=weighted_sum(losses, shares, mask) / size,
             clipped=_mean(((logps.detach() - old_logps).exp() - 1).abs() > 0.2, mask),
+            entropy=_mean(entropies.detach(), mask),
+            kl=_mean(kl, mask & ~kl.isnan()),
             context_mask_stats=context_mask_stats(weights, bare - templated, mask, with_template),
             context_kl=_mean(context_kl, mask & ~context_kl.isnan()),
             mismatch=_mean(mismatch, mask & compared),
@@ -150,21 +152,20 @@ class Objective:
     def _score(
         self, policy: PreTrainedModel, prompts: Sequence[Ids], completions: Sequence[Ids]
     ) -> tuple[Tensor, Tensor]:
-        """log π_θ(y_t) and, if they are read, entropies [R, T]."""
-        if any(regularizer.reads_entropies for regularizer in self.regularizers):
-            return completion_logps_and_entropies(policy, prompts, completions, self.temperature)
-        logps = completion_logps(policy, prompts, completions, self.temperature)
-        return logps, torch.zeros_like(logps)
+        """log π_θ(y_t) and entropies [R, T], the latter without a gradient unless a regularizer reads them."""
+        logps, entropies = completion_logps_and_entropies(policy, prompts, completions, self.temperature)
+        read = any(regularizer.reads_entropies for regularizer in self.regularizers)
+        return logps, entropies if read else entropies.detach()
 
     def _regularized(
         self, losses: Tensor, policy: PreTrainedModel, rows: Sequence[TrainingSample], logps: Tensor, entropies: Tensor
-    ) -> tuple[Tensor, Tensor]:
-        """The losses with the terms of all regularizers [R, T], and what a guided one compares: log π_θ - log π_guided.
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """The losses with the terms of all regularizers, and what these have compared, each [R, T].
 
-        That is nan where nobody compared it.
+        That is log π_θ - log π_guided, and k3 of π_θ and the policy before training; nan where nobody compared them.
         """
         guided = torch.tensor([[bool(row.guide_ids)] for row in rows], device=logps.device)  # [R, 1]
-        context_kl = torch.full_like(logps.detach(), torch.nan)
+        context_kl = kl = torch.full_like(logps.detach(), torch.nan)
         known: dict[tuple[bool, bool], Tensor] = {}
         for regularizer in self.regularizers:
             kind = (regularizer.guided, regularizer.frozen)
@@ -174,8 +175,10 @@ class Objective:
             if regularizer.guided:
                 term = torch.where(guided, term, torch.zeros_like(term))
                 context_kl = torch.where(guided, logps.detach() - known[kind], context_kl)
+            elif regularizer.reads_reference:
+                kl = k3(logps.detach(), known[kind])
             losses = losses + term
-        return losses, context_kl
+        return losses, context_kl, kl
 
     def _reference_logps(
         self, regularizer: Regularizer, policy: PreTrainedModel, rows: Sequence[TrainingSample], logps: Tensor

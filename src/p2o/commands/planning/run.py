@@ -35,6 +35,7 @@ class PlannedRun:
         probe: Questions that are asked again after each half-step.
         sharded: Whether the processes hold the policy together (trainer.strategy: sharded).
         mixed: Whether passes compute in 2 bytes (trainer.precision: bf16-mixed and the like).
+        kl: Whether answers to them are compared with the policy before training.
     """
 
     module: PolicyModule
@@ -48,6 +49,7 @@ class PlannedRun:
     probe: int = 0
     mixed: bool = False
     sharded: bool = False
+    kl: bool = False
 
     @property
     def questions(self) -> int:
@@ -130,7 +132,7 @@ def planned_run(
     sharded = trainer.strategy == "sharded"
     epochs = trainer.max_epochs or 1000  # Lightning's default
     sizes = (epochs, processes(trainer), lengths, window, asked)
-    return PlannedRun(module, data, evolution, renderer, *sizes, mixed, sharded)
+    return PlannedRun(module, data, evolution, renderer, *sizes, mixed, sharded, fixed.kl and asked > 0)
 
 
 def processes(trainer: Namespace) -> int:

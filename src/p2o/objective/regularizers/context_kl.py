@@ -6,8 +6,7 @@ from torch import Tensor
 
 from p2o.errors import InputError
 from p2o.objective.regularizers.base import Regularizer
-
-LIMIT = 20.0  # nats: what a token may differ by
+from p2o.objective.regularizers.divergence import LIMIT, k3
 
 
 class ContextKL(Regularizer):
@@ -56,5 +55,4 @@ class ForwardContextKL(ContextKL):
 
     def __call__(self, logps: Tensor, reference: Tensor, entropies: Tensor) -> Tensor:
         """The penalty of every token, β·k3, [R, T]."""
-        distance = (logps - reference).clamp(-LIMIT, LIMIT)
-        return self.beta * ((-distance).exp() + distance - 1)
+        return self.beta * k3(logps, reference)

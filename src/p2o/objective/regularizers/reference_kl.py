@@ -4,13 +4,13 @@ from torch import Tensor
 
 from p2o.errors import InputError
 from p2o.objective.regularizers.base import Regularizer
+from p2o.objective.regularizers.divergence import k3
 
 
 class ReferenceKL(Regularizer):
-    """β·k3, k3 = e^d - d - 1 with d = log π_ref - log π_θ: pulls towards the policy before training.
+    """β·k3, an estimate of KL(π_θ ‖ π_ref): pulls towards the policy before training, as in GRPO.
 
-    Schulman's non-negative estimate of KL(π_θ ‖ π_ref) (joschu.net/blog/kl-approx.html), as in GRPO (arXiv 2402.03300,
-    Eq. 4).
+    arXiv 2402.03300, Eq. 4; `policy/kl` is logged.
 
     Args:
         beta: β (GRPO: 0.04; the paper, DAPO and Dr.GRPO: no such term).
@@ -26,5 +26,4 @@ class ReferenceKL(Regularizer):
 
     def __call__(self, logps: Tensor, reference: Tensor, entropies: Tensor) -> Tensor:
         """The penalty of every token, β·k3, [R, T]."""
-        distance = (reference - logps).clamp(-20, 20)
-        return self.beta * (distance.exp() - distance - 1)
+        return self.beta * k3(logps, reference)
