@@ -9,7 +9,7 @@ import transformers.utils.logging
 from huggingface_hub import HfApi
 from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalTokenNotFoundError
 from torch import Tensor
-from transformers import AutoConfig, AutoModelForCausalLM, GenerationConfig, PreTrainedModel
+from transformers import AutoConfig, AutoModelForCausalLM, PreTrainedModel
 
 from p2o.errors import InputError
 from p2o.io.folders import check_new, new_folder
@@ -17,7 +17,7 @@ from p2o.logprobs.adapters import merged_parameters
 from p2o.policy.adapters import LoRA
 from p2o.policy.card import model_card
 from p2o.policy.checkpoints import PREFIX, load_checkpoint
-from p2o.policy.loading import load_policy, load_tokenizer, locate
+from p2o.policy.loading import load_generation_config, load_policy, load_tokenizer
 
 
 def export(checkpoint: Path, out: Path) -> None:
@@ -34,7 +34,7 @@ def export(checkpoint: Path, out: Path) -> None:
     name = content["p2o"]["model"]
     tokenizer = load_tokenizer(name)
     model = _model(checkpoint, content)
-    model.generation_config = _generation_config(name, model)
+    model.generation_config = load_generation_config(name, model)
     with new_folder(out, "the model") as folder:
         model.save_pretrained(folder)
         tokenizer.save_pretrained(folder)
@@ -88,11 +88,3 @@ def _load(path: Path, model: PreTrainedModel, state: Mapping[str, Tensor], stric
         model.load_state_dict(weights, assign=True, strict=strict)
     except RuntimeError as error:
         raise InputError(f"{path}: expected the weights its config describes. torch says: {error}") from error
-
-
-def _generation_config(name: str, model: PreTrainedModel) -> GenerationConfig:
-    """How the original generates, above all which tokens end a completion; of a model that does not say, its config."""
-    try:
-        return GenerationConfig.from_pretrained(locate(name))
-    except OSError:
-        return GenerationConfig.from_model_config(model.config)

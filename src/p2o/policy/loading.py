@@ -3,7 +3,16 @@
 from pathlib import Path
 from typing import Any
 
-from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer, PreTrainedConfig, PreTrainedModel
+from torch import nn
+from torch.nn.modules.module import register_module_parameter_registration_hook
+from transformers import (
+    AutoConfig,
+    AutoModelForCausalLM,
+    AutoTokenizer,
+    GenerationConfig,
+    PreTrainedConfig,
+    PreTrainedModel,
+)
 from transformers import PreTrainedTokenizerBase as Tokenizer
 
 from p2o.errors import InputError
@@ -70,6 +79,40 @@ def load_policy(
         policy: PreTrainedModel = AutoModelForCausalLM.from_pretrained(locate(name), dtype=adapters.dtype)
     except (OSError, ValueError) as error:
         raise InputError(_not_loadable("weights", name, error)) from error
+    return _prepared(policy, gradient_checkpointing, adapters, longest)
+
+
+def outline_policy(
+    name: str, gradient_checkpointing: bool = False, adapters: Adapters = NoAdapters(), longest: int = 0
+) -> PreTrainedModel:
+    """What `load_policy` gives, its parameters without values, on torch's device "meta": it takes no memory."""
+    config = load_config(name)
+
+    def without_values(module: nn.Module, key: str, parameter: nn.Parameter | None) -> nn.Parameter | None:
+        if parameter is None or parameter.is_meta:  # one that is tied stays the same
+            return None
+        return nn.Parameter(parameter.to("meta"), parameter.requires_grad)
+
+    hook = register_module_parameter_registration_hook(without_values)
+    try:
+        policy: PreTrainedModel = AutoModelForCausalLM.from_config(config, dtype=adapters.dtype).eval()
+    finally:
+        hook.remove()
+    policy.generation_config = load_generation_config(name, policy)
+    return _prepared(policy, gradient_checkpointing, adapters, longest)
+
+
+def load_generation_config(name: str, model: PreTrainedModel) -> GenerationConfig:
+    """How the original generates, above all which tokens end a completion; of a model that does not say, its config."""
+    try:
+        return GenerationConfig.from_pretrained(locate(name))
+    except OSError:
+        return GenerationConfig.from_model_config(model.config)
+
+
+def _prepared(
+    policy: PreTrainedModel, gradient_checkpointing: bool, adapters: Adapters, longest: int
+) -> PreTrainedModel:
     remove_training_noise(policy)
     settle_rope(policy, longest or window_of(policy.config))
     adapters(policy)
