@@ -8,6 +8,7 @@ from types import SimpleNamespace
 import torch
 import torch.distributed
 import torch.multiprocessing
+from lightning.pytorch.plugins import Precision
 
 from p2o.callbacks.fixed_questions import FixedQuestionEvaluation
 from p2o.engines import TransformersEngine
@@ -45,7 +46,8 @@ def measured(root, first):
     questions = ChainQuestions("train", easy=1, hard=2)
     data = MixtureDataModule(questions, questions, num_generations=2, bare_rollouts=1)
     data.setup("fit")
-    trainer = SimpleNamespace(datamodule=data, current_epoch=0, is_global_zero=first, default_root_dir=root)
+    told = {"current_epoch": 0, "is_global_zero": first, "default_root_dir": root, "precision_plugin": Precision()}
+    trainer = SimpleNamespace(datamodule=data, **told)
     log = FixedQuestionEvaluation(questions=3)
     log.on_train_epoch_start(trainer, module)
     log.on_train_epoch_end(trainer, module)

@@ -49,7 +49,8 @@ class FixedQuestionEvaluation(Callback):
             started = time.monotonic()
             data = mixture_of(trainer)
             questions = choose_questions(data.train_questions, self.questions, module.seed)
-            entries = measure(module, data, questions, trainer.current_epoch, bare)
+            with trainer.precision_plugin.forward_context():  # Lightning enters it for steps alone, not for callbacks
+                entries = measure(module, data, questions, trainer.current_epoch, bare)
             seconds = round(time.monotonic() - started, 3)
             self.measurements.append(
                 {"epoch": trainer.current_epoch, "moment": moment, "seconds": seconds, "questions": entries}
