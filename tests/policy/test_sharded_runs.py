@@ -62,7 +62,16 @@ def test_a_folder_is_measured_and_exported_by_one_process(straight, first, tmp_p
     assert all(torch.equal(model[name], saved[f"policy.{name}"]) for name in model)
     words = [word for word in SMALL if "limit_train" not in word and "max_epochs" not in word]
     words = [word.replace("limit_val_batches=0", "limit_val_batches=1") for word in words]
-    main(["validate", f"--config={CONFIG}", f"--trainer.default_root_dir={tmp_path}", *words, *SIX, f"--ckpt_path={path}"])
+    main(
+        [
+            "validate",
+            f"--config={CONFIG}",
+            f"--trainer.default_root_dir={tmp_path}",
+            *words,
+            *SIX,
+            f"--ckpt_path={path}",
+        ]
+    )
 
 
 def test_a_folder_of_another_model_or_other_adapters_is_one_message(first, tmp_path, tiny_model):

@@ -112,6 +112,13 @@ class LoRA(Adapters):
         targets = self.targets if isinstance(self.targets, str) else list(self.targets)
         return {"rank": self.rank, "alpha": self.alpha, "targets": targets}
 
+    def short_names(self, policy: PreTrainedModel) -> list[str]:
+        """The targets in a policy, by the last parts of their names where these mean no other module."""
+        names = self._target_names(policy)
+        ends = sorted({name.rpartition(".")[2] for name in names})
+        meant = [name for name, _ in policy.named_modules() if name.rpartition(".")[2] in ends]
+        return ends if sorted(meant) == sorted(names) else names
+
     def _target_names(self, policy: PreTrainedModel) -> list[str]:
         linear = {name: module for name, module in policy.named_modules() if isinstance(module, nn.Linear)}
         inner = {name: module for name, module in linear.items() if module is not policy.get_output_embeddings()}

@@ -8,6 +8,7 @@ import torch
 import transformers.utils.logging
 from huggingface_hub import HfApi
 from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalTokenNotFoundError
+from safetensors.torch import save_file
 from torch import Tensor
 from transformers import AutoConfig, AutoModelForCausalLM, PreTrainedModel
 
@@ -17,7 +18,7 @@ from p2o.logprobs.adapters import merged_parameters
 from p2o.policy.adapters import LoRA
 from p2o.policy.card import model_card
 from p2o.policy.checkpoints import PREFIX, load_checkpoint
-from p2o.policy.loading import load_generation_config, load_policy, load_tokenizer
+from p2o.policy.loading import load_generation_config, load_policy, load_tokenizer, locate, outline_policy
 
 
 def export(checkpoint: Path, out: Path) -> None:
@@ -39,6 +40,41 @@ def export(checkpoint: Path, out: Path) -> None:
         model.save_pretrained(folder)
         tokenizer.save_pretrained(folder)
         (folder / "README.md").write_text(model_card(checkpoint, content), encoding="utf-8")
+
+
+def export_adapter(checkpoint: Path, out: Path) -> None:
+    """Writes the adapters of a checkpoint alone, as a folder that peft, vLLM and others load beside the original model.
+
+    Raises:
+        InputError: The checkpoint has no adapters, or something of `export`.
+    """
+    from peft import LoraConfig
+
+    check_new(out, "the adapters")
+    content = load_checkpoint(checkpoint)
+    name, found = content["p2o"]["model"], content["p2o"]["adapters"]
+    if not found:
+        raise InputError(
+            f"--adapter: expected a checkpoint with adapters, {checkpoint} has a whole policy. Leave it out."
+        )
+    adapters = LoRA(**found)
+    config = LoraConfig(
+        r=adapters.rank,
+        lora_alpha=adapters.alpha,
+        target_modules=adapters.short_names(outline_policy(name)),
+        base_model_name_or_path=locate(name),
+        task_type="CAUSAL_LM",
+        inference_mode=True,
+    )
+    weights = {
+        f"base_model.model.{key.removeprefix(PREFIX).replace('.default.', '.')}": value.contiguous()
+        for key, value in content["state_dict"].items()
+    }
+    with new_folder(out, "the adapters") as folder:
+        config.save_pretrained(folder)
+        save_file(weights, folder / "adapter_model.safetensors")
+        load_tokenizer(name).save_pretrained(folder)
+        (folder / "README.md").write_text(model_card(checkpoint, content, library="peft"), encoding="utf-8")
 
 
 def push(folder: Path, repository: str, private: bool) -> str:
