@@ -1,5 +1,7 @@
 """Counts are those of a real run; times and money follow from what was measured."""
 
+from dataclasses import replace
+
 import pytest
 from transformers import AutoConfig
 
@@ -128,6 +130,8 @@ def test_memory_counts_what_the_policy_has(run):
     assert needs.sampling / memory(config, demand_of(run, expected=10)).sampling == pytest.approx(
         length / (length - 118)
     )
+    mixed = memory(config, replace(demand_of(run), mixed=True))  # whoever samples does it in the run's precision
+    assert mixed.sampling == needs.sampling // 2
 
 
 def test_recomputed_layers_leave_one_in_memory(plan_of):
