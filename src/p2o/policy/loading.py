@@ -75,6 +75,7 @@ def load_policy(
         adapters: What is trained of it.
         longest: Tokens of the longest row that is planned for; 0: the model's whole window (see `settle_rope`).
     """
+    _check_not_quantized(name, load_config(name))
     try:
         policy: PreTrainedModel = AutoModelForCausalLM.from_pretrained(locate(name), dtype=adapters.dtype)
     except (OSError, ValueError) as error:
@@ -87,6 +88,7 @@ def outline_policy(
 ) -> PreTrainedModel:
     """What `load_policy` gives, its parameters without values, on torch's device "meta": it takes no memory."""
     config = load_config(name)
+    _check_not_quantized(name, config)
 
     def without_values(module: nn.Module, key: str, parameter: nn.Parameter | None) -> nn.Parameter | None:
         if parameter is None or parameter.is_meta:  # one that is tied stays the same
@@ -119,6 +121,19 @@ def _prepared(
     if gradient_checkpointing:
         recompute_activations(policy)
     return policy
+
+
+def _check_not_quantized(name: str, config: PreTrainedConfig) -> None:
+    """Refuses weights of few bits: engines get merged weights, and the update gradients, which these do not give.
+
+    bitsandbytes 0.50.2 on a CPU has no backward pass for its 4-bit product of a matrix and a vector, and only warns.
+    """
+    if found := getattr(config, "quantization_config", None):
+        method = found.get("quant_method", "") if isinstance(found, dict) else getattr(found, "quant_method", "")
+        raise InputError(
+            f"model.model: expected weights in floating point, those of {name!r} are quantized ({method or 'unknown'})"
+            ". Take the model that it was made from; beside adapters (LoRA) its weights are kept in bfloat16."
+        )
 
 
 def _not_loadable(part: str, name: str, error: Exception) -> str:
