@@ -145,7 +145,8 @@ class TemplateEvolution(PhaseSettings, Callback):
             if journal:
                 journal.write({"phase": state, "ledger": self.ledger.state_dict()})
 
-        result = phase.run(keep)
+        with trainer.precision_plugin.forward_context():  # Lightning enters it for steps alone, not for callbacks
+            result = phase.run(keep)
         if result.failure:
             self.unfinished = phase.state_dict()
         if trainer.is_global_zero:  # counts are summed over processes, and each of them has the whole ledger

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 
 from lightning import Callback, Trainer
 from lightning.pytorch.utilities import rank_zero_warn
+from transformers import PreTrainedConfig
 
 from p2o.distributed.failures import watch
 from p2o.errors import InputError
@@ -62,6 +63,8 @@ def check_run(stage: str, trainer: Trainer, renderer: PromptRenderer, reward: Re
         check_prompts(questions, renderer, max_prompt_length)
         warn_of_golds(questions, reward)
     else:
+        if stage == "fit":
+            check_processes(len(data.train_questions), trainer.world_size)
         questions = [*data.train_questions, *data.validation_questions]
         check_questions(questions, renderer, reward, max_prompt_length)
         check_monitors(trainer.callbacks, data.validation_questions)  # type: ignore[attr-defined]
@@ -79,6 +82,45 @@ def check_guides(regularizers: Iterable[Regularizer], data: MixtureDataModule, e
                 f"model.regularizers: {type(regularizer).__name__} compares bare rollouts of questions that carry "
                 "templates with the templated policy, and data.bare_rollouts leaves none. Set it to 1 or more."
             )
+
+
+def check_processes(questions: int, processes: int) -> None:
+    """Refuses processes that would have no question of their own: they would train on those of others again.
+
+    Raises:
+        InputError: There are more processes than training questions.
+    """
+    if processes > questions:
+        raise InputError(
+            f"trainer.devices: expected at most {questions} processes, one for each training question, got "
+            f"{processes}. Take fewer, or more questions."
+        )
+
+
+def check_group(size: int, processes: int, config: PreTrainedConfig) -> None:
+    """Refuses groups of processes that cannot hold an engine's model together.
+
+    Args:
+        size: Processes of a group.
+        processes: Of the run.
+        config: Of the model.
+
+    Raises:
+        InputError: The processes do not make whole groups, or the attention heads do not make equal parts.
+    """
+    if processes % size:
+        raise InputError(
+            f"engine.tensor_parallel_size: expected a divisor of the {processes} processes of the run, got {size}. "
+            "Each process trains on one device and lends it to the group."
+        )
+    text = config.get_text_config()
+    heads = int(getattr(text, "num_attention_heads", 0) or 0)
+    pairs = int(getattr(text, "num_key_value_heads", 0) or heads)
+    if heads % size or max(pairs, size) % min(pairs or size, size):
+        raise InputError(
+            f"engine.tensor_parallel_size: expected a number that divides the model's {heads} attention heads, and its "
+            f"{pairs} key-value heads or is a multiple of them, got {size}."
+        )
 
 
 def check_questions(

@@ -160,6 +160,8 @@ def test_memory_counts_what_the_policy_has(run):
     assert needs.sampling / memory(config, demand_of(run, expected=10)).sampling == pytest.approx(
         length / (length - 118)
     )
+    mixed = memory(config, replace(demand_of(run), mixed=True))  # whoever samples does it in the run's precision
+    assert mixed.sampling == needs.sampling // 2
 
 
 def test_whoever_asks_the_policy_before_training_adds_a_copy(plan_of):
