@@ -20,6 +20,7 @@ from p2o.policy.checkpoints.reading import newest_checkpoint
 from p2o.policy.checkpoints.storage import WholeFiles
 from p2o.run_folder import question_tables
 from p2o.run_folder.metrics_log import WholeWriter
+from p2o.run_folder.question_tables import read_questions
 from processes import start
 from tools.run_differences import run_differences
 
@@ -123,6 +124,28 @@ def test_every_step_can_be_resumed(straight, tmp_path, monkeypatch):
     for number in (1, 5):
         fit(tmp_path / "run", f"--ckpt_path={kept[number]}")
         assert state_differences(root, tmp_path / "run") == []
+
+
+def test_slices_of_the_data_resume_within_an_epoch(tmp_path, monkeypatch, capfd):
+    """Epochs of 5 of 8 questions; the third begins the second pass, and is ended between its two steps."""
+    options = ["--data.questions_per_epoch=5", "--trainer.max_epochs=3", "--fixed_questions.questions=0"]
+    calls = []
+    with monkeypatch.context() as patch:
+        observe(patch, lambda number, title: calls.append(title))
+        fit(tmp_path / "straight", *options)
+    second_step = len(calls) - 2  # of the last epoch; its validation is the last call
+
+    with monkeypatch.context() as patch:
+        observe(patch, lambda number, title: os.kill(os.getpid(), signal.SIGTERM) if number == second_step else None)
+        with pytest.raises(SystemExit):
+            fit(tmp_path / "run", *options)
+    assert place_in(load_checkpoint(tmp_path / "run" / "checkpoints" / "last.ckpt")) == Place(2, 1)
+    fit(tmp_path / "run", *options, "--ckpt_path=last")
+    assert run_differences(tmp_path / "straight", tmp_path / "run") == []
+    tables = sorted((tmp_path / "run" / "questions").glob("*.parquet"))
+    asked = [[record.id for record in read_questions(path)] for path in tables]
+    assert [len(set(ids)) for ids in asked] == [5, 5, 5]
+    assert len({*asked[0], *asked[1]}) == 8  # nobody waits longer than a pass
 
 
 def state_differences(left, right):

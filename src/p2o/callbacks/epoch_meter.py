@@ -72,10 +72,10 @@ def memory_peak() -> float:
 
 
 def log_pace(trainer: Trainer, pace: Mapping[str, Any]) -> None:
-    """Logs the pace of an epoch: seconds by phase, tokens a second, memory."""
+    """Logs the pace of an epoch: seconds by phase, tokens a second, memory, and the run's goodput so far."""
     metrics = {f"seconds/{phase.replace(' ', '_')}": value for phase, value in pace["phase_seconds"].items()}
-    for name in ("tokens_per_second", "memory_peak_gib"):
-        if pace[name] is not None:
+    for name in ("tokens_per_second", "memory_peak_gib", "goodput"):
+        if pace.get(name) is not None:
             metrics[f"pace/{name}"] = pace[name]
     for logger in trainer.loggers:
         logger.log_metrics(metrics | {"epoch": trainer.current_epoch}, trainer.global_step)

@@ -118,7 +118,7 @@ class RunSummary(Callback):
                 **evolved(trainer, trainer.current_epoch),
             }
         )
-        log_pace(trainer, pace)
+        log_pace(trainer, pace | self._goodput())
         rank_zero_info(epoch_line(trainer.current_epoch, self.epochs[-1]))
         warn_of_truncation(trainer.current_epoch, pace["truncated"])
         warn_of_masked_gap(trainer.current_epoch, masked_gap)

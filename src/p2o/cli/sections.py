@@ -57,6 +57,8 @@ DEFAULTS: dict[str, Any] = {
     "evolution.reflector": {"class_path": "p2o.reflectors.SelfReflector"},
     "evolution.selector": {"class_path": "p2o.evolution.DominanceSelector"},
     "data.carry": {"class_path": "p2o.mixture.selection.HardQuestions"},
+    "data.assignment": {"class_path": "p2o.mixture.assignment.ByScore"},
+    "data.draw": {"class_path": "p2o.mixture.epoch_draw.PassAfterPass"},
     "evolution.learn_from": {"class_path": "p2o.mixture.selection.HardQuestions"},
     "evolution.gate": {"class_path": "p2o.evolution.StrictImprovement"},
     "model.aggregation": {"class_path": "p2o.objective.aggregation.TokenMean"},
