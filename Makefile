@@ -78,7 +78,7 @@ notebooks: $(VENV)/.runtime
 fuzz: $(VENV)/.dev
 	OMP_WAIT_POLICY=passive $(BIN)/pytest tests/fuzz -n 2 --dist worksteal --hypothesis-profile nightly --timeout 1500
 
-# One thread and the lowest priority: it may run beside other work. KILLS=20 is a look.
+# One thread and a low priority: it may run beside other work. What is cut off goes on; KILLS=20 is a look.
 KILLS ?= 200
 chaos: $(VENV)/.dev
 	OMP_NUM_THREADS=1 OMP_WAIT_POLICY=passive nice -n 15 $(BIN)/python -m tools.chaos --kills $(KILLS) --seed $(SEED)

@@ -9,6 +9,7 @@ own.
 
 import argparse
 import math
+from collections.abc import Sequence
 from pathlib import Path
 from typing import get_args
 
@@ -54,12 +55,18 @@ STRATEGIES = (
 
 
 def solved(
-    worker: RolloutWorker, policy: PreTrainedModel, task: str, template: str, count: int, seed: int
-) -> list[bool]:
-    """Which of the questions of a task one sampled completion solves."""
-    questions = DeskQuestions("train", [task], count, seed).load()  # type: ignore[list-item]
-    requests = [RolloutRequest(question, template, derive_seed(seed, template, question.id)) for question in questions]
-    return [rollout.correct for rollout in worker.roll_out(policy, requests, SAMPLING, "validation", task)]
+    worker: RolloutWorker, policy: PreTrainedModel, task: Task, templates: Sequence[str], count: int, seed: int
+) -> dict[str, list[bool]]:
+    """Which of the questions of a task one sampled completion solves under each template, from one engine call."""
+    questions = DeskQuestions("train", [task], count, seed).load()
+    requests = [
+        RolloutRequest(question, template, derive_seed(seed, template, question.id))
+        for template in templates
+        for question in questions
+    ]
+    rollouts = worker.roll_out(policy, requests, SAMPLING, "validation", task)
+    verdicts = iter([rollout.correct for rollout in rollouts])
+    return {template: [next(verdicts) for _ in questions] for template in templates}
 
 
 def ahead(under: list[bool], bare: list[bool]) -> tuple[float, float]:
@@ -80,10 +87,10 @@ def main() -> None:
     worker = RolloutWorker(TransformersEngine(), renderer, MarkedAnswer(), RolloutCounts())
     rows, rates = [], {}
     for task in get_args(Task):
-        bare = solved(worker, policy, task, "", options.questions, seed=0)
-        under = {text: solved(worker, policy, task, text, options.questions, seed=0) for text in STRATEGIES}
+        under = solved(worker, policy, task, ("", *STRATEGIES), options.questions, seed=0)
+        bare = under.pop("")
         best = max(under, key=lambda text: sum(under[text]))
-        again = ahead(*(solved(worker, policy, task, text, 4 * options.questions, seed=1) for text in (best, "")))
+        again = ahead(*solved(worker, policy, task, (best, ""), 4 * options.questions, seed=1).values())
         higher = sum(ahead(verdicts, bare)[0] > ahead(verdicts, bare)[1] for verdicts in under.values())
         rates[task] = {text: sum(verdicts) / len(verdicts) for text, verdicts in {"": bare, **under}.items()}
         rows.append(

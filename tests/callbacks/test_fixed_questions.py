@@ -10,6 +10,7 @@ import torch
 import torch.distributed
 import torch.multiprocessing
 from lightning.pytorch.loggers.logger import DummyLogger
+from lightning.pytorch.plugins import Precision
 
 from p2o.callbacks.fixed_question_rollouts import choose_questions
 from p2o.callbacks.fixed_questions import FixedQuestionEvaluation
@@ -55,7 +56,9 @@ def parts():
 
 
 def trainer_of(data, root, first=True):
-    place = dict(current_epoch=0, global_step=0, is_global_zero=first, default_root_dir=root)
+    place = dict(
+        current_epoch=0, global_step=0, is_global_zero=first, default_root_dir=root, precision_plugin=Precision()
+    )
     return SimpleNamespace(datamodule=data, loggers=[Kept()], **place)
 
 

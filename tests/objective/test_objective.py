@@ -8,6 +8,7 @@ import pytest
 import torch
 from torch.testing import assert_close
 
+from objective_gradient import TEMPERATURE, gradient
 from p2o.errors import InputError
 from p2o.logprobs import completion_logps, completion_logps_and_entropies
 from p2o.objective import objective as objective_module
@@ -20,8 +21,6 @@ from p2o.objective.objective import Objective
 from p2o.objective.regularizers import EntropyBonus, ReferenceKL
 from p2o.objective.rows import TrainingSample
 from tiny_policy import build_policy
-
-TEMPERATURE = 0.7
 
 
 def make_rows(templated: bool) -> list[TrainingSample]:
@@ -36,32 +35,6 @@ def make_rows(templated: bool) -> list[TrainingSample]:
         prompt = ids(6) + bare if templated and length % 2 else bare
         rows.append(TrainingSample(bare, prompt, ids(length), advantage))
     return rows
-
-
-def gradient(
-    policy,
-    estimator,
-    rows,
-    tokens=40,
-    on_policy=True,
-    shift=0.0,
-    loss=ClippedLoss(),  # noqa: B008 (no state)
-    aggregation=TokenMean(),
-    **parts,
-):
-    objective = Objective(estimator, loss, TEMPERATURE, aggregation, **parts)
-    policy.zero_grad()
-    old = objective.old_logps(policy, rows, tokens, on_policy)
-    with torch.no_grad():  # an update between the old log-probs and the loss
-        for parameter in policy.parameters():
-            parameter.add_(shift * torch.sin(torch.arange(parameter.numel()).reshape(parameter.shape) * 1.0))
-    total = 0.0
-    needed = [objective.needs(row) for row in rows]
-    for part in micro_batches(rows, needed, tokens, estimator.bare_gradient, at_least_one=False):
-        terms = objective(policy, [rows[i] for i in part], [old[i] for i in part], objective.size(rows))
-        terms.loss.backward()
-        total += float(terms.loss.detach())
-    return total, [parameter.grad.clone() for parameter in policy.parameters()]
 
 
 def test_logps_do_not_depend_on_padding(policy):

@@ -57,7 +57,7 @@ def measure(
         kl: Whether bare answers are compared with the policy before training.
     """
     numbers = range(data.num_generations)
-    templates = {question.id: data.templates_of(question.id, epoch) for question in questions}
+    templates = {question.id: data.item(question, epoch).templates for question in questions}
     moved = KLSum()
     if not bare:
         bare, moved = _ask(module, [(question, k, "") for question in questions for k in numbers], kl)

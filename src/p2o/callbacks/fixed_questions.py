@@ -51,7 +51,8 @@ class FixedQuestionEvaluation(Callback):
             started = time.monotonic()
             data = mixture_of(trainer)
             questions = choose_questions(data.train_questions, self.questions, module.seed)
-            measured = measure(module, data, questions, trainer.current_epoch, bare, self.kl)
+            with trainer.precision_plugin.forward_context():  # Lightning enters it for steps alone, not for callbacks
+                measured = measure(module, data, questions, trainer.current_epoch, bare, self.kl)
             entry = {"epoch": trainer.current_epoch, "moment": moment, "seconds": round(time.monotonic() - started, 3)}
             if measured.kl.tokens:
                 entry["kl"] = round(measured.kl.mean, 9)

@@ -27,12 +27,14 @@ class LossOutput:
     context_mask_stats: ContextMaskStats  # which templated tokens the context estimator gave weight 0
     mismatch: Mean  # |log π_trainer - log π_engine| of sampled tokens, under the prompt they were sampled with
     mismatch_max: float  # the largest of them; 0 if there is none
+    context_kl: Mean = Mean(0.0, 0)  # log π_θ(y_t|x) - log π(y_t|T(x, z)) of bare rollouts y with a guide z
 
 
 def output_metrics(parts: Sequence[LossOutput]) -> dict[str, float]:
     """What is logged of an update, over all its rows that were passed; what no token tells of is left out."""
     means = {
         "policy/clipped": join([part.clipped for part in parts]),
+        "policy/context_kl": join([part.context_kl for part in parts]),
         "policy/entropy": join([part.entropy for part in parts]),
         "policy/kl": join([part.kl for part in parts]),
         "sampling_logp_difference/mean": join([part.mismatch for part in parts]),

@@ -13,7 +13,7 @@ from p2o.run_folder.paths import RunPaths
 PACKAGES = ("p2o", "torch", "transformers", "lightning", "math-verify")
 
 
-def model_card(checkpoint: Path, content: Mapping[str, Any]) -> str:
+def model_card(checkpoint: Path, content: Mapping[str, Any], library: str = "transformers") -> str:
     """The card as Markdown with the front matter of the Hugging Face hub.
 
     Data, settings and figures are those of the run folder that the checkpoint lies in. Where it lies elsewhere, the
@@ -22,10 +22,11 @@ def model_card(checkpoint: Path, content: Mapping[str, Any]) -> str:
     Args:
         checkpoint: Its path.
         content: What is in it.
+        library: That loads what is exported.
     """
     base = str(content["p2o"]["model"])
     run = RunPaths(checkpoint.resolve().parent.parent)
-    front = {"library_name": "transformers", "pipeline_tag": "text-generation", "tags": ["p2o", "grpo", "rlvr"]}
+    front = {"library_name": library, "pipeline_tag": "text-generation", "tags": ["p2o", "grpo", "rlvr"]}
     if "/" in base and not Path(base).exists():
         front["base_model"] = base
     parts = [

@@ -92,6 +92,17 @@ def test_a_teacher_is_asked_once_for_each_question(plan_of):
     assert teacher.money.high == pytest.approx((teacher.prompt_tokens.high + 384 * 128) / 1e6)
 
 
+def test_an_epoch_may_be_a_slice_of_the_questions(plan_of):
+    """192 questions, 5 epochs of 48: one pass, and a slice of another."""
+    run = plan_of("--data.questions_per_epoch=48")
+    assert found(run)["training rollouts"].rollouts == Span(5 * 48 * 6, 5 * 48 * 6)
+    assert (run.most_hard, run.workload.different) == (192, (192, 192))
+    short = plan_of("--data.questions_per_epoch=48", "--trainer.max_epochs=3")
+    assert (short.most_hard, short.workload.different) == (96, (144, 144))
+    assert plan_of("--data.questions_per_epoch=48", "--evolution.learn_from=AskedQuestions").most_hard == 48
+    assert not plan_of("--data.questions_per_epoch=4", "--trainer.max_epochs=3").evolves  # 8 asked, 12 hard ones needed
+
+
 def test_without_calibration_completions_have_any_length(run):
     train = found(run, measured=None)["training rollouts"]
     assert (train.completion_tokens, train.seconds) == (Span(5760, 5760 * 128), None)
@@ -149,6 +160,8 @@ def test_memory_counts_what_the_policy_has(run):
     assert needs.sampling / memory(config, demand_of(run, expected=10)).sampling == pytest.approx(
         length / (length - 118)
     )
+    mixed = memory(config, replace(demand_of(run), mixed=True))  # whoever samples does it in the run's precision
+    assert mixed.sampling == needs.sampling // 2
 
 
 def test_whoever_asks_the_policy_before_training_adds_a_copy(plan_of):

@@ -112,9 +112,8 @@ def memory(config: PreTrainedConfig, demand: Demand, device: int = 0) -> Memory:
     if demand.vllm:
         sampling = max(2 * count + 2 * token * demand.length, int(demand.vllm * device))
     else:
-        # Evolution samples outside of the mixed pass, in float32.
         whole = policy - policy // demand.shards  # a sharded policy is put together to sample
-        sampling = demand.together * demand.usual * token * 4 + whole
+        sampling = demand.together * demand.usual * token * (2 if demand.mixed else 4) + whole
     return Memory(
         weights=policy * (1 + demand.copies) // demand.shards,
         adam=2 * WEIGHT * trained // demand.shards,

@@ -72,7 +72,8 @@ def phases(run: PlannedRun, measured: Measured | None, paid: Paid, length: int =
     found += [_updates(run, trained, measured), _rollouts("validation", validation, lengths, run, measured)]
     if run.probe:
         # Bare answers of a policy serve both half-steps, and templates come with the second epoch.
-        bare, under = run.data.num_generations, run.data.num_generations - run.data.bare_rollouts
+        bare = run.data.num_generations
+        under = max(0, bare - run.data.bare_rollouts.extremes(run.epochs)[0])
         probe = Span((run.epochs + 1) * bare, (run.epochs + 1) * bare + 2 * templated * under) * run.probe
         found.append(_rollouts("fixed_questions", probe, lengths, run, measured))
     if run.evolves:

@@ -134,7 +134,7 @@ def bar_chart(
         return _finished_figure(title, ylabel, canvas, axes, len(parts), ValueTable(title, head, rows, open=False))
 
 
-def bar_look(index: int) -> dict[str, str]:
+def bar_look(index: int) -> dict[str, Any]:
     """Colour and hatch of a part; where colours begin again they come with another hatch."""
     return {
         "color": COLOURS[index % len(COLOURS)],
