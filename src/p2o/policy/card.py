@@ -35,12 +35,31 @@ def model_card(checkpoint: Path, content: Mapping[str, Any], library: str = "tra
         f"`{base}` after {content.get('epoch', -1) + 1} epochs of policy optimization with prompt evolution (P²O, "
         "[arXiv 2603.21877](https://arxiv.org/abs/2603.21877)): GRPO with context distillation on hard questions. It "
         "is asked with the bare question; templates were used in training alone.",
+        _prompts(content["p2o"].get("prompts")),
         _figures(run.summary, content["p2o"]),
         _templates(content),
         _settings(run.config),
         "## Versions\n\n" + ", ".join(f"{name} {version(name)}" for name in PACKAGES),
     ]
     return "\n\n".join(parts) + "\n"
+
+
+def _prompts(prompts: Mapping[str, Any] | None) -> str:
+    """How the policy was asked in training; JSON's texts are Python's as well."""
+    head = "## How to ask it\n\n"
+    if prompts is None:
+        return f"{head}The checkpoint does not say how questions were asked: an older p2o wrote it."
+    switches = prompts["chat_template_kwargs"]
+    kept = f" It has {', '.join(f'`{name}`' for name in switches)} of the run as defaults." if switches else ""
+    lines = [
+        f"instruction = {json.dumps(prompts['instruction'], ensure_ascii=False)}",
+        'messages = [{"role": "user", "content": instruction + question}]',
+        "ids = tokenizer.apply_chat_template(messages, add_generation_prompt=True, return_tensors='pt')",
+    ]
+    return (
+        f"{head}As in training: one user message, by the chat template of this folder, which transformers and vLLM "
+        f"take by themselves.{kept}\n\n{_code(chr(10).join(lines))}"
+    )
 
 
 def _figures(path: Path, state: Mapping[str, Any]) -> str:

@@ -19,10 +19,13 @@ from p2o.policy.adapters import LoRA
 from p2o.policy.card import model_card
 from p2o.policy.checkpoints import PREFIX, load_checkpoint
 from p2o.policy.loading import load_generation_config, load_policy, load_tokenizer, locate, outline_policy
+from p2o.prompts.chat_templates import keep_prompts
 
 
 def export(checkpoint: Path, out: Path) -> None:
     """Writes the policy of a checkpoint as a Hugging Face folder, tokenizer and chat template included.
+
+    The chat template renders the prompts of the run: what `model.chat_template_kwargs` asked for is in it.
 
     The folder appears when it is complete: an export that is interrupted leaves nothing at `out`.
 
@@ -34,6 +37,7 @@ def export(checkpoint: Path, out: Path) -> None:
     content = load_checkpoint(checkpoint)
     name = content["p2o"]["model"]
     tokenizer = load_tokenizer(name)
+    keep_prompts(tokenizer, content["p2o"].get("prompts", {}).get("chat_template_kwargs"))
     model = _model(checkpoint, content)
     model.generation_config = load_generation_config(name, model)
     with new_folder(out, "the model") as folder:

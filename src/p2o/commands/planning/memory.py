@@ -32,7 +32,7 @@ class Demand:
         together: Completions that are written at a time.
         mixed: Whether passes compute in 2 bytes.
         recompute: Whether layers compute their activations again in the backward pass.
-        copies: Copies of the weights beside the policy: 1 if the policy before training reflects.
+        copies: Copies of the weights beside the policy: 1 if somebody asks the policy before training.
         vllm: The share of the device that vLLM takes while it is awake; 0: the policy samples itself.
         adapters: What is trained, if not all of the policy.
         shards: Processes that hold the policy together.
@@ -137,7 +137,8 @@ def demand_of(run: PlannedRun, expected: int = 0) -> Demand:
     """
     module, reflector, engine = run.module, run.reflector, run.module.engine
     adapters = module.adapters if isinstance(module.adapters, LoRA) else None
-    before = isinstance(reflector, SelfReflector) and reflector.weights == "initial" and run.evolves
+    reflects = isinstance(reflector, SelfReflector) and reflector.weights == "initial" and run.evolves
+    before = reflects or run.kl or any(part.reads_reference for part in module.update.objective.regularizers)
     asked = run.data.batch_size * run.data.num_generations
     return Demand(
         micro_batch_tokens=module.update.micro_batch_tokens,

@@ -196,7 +196,7 @@ class RunCheckpoint(ModelCheckpoint):
             link(Path(same), self.last)
         elif not same:
             self._target = place
-            trainer.save_checkpoint(self.last_model_path)
+            trainer.save_checkpoint(self.last_model_path, weights_only=False)  # unset, Lightning says so
         trainer.strategy.barrier("RunCheckpoint")
         self._saved, self._target, self._clock = place, None, time.monotonic()
         self.seconds += self._clock - started

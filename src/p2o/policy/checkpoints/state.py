@@ -51,7 +51,7 @@ def policy_state(module: AnyModule, parts: Mapping[str, Stateful], counts: Rollo
     """What a checkpoint holds of the module besides its weights, in plain types; every process asks for it.
 
     Args:
-        module: With the name of the model, the policy, whose config `p2o export` needs, and its adapters.
+        module: With the name of the model, the policy, whose config `p2o export` needs, its adapters and its prompts.
         parts: Parts with a state, by their name in the section `model`.
         counts: Of this process; those of all are kept.
     """
@@ -60,7 +60,8 @@ def policy_state(module: AnyModule, parts: Mapping[str, Stateful], counts: Rollo
     release = {"format": FORMAT, "version": p2o.__version__}
     model, policy, adapters = module.model, module.policy, module.adapters
     made_of = {"model": model, "config": policy.config.to_dict(), "adapters": adapters.plain()}
-    return {**release, **made_of, **states, **totals}
+    prompts = {"instruction": module.instruction, "chat_template_kwargs": module.chat_template_kwargs or {}}
+    return {**release, **made_of, "prompts": prompts, **states, **totals}
 
 
 def restore_policy_state(
