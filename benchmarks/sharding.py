@@ -79,7 +79,10 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         worker = prepare(options.model, folder, steps=3, questions=QUESTIONS, tokens=options.tokens)
-        costs = [[turn(count, worker, folder) for count in (1, 2)] for _ in range(options.turns)]
+        costs = []
+        for _ in range(options.turns):
+            costs.append([turn(count, worker, folder) for count in (1, 2)])
+            print(f"turn {len(costs)}: {costs[-1]}", file=sys.stderr, flush=True)
     names = {"step": "step s", "generation": "generation s", "training": "training s", "peak_gb": "peak GB a process"}
     print(f"| processes | {' | '.join(names.values())} |\n|---|{'---|' * len(names)}")
     for side, title in enumerate(("1", "2, sharded")):
