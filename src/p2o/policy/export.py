@@ -73,7 +73,7 @@ def export_adapter(checkpoint: Path, out: Path) -> None:
         for key, value in content["state_dict"].items()
     }
     with new_folder(out, "the adapters") as folder:
-        config.save_pretrained(folder)
+        config.save_pretrained(str(folder))
         save_file(weights, folder / "adapter_model.safetensors")
         _tokenizer(content).save_pretrained(folder)
         (folder / "README.md").write_text(model_card(checkpoint, content, library="peft"), encoding="utf-8")
