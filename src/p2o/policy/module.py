@@ -22,7 +22,7 @@ from p2o.policy.adapters import Adapters, NoAdapters
 from p2o.policy.checkpoints import Stateful, keep_trained, policy_state, restore_policy_state
 from p2o.policy.evaluation import ask_benchmark, validate, validation_accuracies
 from p2o.policy.initial import InitialPolicy
-from p2o.policy.loading import load_policy, load_renderer, load_window
+from p2o.policy.loading import load_config, load_policy, load_renderer, load_window
 from p2o.policy.metrics import log_rollouts
 from p2o.policy.non_finite import NonFiniteGuard
 from p2o.policy.optimizer import LinearWarmup, check_optimizer
@@ -169,6 +169,7 @@ class PolicyModule(LightningModule):
         window, completion = load_window(self.model, self.longest), self.sampling.max_completion_length
         check_lengths(self.max_prompt_length, completion, window)
         self.max_templated_prompt_length = window - completion
+        self.engine.check(load_config(self.model), self.renderer.tokenizer, self.longest)
         self.worker = rollouts.RolloutWorker(self.engine, self.renderer, self.reward, self.counts)
         check_run(stage, self.trainer, self.renderer, self.reward, self.max_prompt_length)
 
