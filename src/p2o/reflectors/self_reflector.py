@@ -9,7 +9,8 @@ from typing import Literal
 from transformers import PreTrainedModel
 
 from p2o.endpoints.usage import Usage
-from p2o.engines.base import SamplingParams
+from p2o.engines.base import RolloutEngine, SamplingParams
+from p2o.engines.canary import check_canary
 from p2o.errors import InputError
 from p2o.logprobs.rope import settled_window
 from p2o.prompts.renderer import PromptRenderer
@@ -40,6 +41,8 @@ class SelfReflector(Reflector):
         max_reply_length: Tokens of a reply; a reply that reaches it is rejected.
         prompt: The reflection prompt, with <curr_param> for the present template and <side_info> for the examples.
         max_template_length: Tokens of a template; a longer one is rejected.
+        engine: Samples the replies in place of the run's engine, such as `VLLMServers` with `FixedWeights`, which hold
+            the policy before training for good, so that no reflection has to send it.
     """
 
     def __init__(
@@ -49,6 +52,7 @@ class SelfReflector(Reflector):
         max_reply_length: int = 2048,
         prompt: str = GEPA_PROMPT,
         max_template_length: int = 1024,
+        engine: RolloutEngine | None = None,
     ) -> None:
         if temperature < 0 or max_reply_length < 1 or max_template_length < 1:
             raise InputError(
@@ -59,6 +63,12 @@ class SelfReflector(Reflector):
         self.sampling = SamplingParams(temperature, max_reply_length)
         self.prompt = check_prompt(prompt)
         self.max_template_length = max_template_length
+        self.engine = engine
+
+    @property
+    def own_engine(self) -> RolloutEngine | None:
+        """The engine of `engine`."""
+        return self.engine
 
     @property
     def samples(self) -> bool:
@@ -91,7 +101,10 @@ class SelfReflector(Reflector):
             if not proposal.rejection
         ]
         started = time.monotonic()
-        completions = context.engine.generate(policy, prompts, self.sampling, title="reflection") if prompts else []
+        engine = self.engine or context.engine
+        completions = engine.generate(policy, prompts, self.sampling, title="reflection") if prompts else []
+        if self.engine is not None:  # the run's engine is held against the trainer with each rollout
+            check_canary(policy, self.engine, prompts, completions, self.sampling.temperature)
         seconds = (time.monotonic() - started) / max(1, len(prompts))
         replies = iter(zip(prompts, completions, strict=True))
         return [

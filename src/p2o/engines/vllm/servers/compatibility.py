@@ -24,6 +24,8 @@ ROUTES = {
 MEANINGLESS = {"_name_or_path", "architectures", "dtype", "torch_dtype", "transformers_version", "use_cache"}
 """What of a config does not change what a model computes."""
 
+SCHEMA_SECONDS = 300.0  # vLLM makes its schema when it is first asked for, in seconds on an idle machine
+
 PROBES = ("Compute 12 + 345.", "Größe: 1,5 m², π ≈ 3.14", " \n\t{x} \\boxed{7}", "数学问题")
 
 
@@ -49,7 +51,7 @@ async def check_server(
         InputError: It is no vLLM, too old, or started with other settings.
         ServerLostError: It does not answer.
     """
-    offered = await server.get("/openapi.json")
+    offered = await server.get("/openapi.json", SCHEMA_SECONDS)
     paths = offered.get("paths", {}) if isinstance(offered, dict) else {}
     if "/version" not in paths:
         raise InputError(f"{server.url}: expected a vLLM server, what answers there is another program.")

@@ -12,7 +12,7 @@ from p2o.errors import InputError
 from p2o.types import Completion, Prompt
 
 GENERATE = "/inference/v1/generate"
-HEALTH_SECONDS = 15.0  # for an answer that takes a healthy server milliseconds
+HEALTH_SECONDS = 30.0  # for an answer that takes a healthy server milliseconds
 
 
 class ServerLostError(Exception):
@@ -76,9 +76,9 @@ class Server:
             raise InputError(f"{self.url}{path}: the server refuses: status {status}: {text[:1000]}")
         return answer
 
-    async def get(self, path: str) -> Any:  # noqa: ANN401 (JSON)
-        """What the server says under a path, within `HEALTH_SECONDS`."""
-        return await self.call(path, method="GET", seconds=HEALTH_SECONDS)
+    async def get(self, path: str, seconds: float = 0.0) -> Any:  # noqa: ANN401 (JSON)
+        """What the server says under a path, within `seconds` or else `HEALTH_SECONDS`."""
+        return await self.call(path, method="GET", seconds=seconds or HEALTH_SECONDS)
 
     async def version(self) -> str:
         """The name of the weights that the server has."""
