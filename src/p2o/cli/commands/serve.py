@@ -17,26 +17,16 @@ from p2o.commands.serving import ServerCommand, server_commands
 from p2o.engines import VLLMServers
 from p2o.errors import InputError
 
-USAGE = """usage: p2o serve --config CONFIG [options below] [options of p2o fit] [-- options of vllm serve]
-
-Print the command that starts each vLLM server of a config: those of model.engine, and of the reflector if it has some.
-
-  --run              run them, until one ends or Ctrl-C ends them all
-  --url URL          this server alone, such as the one of this node
-  --gpus N           GPUs of each server (tensor parallel), counted on each host from its first GPU on
-
-Servers listen at the addresses of the config and nowhere else. VLLM_API_KEY, if it is set, is their key. Weights need
-vLLM's development endpoints (VLLM_SERVER_DEV_MODE=1), which ask for no key: keep them off public addresses.
-"""
+DESCRIPTION = """Prints the command that starts each vLLM server of a config (--config CONFIG, and further options of
+p2o fit): those of model.engine, and those of the reflector if it has some. What follows behind -- is for vLLM. Servers
+listen at the addresses of the config; VLLM_API_KEY, if it is set, is their key. Weights need vLLM's development
+endpoints, which ask for no key: keep them off public addresses."""
 
 
 def serve_command(words: Sequence[str]) -> None:
     """Prints or runs the commands of the servers of a config."""
     words, further = _split(list(words))
     options, rest = _parser().parse_known_args(words)
-    if options.help:
-        print(USAGE, end="")
-        return
     check_configs(rest)
     with only_warnings_of_lightning(), user_errors():
         cli = parse_command(["fit", *rest], PlanCLI)
@@ -91,9 +81,8 @@ def _split(words: list[str]) -> tuple[list[str], list[str]]:
 
 
 def _parser() -> OneMessage:
-    parser = OneMessage("p2o serve", add_help=False)
-    parser.add_argument("-h", "--help", action="store_true")
-    parser.add_argument("--run", action="store_true")
-    parser.add_argument("--url", default="")
-    parser.add_argument("--gpus", type=int, default=0)
+    parser = OneMessage("p2o serve", description=DESCRIPTION)
+    parser.add_argument("--run", action="store_true", help="run them, until one ends, or Ctrl-C ends them all")
+    parser.add_argument("--url", default="", help="this server alone, such as the one of this node")
+    parser.add_argument("--gpus", type=int, default=0, help="of each server, counted from the first GPU of its host on")
     return parser
