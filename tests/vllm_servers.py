@@ -15,10 +15,9 @@ from pathlib import Path
 from p2o.commands.serving import server_commands
 from p2o.engines import SharedFolder, VLLMServers
 
-# A cache of 1 GiB, of which pages are taken as they are used; no compilation, which takes half a minute.
-ENVIRONMENT = {"OMP_NUM_THREADS": "1", "VLLM_CPU_KVCACHE_SPACE": "1", "VLLM_NO_USAGE_STATS": "1"}
-ENVIRONMENT |= {"TORCHDYNAMO_DISABLE": "1"}
-ON_CPU = ("--enforce-eager", "--max-num-seqs", "64")
+# A small cache; no compilation, which takes half a minute.
+ENVIRONMENT = {"OMP_NUM_THREADS": "1", "TORCHDYNAMO_DISABLE": "1", "VLLM_NO_USAGE_STATS": "1"}
+ON_CPU = ("--enforce-eager", "--max-num-seqs", "64", "--kv-cache-memory-bytes", str(256 * 2**20))
 
 
 def free_urls(count: int) -> list[str]:
