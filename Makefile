@@ -7,6 +7,7 @@
 # make test-vllm    the tests that run a real vLLM on CPU, in an environment of their own
 # make test-servers the tests that take two vLLM servers and minutes
 # make test-minimum the suite with the oldest versions that pyproject.toml allows, in an environment of its own
+# make notebooks    runs notebooks/ and stores what they print and draw
 # make chaos        200 random kills, on one process and on two; every resumed run must equal the undisturbed one
 # make fuzz         property tests for 20 minutes
 # Each makes the virtual environment if it is missing; only Python >= 3.11 and make must be there.
@@ -36,7 +37,7 @@ VLLM_VENV ?= .venv-vllm
 MINIMUM_VENV ?= .venv-minimum
 MINIMUM_TORCH = $(shell sed -n 's|.*"torch>=\([0-9.]*\).*|\1|p' pyproject.toml)
 
-.PHONY: bench-trl survey quickstart quickstart-grpo quickstart-no-distillation study nightly test test-report test-vllm test-servers \
+.PHONY: bench-trl notebooks survey quickstart quickstart-grpo quickstart-no-distillation study nightly test test-report test-vllm test-servers \
 	test-minimum test-distributed test-slow fuzz docs style types micro-policy clean
 
 quickstart: $(VENV)/.runtime
@@ -73,11 +74,16 @@ test-slow: $(VENV)/.dev
 test-minimum: $(MINIMUM_VENV)/.minimum
 	OMP_WAIT_POLICY=passive $(MINIMUM_VENV)/bin/pytest -n 2
 
+# Stored with their outputs, which tests/test_notebooks.py looks through.
+notebooks: $(VENV)/.runtime
+	$(BIN)/pip install -q -e ".[notebooks]"
+	$(BIN)/python -m tools.run_notebooks notebooks/*.ipynb
+
 # Other inputs each time; the suite runs the same tests on fewer and always the same ones.
 fuzz: $(VENV)/.dev
 	OMP_WAIT_POLICY=passive $(BIN)/pytest tests/fuzz -n 2 --dist worksteal --hypothesis-profile nightly --timeout 1500
 
-# One thread and the lowest priority: it may run beside other work. KILLS=20 is a look.
+# One thread and a low priority: it may run beside other work. What is cut off goes on; KILLS=20 is a look.
 KILLS ?= 200
 chaos: $(VENV)/.dev
 	OMP_NUM_THREADS=1 OMP_WAIT_POLICY=passive nice -n 15 $(BIN)/python -m tools.chaos --kills $(KILLS) --seed $(SEED)

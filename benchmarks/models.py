@@ -35,7 +35,7 @@ def save_model(shape: str, folder: Path, ends: float) -> None:
     model.generation_config.pad_token_id = 1
     model.save_pretrained(folder)
     words = SPECIAL + [f"w{number}" for number in range(len(SPECIAL), config.vocab_size)]
-    tokenizer = Tokenizer(models.WordLevel({word: number for number, word in enumerate(words)}, unk_token="<pad>"))
+    tokenizer = Tokenizer(models.WordLevel({word: number for number, word in enumerate(words)}, unk_token=words[-1]))
     tokenizer.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
     PreTrainedTokenizerFast(
         tokenizer_object=tokenizer,

@@ -12,6 +12,7 @@ import statistics
 import subprocess
 import sys
 import tempfile
+from collections.abc import Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import partial
@@ -51,13 +52,21 @@ class Side:
     """A worker process."""
 
     def __init__(
-        self, python: Path, script: str, settings: dict[str, Any], log: Path, threads: int, policy: str
+        self,
+        python: Path,
+        script: str,
+        settings: dict[str, Any],
+        log: Path,
+        threads: int,
+        policy: str,
+        place: Mapping[str, str] | None = None,  # variables that tell a process its place among several
     ) -> None:
         environment = {name: value for name, value in os.environ.items() if name not in SET} | {
             **WAITING[policy],
             "OMP_NUM_THREADS": str(threads),
             "HF_HUB_OFFLINE": "1",
             "TOKENIZERS_PARALLELISM": "false",
+            **(place or {}),
         }
         self.log = log
         self.process = subprocess.Popen(
@@ -68,16 +77,29 @@ class Side:
             text=True,
             env=environment,
         )
-        self._line()
+        if place is None:
+            self.ready()
 
     def step(self) -> dict[str, float]:
         """Takes a step; what it cost."""
+        self.begin()
+        cost = self.cost()
+        self.ready()
+        return cost
+
+    def ready(self) -> None:
+        """Waits until it can take a step; of several processes none can before all have started."""
+        self._line()
+
+    def begin(self) -> None:
+        """Lets a step begin."""
         assert self.process.stdin is not None
         self.process.stdin.write("go\n")
         self.process.stdin.flush()
-        cost = dict(json.loads(self._line()))
-        self._line()  # ready for the next one
-        return cost
+
+    def cost(self) -> dict[str, float]:
+        """What it cost."""
+        return dict(json.loads(self._line()))
 
     def _line(self) -> str:
         assert self.process.stdout is not None

@@ -80,8 +80,11 @@ def main(settings: dict[str, Any]) -> None:
     )
     source = Prompts(prompts)
     data = MixtureDataModule(source, source, num_generations=settings["generations"], batch_size=settings["questions"])
+    processes = settings.get("processes", 1)
     trainer = Trainer(
         accelerator="cpu",
+        devices=processes,
+        strategy="sharded" if processes > 1 else "auto",
         max_epochs=1,
         limit_val_batches=0,
         num_sanity_val_steps=0,

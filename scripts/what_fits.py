@@ -16,8 +16,9 @@ MODELS: dict[str, dict[str, int | bool]] = {  # as in their config.json on the h
     "Qwen3-4B": {"hidden_size": 2560, "intermediate_size": 9728, "num_hidden_layers": 36, "num_attention_heads": 32},
     "Qwen3-8B": {"hidden_size": 4096, "intermediate_size": 12288, "num_hidden_layers": 36, "num_attention_heads": 32},
     "Qwen3-14B": {"hidden_size": 5120, "intermediate_size": 17408, "num_hidden_layers": 40, "num_attention_heads": 40},
+    "Qwen3-32B": {"hidden_size": 5120, "intermediate_size": 25600, "num_hidden_layers": 64, "num_attention_heads": 64},
 }
-UNTIED = {"Qwen3-8B", "Qwen3-14B"}  # embedding and head are two weights
+UNTIED = {"Qwen3-8B", "Qwen3-14B", "Qwen3-32B"}  # embedding and head are two weights
 GPUS = [(24, 1), (40, 1), (80, 1), (141, 1), (40, 8), (80, 8), (141, 8)]
 
 

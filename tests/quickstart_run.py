@@ -9,6 +9,7 @@ from typing import Any
 import torch
 
 from p2o.cli.main import main
+from p2o.policy.checkpoints import load_checkpoint
 from processes import start
 
 CONFIG = Path(__file__).parents[1] / "configs" / "quickstart.yaml"
@@ -39,18 +40,20 @@ def fit(root: Path, *options: str) -> None:
     main(["fit", f"--config={CONFIG}", f"--trainer.default_root_dir={root}", *SMALL, *options])
 
 
-def fit_on_two(root: Path, *options: str, seconds: float = 200, run: Callable[..., None] = fit) -> list[str]:
-    """The same on two processes with the environment that torchrun gives; returns what each printed.
+def fit_on_two(
+    root: Path, *options: str, seconds: float = 200, run: Callable[..., None] = fit, processes: int = 2
+) -> list[str]:
+    """The same on two or more processes with the environment that torchrun gives; returns what each printed.
 
-    Give `--trainer.strategy` and half of the batch sizes.
+    Give `--trainer.strategy` and that part of the batch sizes that one of them has.
     """
     root.mkdir(parents=True, exist_ok=True)
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = str(free.getsockname()[1])
-    launch = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port, "WORLD_SIZE": "2", "LOCAL_WORLD_SIZE": "2"}
-    launch |= {"TORCHELASTIC_RUN_ID": "two", "GROUP_RANK": "0"}
-    logs = [root / f"printed-{rank}.txt" for rank in "01"]
-    words = (root, "--trainer.devices=2", *options)
+    launch = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port, "WORLD_SIZE": str(processes)}
+    launch |= {"LOCAL_WORLD_SIZE": str(processes), "TORCHELASTIC_RUN_ID": "two", "GROUP_RANK": "0"}
+    logs = [root / f"printed-{rank}.txt" for rank in range(processes)]
+    words = (root, f"--trainer.devices={processes}", *options)
     ranks = [start(run, *words, log=log, RANK=log.stem[-1], LOCAL_RANK=log.stem[-1], **launch) for log in logs]
     try:
         for process in ranks:
@@ -62,7 +65,7 @@ def fit_on_two(root: Path, *options: str, seconds: float = 200, run: Callable[..
 
 
 def last(root: Path) -> dict[str, Any]:
-    return dict(torch.load(root / "checkpoints" / "last.ckpt", weights_only=True))
+    return load_checkpoint(root / "checkpoints" / "last.ckpt")
 
 
 def weights(root: Path) -> dict[str, torch.Tensor]:

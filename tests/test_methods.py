@@ -2,6 +2,7 @@
 
 import csv
 import json
+import math
 from pathlib import Path
 
 import pytest
@@ -79,6 +80,97 @@ def check_teacher(kept, rollouts, root):
 
 
 CHECKS = {"dapo": check_dapo, "exploration_historical": check_exploration, "teacher_sft": check_teacher}
+
+
+EVOLVED = [  # finds the template that solves the hard questions
+    WITH_SIGNAL,
+    "--data.train.init_args.easy=2",
+    "--data.train.init_args.hard=6",
+    "--data.batch_size=4",
+    "--model.mini_batch_size=4",
+    "--evolution.budget=30",
+    "--fixed_questions.questions=0",
+]
+
+
+def evolved(methods, root, epochs, *options):
+    """A short real fit with evolution; its last checkpoint and what it logged."""
+    run("fit", methods, root, *EVOLVED, f"--trainer.max_epochs={epochs}", *options)
+    with (root / "logs" / "version_0" / "metrics.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert all(math.isfinite(float(row["policy/loss"])) for row in rows if row["policy/loss"])
+    return torch.load(root / "checkpoints" / "last.ckpt", weights_only=True), rows
+
+
+def logged(rows, name):
+    return [float(row[name]) for row in rows if row.get(name)]
+
+
+def test_distillation_alone_trains_by_the_divergence_from_the_templated_policy(tmp_path):
+    """Two steps an epoch, of which those of the first have no template to learn from."""
+    _, rows = evolved(["opcd"], tmp_path, 2)
+    assert len(logged(rows, "policy/context_kl")) == 2 and logged(rows, "policy/context_kl")[0] != 0
+    assert logged(rows, "policy/steps_without_gradient") == [1, 1, 0, 0]
+    assert all(loss > 0 for loss in logged(rows, "policy/loss")[2:])
+    assert logged(rows, "train/templated_epoch") == [0, 0]
+
+
+def test_fast_slow_training_is_judged_under_its_templates_and_bare(tmp_path):
+    """In phases of half of the questions; its distillation, and weights by reliance, resume bitwise."""
+    methods, options = ["fst_reverse_kl", "reliance"], ["--data.questions_per_epoch=4"]
+    straight, rows = evolved(methods, tmp_path / "straight", 3, *options)
+    assert len(logged(rows, "val/bare/hard")) == 3
+    assert len(logged(rows, "val/templated/hard")) == 2  # since there is a template
+    history = json.loads((tmp_path / "straight" / "summary.json").read_text())["history"]
+    assert all(history[-1][context] for context in ("bare", "templated"))  # what p2o report and p2o compare read
+    uses = [use for uses in straight["MixtureDataModule"]["template_use"]["last"].values() for use in uses]
+    assert uses and all(math.isfinite(use["gap"]) and -1 <= use["gain"] <= 1 for use in uses)
+    assert len(straight["MixtureDataModule"]["hard_set"]["asked"]) == 4
+    evolved(methods, tmp_path / "resumed", 2, *options)
+    run("fit", methods, tmp_path / "resumed", *EVOLVED, *options, "--trainer.max_epochs=3", "--ckpt_path=last")
+    resumed = torch.load(tmp_path / "resumed" / "checkpoints" / "last.ckpt", weights_only=True)
+    assert differences(state(straight), state(resumed)) == []
+
+
+def test_templates_are_annealed_and_withdrawn(tmp_path):
+    options = ["--data.bare_rollouts.init_args.until=2"]
+    _, rows = evolved(["withdrawal", "annealing"], tmp_path, 3, *options)
+    assert logged(rows, "train/templated_epoch")[0] == logged(rows, "train/templated_epoch")[2] == 0
+    assert logged(rows, "train/templated_epoch")[1] > 0
+
+
+def test_easy_questions_are_mixed_in(tmp_path):
+    """Easy is what was solved twice when it was last asked; of the six, four are easy indeed."""
+    options = ["--data.questions_per_epoch=3", "--trainer.max_epochs=3"]
+    run("fit", ["easy_mixing"], tmp_path, "--model.temperature=0.01", *options)
+    solved: set[str] = set()
+    for epoch, path in enumerate(sorted((tmp_path / "questions").glob("*.parquet"))):
+        records = read_questions(path)
+        easy = [record.id for record in records if record.id in solved]
+        assert len(records) == 3 and len(easy) == (2 if epoch else 0)  # half of 3, rounded to even
+        solved = solved - {r.id for r in records} | {r.id for r in records if r.correct >= 2}
+
+
+def test_questions_that_nobody_solves_are_hinted(tmp_path):
+    """Under the hint the policy solves them; one failure of each group stays, five make room. Resume is bitwise."""
+    hint = "Go through the chain step by step."
+    options = ["--model.sampler.init_args.reflector=StaticReflector", "--evolution.budget=0"]
+    options.append(f"--model.sampler.init_args.reflector.init_args.templates={json.dumps([hint] * 99)}")
+    straight, rows = evolved(["self_hints"], tmp_path / "straight", 2, *options)
+    hints = straight["p2o"]["sampler"]["hints"]
+    assert hints and set(hints.values()) == {hint}
+    counts = json.loads((tmp_path / "straight" / "summary.json").read_text())["rollouts"]
+    assert counts["hints"] >= len(hints) and (counts["train"] - 2 * 8 * K) % (K - 1) == 0 < counts["train"] - 2 * 8 * K
+    assert max(logged(rows, "train/accuracy_templated")) > max(logged(rows, "train/accuracy_bare"))
+    evolved(["self_hints"], tmp_path / "resumed", 1, *options)
+    resumed, _ = evolved(["self_hints"], tmp_path / "resumed", 2, *options, "--ckpt_path=last")
+    assert differences(state(straight), state(resumed)) == []
+
+
+def test_a_regularizer_that_would_never_act_is_refused(tmp_path, capsys):
+    with pytest.raises(SystemExit):
+        run("fit", ["p2o_opcd"], tmp_path, "--data.bare_rollouts=0")
+    assert "ReverseContextKL compares bare rollouts" in capsys.readouterr().err
 
 
 def test_a_step_without_gradient_is_a_step_after_a_validation_too(tmp_path):

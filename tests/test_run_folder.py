@@ -9,6 +9,7 @@ import yaml
 from p2o.cli.main import main
 from p2o.io.tables import read_rows
 from p2o.run_folder.question_record import template_id
+from quickstart_run import logged
 
 CONFIG = Path(__file__).parent.parent / "configs" / "quickstart.yaml"
 USEFUL = "Go through the chain step by step."
@@ -118,6 +119,14 @@ def test_fixed_questions_are_asked_before_and_after_each_half_step(run):
 def test_context_ratios_are_logged(run):
     header = (run / "logs" / "version_0" / "metrics.csv").read_text().splitlines()[0].split(",")
     assert {"context/below", "context/above", "context/below_fifth_1"} <= set(header)
+
+
+def test_how_far_the_policy_moves_and_what_time_was_useful_is_logged(run):
+    """0 before training, and more after two epochs; entropies lie between none and that of the vocabulary."""
+    [start, *_, end] = logged(run, "fixed_questions/kl")
+    assert abs(start) < 1e-6 < end
+    assert all(0 < entropy < 6 for entropy in logged(run, "policy/entropy"))
+    assert all(0 < share <= 1 for share in logged(run, "pace/goodput"))
 
 
 def without_clocks(value):

@@ -17,10 +17,19 @@ class Question:
 
 @dataclass(frozen=True)
 class MixtureItem:
-    """A question of this epoch with one template per rollout; "" is the bare question."""
+    """A question of this epoch with one template per rollout; "" is the bare question.
+
+    A rollout that is left bare of a template that the question carries has it as its guide.
+    """
 
     question: Question
     templates: tuple[str, ...]  # K
+    guides: tuple[str, ...] = ()  # K, "" for none; or empty if there is none at all
+
+    @property
+    def contexts(self) -> tuple[tuple[str, str], ...]:
+        """Template and guide of each rollout, K."""
+        return tuple(zip(self.templates, self.guides or ("",) * len(self.templates), strict=True))
 
 
 @dataclass(frozen=True)
@@ -74,6 +83,7 @@ class Rollout:
     completion: Completion
     text: str
     grade: Grade
+    guide: str = ""  # the template that a bare rollout was left without, if its question carries one
 
     @property
     def reward(self) -> float:

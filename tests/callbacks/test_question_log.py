@@ -5,6 +5,7 @@ import pytest
 
 from factories import rollout
 from p2o.callbacks.question_log import add
+from p2o.run_folder import question_tables
 from p2o.run_folder.hard_set_summary import summarise
 from p2o.run_folder.paths import RunPaths
 from p2o.run_folder.question_record import QuestionRecord, record, template_id
@@ -63,12 +64,18 @@ def test_summary():
     }
 
 
+def test_a_question_that_an_epoch_does_not_ask_stays_hard():
+    """a, b and d are hard; the second epoch asks a and c alone."""
+    _, second = summarise([EPOCHS[0], [entry(1, "a", 2), entry(1, "c", 0)]], {})
+    assert second["hard_set"] == {"questions": 3, "entered": 1, "stayed": 2, "left": 1}
+
+
 def test_files_hold_what_was_recorded(tmp_path):
     for number, records in enumerate(EPOCHS):
         write_questions(RunPaths(tmp_path), number, records, TEXTS if number else {})
     assert [read_questions(path) for path in sorted(tmp_path.glob("questions/*.parquet"))] == EPOCHS
     assert json.loads(RunPaths(tmp_path).question_templates.read_text()) == TEXTS
-    assert json.loads(RunPaths(tmp_path).question_summary.read_text()) == {"epochs": summarise(EPOCHS, TEXTS)}
+    assert json.loads(RunPaths(tmp_path).question_summary.read_text())["epochs"] == summarise(EPOCHS, TEXTS)
 
 
 def test_an_epoch_that_is_run_again_replaces_its_file_and_those_behind_do_not_count(tmp_path):
@@ -77,6 +84,25 @@ def test_an_epoch_that_is_run_again_replaces_its_file_and_those_behind_do_not_co
     write_questions(RunPaths(tmp_path), 0, EPOCHS[0][:1], {})
     [only] = json.loads(RunPaths(tmp_path).question_summary.read_text())["epochs"]
     assert only["questions"] == 1
+
+
+def test_earlier_epochs_are_read_once_and_their_entries_stay(tmp_path, monkeypatch):
+    """Else an epoch would take longer, and more memory, with each one before it."""
+    paths, read = RunPaths(tmp_path), []
+    monkeypatch.setattr(question_tables, "read_questions", lambda path: read.append(path) or read_questions(path))
+    epochs = [*EPOCHS, [entry(2, "a", 2)], [entry(3, "a", 0)]]
+    for number, records in enumerate(epochs):
+        write_questions(paths, number, records, TEXTS)
+    assert read == []
+    expected = {"epochs": summarise(epochs, TEXTS), "hard": ["a", "b", "c"]}
+    assert json.loads(paths.question_summary.read_text()) == expected
+    write_questions(paths, 3, epochs[3], TEXTS)  # again, by a run that went back: the summary knows of a later epoch
+    assert json.loads(paths.question_summary.read_text()) == expected
+    assert read == [paths.questions(number) for number in range(3)]
+    for damage in ("{", '{"epochs": [7]}', '{"epochs": []}'):
+        paths.question_summary.write_text(damage)
+        write_questions(paths, 3, epochs[3], TEXTS)
+        assert json.loads(paths.question_summary.read_text()) == expected
 
 
 def test_an_interrupted_write_damages_nothing(tmp_path, monkeypatch):

@@ -33,6 +33,7 @@ def test_from_the_wheel_to_a_model(tmp_path):
         command = [environment / "bin" / "p2o", *words]
         done = subprocess.run(command, cwd=folder, env=clean, capture_output=True, text=True, check=False)
         assert done.returncode == 0, done.stderr
+        assert "Warning" not in done.stderr and "deprecated" not in done.stderr, done.stderr
         return done.stdout
 
     located = [python, "-c", "import p2o; print(p2o.__file__)"]

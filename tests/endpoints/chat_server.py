@@ -2,14 +2,22 @@
 
 import json
 import socket
+import ssl
+import struct
 import threading
 import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 
 KEY = "sk-very-secret-0123456789"
+CERTIFICATE = Path(__file__).with_name("untrusted.pem")
 REPLY = "```\nGo step by step.\n```"
-DROP = "drop"  # breaks the connection within the body
+DROP = "drop"  # ends the connection within the body
+RESET = "reset"  # breaks it off there: what is under way is lost (RST)
 DRIP = "drip"  # sends a byte now and then and never ends
+FLOOD = "flood"  # sends as fast as it can and never ends
+FLOOD_OF_HEADERS = "flood of headers"
+NO_HTTP = "no http"  # speaks something else
 QUOTE_KEY = "quote"  # tells the key in its reply
 
 
@@ -31,17 +39,27 @@ def echo(body):
     return completion("```\n" + body["messages"][0]["content"].split()[0] + "\n```")
 
 
+def flood_of_errors(code):
+    return code, FLOOD, {}
+
+
 class ChatServer(ThreadingHTTPServer):
     """`script` has an answer for each request, the last one repeats.
 
     An answer is bytes, (status, bytes, headers), DROP, DRIP, QUOTE_KEY, or a function of the request's body that gives
-    one of them. `seconds` is how long each takes.
+    one of them. `seconds` is how long each takes. With `tls` it speaks https, under a certificate that nobody trusts.
     """
 
     daemon_threads = True
 
-    def __init__(self):
+    def __init__(self, tls=False):
         super().__init__(("127.0.0.1", 0), Handler)
+        self.scheme = "https" if tls else "http"
+        if tls:
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            context.load_cert_chain(CERTIFICATE)
+            # The handshake is for the thread of the request: a client that breaks it off must not end the server.
+            self.socket = context.wrap_socket(self.socket, server_side=True, do_handshake_on_connect=False)
         self.lock = threading.Lock()
         self.script = [completion()]
         self.requests = []  # path, headers, body, time
@@ -50,7 +68,7 @@ class ChatServer(ThreadingHTTPServer):
 
     @property
     def url(self):
-        return f"http://127.0.0.1:{self.server_port}/v1"
+        return f"{self.scheme}://127.0.0.1:{self.server_port}/v1"
 
     def __enter__(self):
         self.thread = threading.Thread(target=self.serve_forever, kwargs={"poll_interval": 0.01})
@@ -87,6 +105,23 @@ class Handler(BaseHTTPRequestHandler):
             self.send(200, b'{"id', {"content-length": "1000"})
             self.wfile.flush()
             self.connection.shutdown(socket.SHUT_RDWR)
+        elif answer == RESET:
+            self.send(200, b'{"id', {"content-length": "1000"})
+            self.wfile.flush()
+            self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            self.close_connection = True
+            self.connection.close()
+        elif answer == FLOOD:
+            self.give((200, FLOOD, {}))
+        elif answer == FLOOD_OF_HEADERS:
+            self.send_response(200)
+            self.end_headers = lambda: None
+            for number in range(10**6):
+                self.send_header(f"x-{number}", "x" * 1000)
+                self.flush_headers()
+        elif answer == NO_HTTP:
+            self.wfile.write(b"SSH-2.0-OpenSSH_9.6\r\n")
+            self.close_connection = True
         elif answer == DRIP:
             self.send(200, b"{", {"content-length": "1000000"})
             for _ in range(100):
@@ -99,6 +134,10 @@ class Handler(BaseHTTPRequestHandler):
             self.send(*((200, answer, {}) if isinstance(answer, bytes) else answer))
 
     def send(self, code, body, headers):
+        if body == FLOOD:
+            self.send(code, b"{", headers | {"content-length": str(1 << 40)})
+            while True:
+                self.wfile.write(b" " * (1 << 20))
         self.send_response(code)
         for name, value in ({"content-type": "application/json", "content-length": str(len(body))} | headers).items():
             self.send_header(name.replace("_", "-"), value)

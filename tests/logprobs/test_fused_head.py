@@ -38,6 +38,16 @@ def test_values_and_gradients(kept, entropy, monkeypatch):
         assert_close(grad, other, rtol=1e-4, atol=1e-5)
 
 
+def test_entropies_that_nothing_is_derived_from_leave_the_gradient_as_it_is():
+    grads = []
+    for entropy in (False, True):
+        hidden, weight, targets, upstream = make()
+        logps, entropies = fused_logps(hidden, weight, targets, 0.7, entropy)
+        assert bool(entropies.detach().any()) == entropy
+        grads.append(torch.autograd.grad((logps * upstream[0]).sum(), [hidden, weight]))
+    assert all(map(torch.equal, *grads))
+
+
 def test_certain_and_impossible_tokens_have_finite_gradients():
     hidden = torch.tensor([[1.0, 0.0]], requires_grad=True)
     weight = torch.tensor([[500.0, 0.0], [-500.0, 0.0]])

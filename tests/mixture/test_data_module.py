@@ -2,8 +2,11 @@ import pytest
 
 from factories import question, rollout
 from p2o.errors import InputError
+from p2o.mixture.assignment import WhileHelpful
+from p2o.mixture.bare_rollouts import AnnealedBareRollouts
 from p2o.mixture.data_module import MixtureDataModule
-from p2o.mixture.selection import AllQuestions, HardQuestions
+from p2o.mixture.epoch_draw import EasyMixing
+from p2o.mixture.selection import AllQuestions, AskedQuestions, GradedQuestions, HardQuestions
 from p2o.prompts.templates import Template, TemplateBank
 from p2o.questions.base import QuestionSource
 
@@ -52,10 +55,62 @@ def test_all_questions_may_carry_templates_and_be_learnt_from():
     assert [question.id for question in data.selected(HardQuestions())] == ["q1", "q2"]
 
 
+def test_an_epoch_may_be_a_slice_whose_questions_evolution_sees():
+    data = with_hard(module(questions_per_epoch=5), 1, 2)
+    assert len(data.mixture(0)) == len(data.train_dataloader().dataset) == 5
+    data.hard_set.observe([rollout(True, number=3)] * 6)
+    data.hard_set.close()
+    assert [question.id for question in data.selected(AskedQuestions())] == ["q3"]
+    assert [question.id for question in data.selected(HardQuestions())] == ["q1", "q2"]
+
+
+def test_slices_of_one_epoch_are_the_whole_data():
+    assert module(questions_per_epoch=20).mixture(3) == module().mixture(3)
+
+
 def test_bare_rollouts_stay_bare():
     for sample in with_hard(module(bare_rollouts=2), 1, 2).mixture(1):
         bare = sample.templates.count("")
         assert bare == (2 if sample.question.id in ("q1", "q2") else 6)
+
+
+def test_a_bare_rollout_is_guided_by_the_template_that_it_is_without():
+    """The draws are those of a group without bare rollouts."""
+    whole = {item.question.id: item for item in with_hard(module(), *range(20)).mixture(1)}
+    for item in with_hard(module(bare_rollouts=2), *range(20)).mixture(1):
+        drawn = whole[item.question.id].templates
+        assert item.templates == (*drawn[:4], "", "") and item.guides == ("", "", "", "", *drawn[4:])
+        assert item.contexts == tuple(zip(item.templates, item.guides, strict=True))
+    for item in with_hard(module(bare_rollouts=6), 2).mixture(1):
+        assert item.templates == ("",) * 6
+        assert ("" in item.contexts[0]) and bool(item.contexts[0][1]) == (item.question.id == "q2")
+
+
+def test_templates_are_withdrawn_on_a_schedule():
+    data = with_hard(module(bare_rollouts=AnnealedBareRollouts(1, 6, until=3)), 2)
+    bare = [
+        next(item for item in data.mixture(epoch) if item.question.id == "q2").templates.count("")
+        for epoch in (1, 2, 3, 9)
+    ]
+    assert bare == [1, 4, 6, 6]  # 1, 3.5 and 6, to the next even number
+
+
+def test_templates_that_no_longer_help_are_withdrawn():
+    data = with_hard(module(assignment=WhileHelpful()), 2, 3)
+    groups = [
+        [rollout(True, "A", 2), rollout(False, "B", 2), rollout(False, number=2)],  # A + 1, B + 0
+        [rollout(True, "B", 3), rollout(True, number=3), rollout(True, number=3)],  # B + 0
+    ]
+    data.observe(groups, [])
+    assert data.state_dict()["template_use"]["current"][0]["q3"][0]["template"] == "B"
+    other = module(assignment=WhileHelpful())
+    other.load_state_dict(data.state_dict())  # within the epoch
+    for each in (data, other):
+        each.close_epoch()
+        assert each.hard_set.hard == {"q2"}
+        assert {z for item in each.mixture(2) for z in item.templates} == {"", "A"}
+        assert each.item(question(1), 2).templates == ("",) * 6  # only B solves q1
+    assert other.state_dict() == data.state_dict()
 
 
 def test_one_template_for_the_group():
@@ -101,8 +156,11 @@ def test_the_state_key_in_checkpoints():
         ({"num_generations": 1}, "num_generations must be at least 2, got 1"),
         ({"tau": 7}, r"tau must be between 1 and data.num_generations \(6\), got 7"),
         ({"tau": 0}, "tau must be between 1"),
-        ({"bare_rollouts": 6}, "bare_rollouts must be between 0"),
+        ({"bare_rollouts": 7}, r"bare_rollouts must be between 0 and data.num_generations \(6\), got 7"),
         ({"batch_size": 0}, "batch_size"),
+        ({"questions_per_epoch": 21}, r"questions_per_epoch must be between 1 and .* \(20\)"),
+        ({"questions_per_epoch": 0}, "questions_per_epoch must be between 1"),
+        ({"draw": EasyMixing(GradedQuestions(["all"]), 0.5)}, "data.draw has nothing to choose"),
     ],
 )
 def test_impossible_sizes_are_refused(settings, message):

@@ -38,4 +38,15 @@ def test_state_survives_in_the_middle_of_an_epoch():
     other.load_state_dict(hard_set.state_dict())
     for each in (hard_set, other):
         each.observe([rollout(True, number=1)])
-    assert other.state_dict() == hard_set.state_dict() == {"correct": {"q1": 2}, "hard": ["q5"]}
+    assert other.state_dict() == hard_set.state_dict()
+    assert hard_set.state_dict() == {"correct": {"q1": 2}, "hard": ["q5"], "last": {"q5": 0}, "asked": ["q5"]}
+
+
+def test_a_question_that_an_epoch_does_not_ask_keeps_its_last_observation():
+    hard_set = HardSet(2)
+    for epoch in ({0: 1, 1: 1, 2: 2}, {1: 2, 2: 1}, {3: 0}):
+        hard_set.observe(rollout(k < correct, number=n) for n, correct in epoch.items() for k in range(2))
+        hard_set.close()
+    assert hard_set.hard == {"q0", "q2", "q3"}  # q0 of the first epoch, q2 of the second
+    assert hard_set.last == {"q0": 1, "q1": 2, "q2": 1, "q3": 0}
+    assert hard_set.asked == {"q3"}

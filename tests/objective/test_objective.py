@@ -8,6 +8,7 @@ import pytest
 import torch
 from torch.testing import assert_close
 
+from objective_gradient import TEMPERATURE, gradient
 from p2o.errors import InputError
 from p2o.logprobs import completion_logps, completion_logps_and_entropies
 from p2o.objective import objective as objective_module
@@ -20,8 +21,6 @@ from p2o.objective.objective import Objective
 from p2o.objective.regularizers import EntropyBonus, ReferenceKL
 from p2o.objective.rows import TrainingSample
 from tiny_policy import build_policy
-
-TEMPERATURE = 0.7
 
 
 def make_rows(templated: bool) -> list[TrainingSample]:
@@ -36,32 +35,6 @@ def make_rows(templated: bool) -> list[TrainingSample]:
         prompt = ids(6) + bare if templated and length % 2 else bare
         rows.append(TrainingSample(bare, prompt, ids(length), advantage))
     return rows
-
-
-def gradient(
-    policy,
-    estimator,
-    rows,
-    tokens=40,
-    on_policy=True,
-    shift=0.0,
-    loss=ClippedLoss(),  # noqa: B008 (no state)
-    aggregation=TokenMean(),
-    **parts,
-):
-    objective = Objective(estimator, loss, TEMPERATURE, aggregation, **parts)
-    policy.zero_grad()
-    old = objective.old_logps(policy, rows, tokens, on_policy)
-    with torch.no_grad():  # an update between the old log-probs and the loss
-        for parameter in policy.parameters():
-            parameter.add_(shift * torch.sin(torch.arange(parameter.numel()).reshape(parameter.shape) * 1.0))
-    total = 0.0
-    needed = [objective.needs(row) for row in rows]
-    for part in micro_batches(rows, needed, tokens, estimator.bare_gradient, at_least_one=False):
-        terms = objective(policy, [rows[i] for i in part], [old[i] for i in part], objective.size(rows))
-        terms.loss.backward()
-        total += float(terms.loss.detach())
-    return total, [parameter.grad.clone() for parameter in policy.parameters()]
 
 
 def test_logps_do_not_depend_on_padding(policy):
@@ -238,6 +211,34 @@ def test_a_regularizer_keeps_rows_without_signal(policy):
     tokens = [float(h) for line, y in zip(entropies, completions, strict=True) for h in line[: len(y)]]
     assert loss == pytest.approx(-0.5 * sum(tokens) / len(tokens), rel=1e-5)
     assert any(grad.count_nonzero() for grad in grads)
+
+
+def test_the_pass_of_the_gradient_tells_entropy_and_kl(policy, tokenizer):
+    """Of its tokens, under the prompt of the gradient; the KL where a regularizer reads the reference anyway."""
+    rows = make_rows(templated=True)
+    start = build_policy(len(tokenizer), tokenizer.eos_token_id, seed=1)
+    entropies, distances = [], []
+    for row in rows:
+        ids, count = row.bare_ids + row.completion_ids, len(row.completion_ids)
+        with torch.no_grad():
+            found, before = (
+                (model(torch.tensor([ids])).logits[0, -count - 1 : -1].float() / TEMPERATURE).log_softmax(-1)
+                for model in (policy, start)
+            )
+        entropies += (-(found.exp() * found).sum(-1)).tolist()
+        chosen = torch.tensor(row.completion_ids)[:, None]
+        far = (before - found).gather(1, chosen)
+        distances += (far.exp() - far - 1).flatten().tolist()
+
+    def output(*regularizers):
+        parts = dict(regularizers=regularizers, reference=lambda: nullcontext(start))
+        objective = Objective(Masked(), ClippedLoss(), TEMPERATURE, **parts)
+        return objective(policy, rows, objective.old_logps(policy, rows, 40, True), objective.size(rows))
+
+    plain = output()
+    assert plain.entropy.value == pytest.approx(sum(entropies) / len(entropies), rel=1e-4)
+    assert (plain.entropy.tokens, plain.kl.tokens) == (len(entropies), 0)
+    assert output(ReferenceKL()).kl.value == pytest.approx(sum(distances) / len(distances), rel=1e-3)
 
 
 def test_reference_kl_against_a_plain_loop(policy, tokenizer):

@@ -4,9 +4,11 @@ import json
 
 import pytest
 import torch
+from peft import PeftModel
 from torch.testing import assert_close
 from transformers import AutoModelForCausalLM
 
+from p2o.cli.main import main
 from p2o.engines import SamplingParams, TransformersEngine
 from p2o.engines.weight_sync import full_tensors, weights_fingerprint
 from p2o.errors import InputError
@@ -15,7 +17,8 @@ from p2o.logprobs.adapters import adapters_off
 from p2o.logprobs.forward_pass import padded_logps
 from p2o.logprobs.packable import packable
 from p2o.policy.adapters import LoRA
-from p2o.policy.export import export
+from p2o.policy.checkpoints.reading import FORMAT
+from p2o.policy.export import export, export_adapter
 from p2o.types import Prompt
 from quickstart_run import SHAPED, fit, weights
 from tiny_policy import build_policy
@@ -119,6 +122,39 @@ def test_a_run_trains_adapters_resumes_bitwise_and_exports_what_it_trained(tmp_p
     assert "lora" not in json.dumps(json.loads((tmp_path / "model" / "config.json").read_text()))
     model = AutoModelForCausalLM.from_pretrained(tmp_path / "model")
     assert all(".lora_" not in name for name, _ in model.named_parameters())
+
+
+@pytest.mark.parametrize(
+    ("targets", "named"), [(["q_proj", "down_proj"], ["down_proj", "q_proj"]), (["layers.1.self_attn.q_proj"], None)]
+)
+def test_exported_adapters_are_what_peft_loads_beside_the_model(tokenizer, tiny_model, tmp_path, targets, named):
+    policy = AutoModelForCausalLM.from_pretrained(tiny_model)
+    LoRA(rank=2, alpha=6, targets=targets, base_dtype="float32")(policy)
+    for name, parameter in policy.named_parameters():
+        if ".lora_" in name:
+            torch.nn.init.normal_(parameter, std=0.3)
+    kept = {f"policy.{name}": value for name, value in policy.state_dict().items() if ".lora_" in name}
+    made_of = {"model": str(tiny_model), "config": policy.config.to_dict(), "format": FORMAT, "rollouts": {}}
+    made_of["adapters"] = {"rank": 2, "alpha": 6, "targets": targets}
+    torch.save({"state_dict": kept, "p2o": made_of}, tmp_path / "last.ckpt")
+    main(["export", str(tmp_path / "last.ckpt"), str(tmp_path / "adapter"), "--adapter"])
+    config = json.loads((tmp_path / "adapter" / "adapter_config.json").read_text())
+    assert sorted(config["target_modules"]) == (named or [f"model.{targets[0]}"])
+    loaded = PeftModel.from_pretrained(AutoModelForCausalLM.from_pretrained(tiny_model), tmp_path / "adapter")
+    ids = torch.tensor([[1, 2, 3, 4]])
+    plain = AutoModelForCausalLM.from_pretrained(tiny_model)(ids).logits
+    assert_close(loaded(ids).logits, policy(ids).logits, rtol=1e-6, atol=1e-6)
+    assert not torch.allclose(loaded(ids).logits, plain, atol=1e-2)
+    card = (tmp_path / "adapter" / "README.md").read_text()
+    assert card.startswith("---\nlibrary_name: peft\n")
+
+
+def test_there_are_no_adapters_to_export_in_a_checkpoint_of_a_whole_policy(policy, tiny_model, tmp_path):
+    made_of = {"model": str(tiny_model), "config": {}, "format": FORMAT, "adapters": {}}
+    torch.save({"state_dict": {}, "p2o": made_of}, tmp_path / "last.ckpt")
+    with pytest.raises(InputError, match="--adapter: expected a checkpoint with adapters"):
+        export_adapter(tmp_path / "last.ckpt", tmp_path / "adapter")
+    assert not (tmp_path / "adapter").exists()
 
 
 def test_a_checkpoint_of_other_adapters_is_refused(tmp_path, capsys):

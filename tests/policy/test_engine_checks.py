@@ -5,6 +5,7 @@ from copy import deepcopy
 from dataclasses import replace
 
 import pytest
+import torch
 
 from p2o.engines import TransformersEngine
 from p2o.engines import agreement as agreement_module
@@ -52,6 +53,21 @@ def test_an_engine_that_never_agreed_ends_the_run_before_training(tmp_path, monk
     assert ended.value.code == 2
     assert "expected the log-probabilities of TransformersEngine and of the trainer" in error(capsys)
     assert not list(tmp_path.rglob("*.ckpt"))
+
+
+def test_whoever_samples_does_it_in_the_precision_of_the_run(tmp_path, monkeypatch):
+    """Evolution, reflection and fixed questions too, which are callbacks: Lightning sets no precision for those."""
+    clean, sampled = TransformersEngine.generate, {}
+
+    def observed(self, policy, prompts, sampling, title):
+        sampled.setdefault(title, set()).add(torch.is_autocast_enabled("cpu"))
+        return clean(self, policy, prompts, sampling, title)
+
+    monkeypatch.setattr(TransformersEngine, "generate", observed)
+    evolves = ("--evolution.budget=30", "--evolution.dev_size=4", "--evolution.min_hard_set=1", "--evolution.width=2")
+    fit(tmp_path, "--trainer.precision=bf16-mixed", "--trainer.max_epochs=2", "--fixed_questions.questions=2", *evolves)
+    assert {"rollouts", "reflection", "fixed questions"} < sampled.keys()
+    assert set.union(*sampled.values()) == {True}, sampled
 
 
 def test_the_check_is_short(tmp_path, monkeypatch):

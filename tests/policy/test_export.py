@@ -10,14 +10,15 @@ from p2o.errors import InputError
 from p2o.policy.checkpoints import load_checkpoint
 from p2o.policy.checkpoints.reading import FORMAT
 from p2o.policy.export import export, push
+from p2o.policy.loading import load_renderer
 from tiny_policy import build_policy
 
 
-def checkpoint(policy, model, path):
+def checkpoint(policy, model, path, **parts):
     """What a PolicyModule's checkpoint holds, and an optimizer that export does not need."""
     weights = {f"policy.{name}": tensor for name, tensor in policy.state_dict().items()}
     meta = {"model": str(model), "config": policy.config.to_dict(), "rollouts": {"train": 1}}
-    meta = {"adapters": {}, "format": FORMAT} | meta
+    meta = {"adapters": {}, "format": FORMAT} | meta | parts
     torch.save({"state_dict": weights, "p2o": meta, "optimizer_states": [{"step": 1}], "epoch": 2}, path)
     return path
 
@@ -54,6 +55,24 @@ def test_export_loads_with_weights_tokenizer_and_chat_template(saved, trained, t
     found = AutoTokenizer.from_pretrained(tmp_path / "new" / "out")
     assert found.apply_chat_template(chat, tokenize=False) == tokenizer.apply_chat_template(chat, tokenize=False)
     assert os.listdir(tmp_path / "new") == ["out"]
+
+
+def test_prompts_are_those_of_the_run_and_the_card_says_how_to_ask(trained, tiny_model, tokenizer, tmp_path):
+    prompts = {"instruction": "Q: 2+2?\nA: 4\nQ: ", "chat_template_kwargs": {"chat_template": "plain"}}
+    export(checkpoint(trained, tiny_model, tmp_path / "base.ckpt", prompts=prompts), tmp_path / "out")
+    card = (tmp_path / "out" / "README.md").read_text(encoding="utf-8")
+    said = card.partition("## How to ask it")[2].partition("##")[0]
+    names = {"tokenizer": AutoTokenizer.from_pretrained(tmp_path / "out"), "question": "1+1?"}
+    exec("\n".join(line.strip() for line in said.splitlines() if line.startswith("    ")), names)
+    renderer = load_renderer(str(tiny_model), **prompts)
+    assert tuple(names["ids"]["input_ids"][0].tolist()) == renderer.question("1+1?")
+    assert tokenizer.decode(renderer.question("1+1?")).endswith("Q: 2+2?\nA: 4\nQ: 1+1?\n")
+    assert "`chat_template` of the run" in said
+
+
+def test_an_older_checkpoint_does_not_say_how_it_was_asked(saved, tmp_path):
+    export(saved, tmp_path / "out")
+    assert "does not say how questions were asked" in (tmp_path / "out" / "README.md").read_text(encoding="utf-8")
 
 
 def test_what_is_generated_is_the_same(saved, trained, tmp_path):

@@ -1,8 +1,11 @@
+import json
+
 import pytest
 import torch
 
 from p2o.errors import InputError
-from p2o.policy.loading import BUNDLED, load_config, load_policy, load_tokenizer, locate
+from p2o.policy.adapters import LoRA
+from p2o.policy.loading import BUNDLED, load_config, load_policy, load_tokenizer, locate, outline_policy
 
 
 def test_a_folder_is_loaded_in_float32(tiny_model, tmp_path):
@@ -22,6 +25,31 @@ def test_the_bundled_policy_has_a_name():
 def test_a_folder_without_a_model_is_refused(load, tmp_path):
     with pytest.raises(InputError, match=r"could not be loaded. Expected a folder made by save_pretrained"):
         load(str(tmp_path))
+
+
+@pytest.mark.parametrize("load", [load_policy, outline_policy])
+def test_quantized_weights_are_one_message(load, tiny_model, tmp_path):
+    config = json.loads((tiny_model / "config.json").read_text())
+    config["quantization_config"] = {"quant_method": "bitsandbytes", "load_in_4bit": True}
+    (tmp_path / "config.json").write_text(json.dumps(config))
+    with pytest.raises(InputError, match=r"expected weights in floating point, .* are quantized \(bitsandbytes\)"):
+        load(str(tmp_path))
+
+
+@pytest.mark.parametrize("checkpointing", [False, True])
+def test_an_outline_is_the_policy_without_values(tiny_model, checkpointing):
+    outline, policy = (load(str(tiny_model), checkpointing, LoRA(4)) for load in (outline_policy, load_policy))
+    assert all(parameter.is_meta for parameter in outline.parameters())
+    for kind in ("named_parameters", "named_buffers"):
+        found, expected = dict(getattr(outline, kind)()), dict(getattr(policy, kind)())
+        assert [(name, value.shape, value.dtype, value.requires_grad) for name, value in found.items()] == [
+            (name, value.shape, value.dtype, value.requires_grad) for name, value in expected.items()
+        ]
+    assert all(torch.equal(buffer, policy.get_buffer(name)) for name, buffer in outline.named_buffers())
+    assert outline.config.to_dict() == policy.config.to_dict()
+    assert outline.generation_config.to_dict() == policy.generation_config.to_dict()
+    assert outline.config._attn_implementation == policy.config._attn_implementation
+    assert (outline.training, outline.name_or_path) == (policy.training, policy.name_or_path)
 
 
 def test_a_missing_folder_is_not_looked_up_on_the_hub():

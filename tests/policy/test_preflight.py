@@ -9,7 +9,12 @@ from lightning.pytorch.callbacks import EarlyStopping, ModelCheckpoint
 from factories import question
 from p2o.errors import InputError
 from p2o.mixture.overlap import warn_of_overlap
-from p2o.policy.preflight import check_lengths, check_monitors, check_prompts, check_questions
+from p2o.policy.preflight import (
+    check_lengths,
+    check_monitors,
+    check_prompts,
+    check_questions,
+)
 from p2o.prompts.renderer import PromptRenderer
 from p2o.rewards.base import Reward
 from p2o.types import Question

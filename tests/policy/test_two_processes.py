@@ -5,6 +5,7 @@ import time
 
 import pytest
 import torch
+from transformers import LlamaPreTrainedModel
 
 from p2o.errors import InputError
 from p2o.rewards import MathAnswer
@@ -113,6 +114,40 @@ def test_what_is_amiss_on_one_process_ends_both_with_its_message(tmp_path):
     printed = fit_on_two(tmp_path, *HALF, DDP, *more, run=spoil_the_second)
     assert all("the reward's table of golds ends here" in text and text.endswith("exit 2") for text in printed), printed
     assert time.monotonic() - began < 120  # and not until a collective's time-out
+
+
+def test_adapters_train_beside_shards_in_bfloat16(tmp_path):
+    """What most runs with adapters have: frozen bfloat16 weights and float32 adapters in one group of shards."""
+    lora = ("--model.adapters=LoRA", "--model.adapters.rank=4", "--trainer.precision=bf16-mixed")
+    reached_the_end(fit_on_two(tmp_path, *SHAPED, *lora, *HALF, SHARDED))
+    moved = [name for name, value in last(tmp_path)["state_dict"].items() if ".lora_B." in name and bool(value.any())]
+    assert moved
+
+
+def without_layers(root, *options):
+    """A policy whose class does not say which modules are its layers."""
+    LlamaPreTrainedModel._no_split_modules = None
+    fit(root, *options)
+
+
+@pytest.mark.parametrize(
+    ("options", "message", "run"),
+    [
+        ((SHARDED,), "does not name the layers that could be sharded", without_layers),
+        ((SHARDED, "--model.adapters=LoRA", "--model.adapters.targets=[nope]"), "LoRA.targets: expected ends of", fit),
+        ((SHARDED, "--model.adapters=LoRA", "--model.adapters.rank=999"), "LoRA.rank: expected at most", fit),
+        (
+            (DDP, "--data.train.init_args.easy=1", "--data.train.init_args.hard=0"),
+            "at most 1 processes, one for each training question, got 2",
+            fit,
+        ),
+    ],
+    ids=["no layers", "no such module", "rank", "questions"],
+)
+def test_what_cannot_be_is_one_message_of_both(tmp_path, options, message, run):
+    printed = fit_on_two(tmp_path, *HALF, *options, run=run)
+    assert all(text.count("p2o: error") == 1 and message in text for text in printed), printed
+    assert all(text.endswith("exit 2") and "Traceback" not in text for text in printed), printed
 
 
 def test_tensor_parallelism_is_one_message(tmp_path):

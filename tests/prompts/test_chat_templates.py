@@ -2,9 +2,10 @@
 
 import pytest
 from tokenizers import processors
+from transformers import AutoTokenizer
 
 from p2o.errors import InputError
-from p2o.prompts.chat_templates import plain, take_template
+from p2o.prompts.chat_templates import keep_prompts, plain, take_template
 from p2o.prompts.renderer import PromptRenderer
 from tiny_policy import build_tokenizer
 
@@ -52,3 +53,35 @@ def test_other_switches_go_to_the_template(own):
     own.chat_template = "{{ messages[-1]['content'] }}{{ extra }}"
     assert rendered(own, {"extra": "!"}) == "Q: 1+1?!"
     assert rendered(own, {"chat_template": "{{ messages[0]['content'] }}?"}) == "Q: 1+1??"
+
+
+def test_a_system_prompt_of_any_characters_is_kept(own):
+    assert "Ümläut 😀 \\n" in rendered(own, {"system_prompt": "Ümläut 😀 \\n"})
+
+
+@pytest.mark.parametrize(
+    "switches",
+    [
+        {"chat_template": "plain"},
+        {"system_prompt": "Say \"42\".\n😀"},
+        {"chat_template": "{{ messages[0]['content'] }}{% if think %}<t>{% endif %}{{ names }}", "think": True,
+         "names": ["a", None, 1.5]},
+    ],
+)  # fmt: skip
+def test_a_saved_tokenizer_renders_the_prompts_of_the_run(own, switches, tmp_path):
+    other = build_tokenizer()
+    expected = PromptRenderer(other, "Q: 2+2?\nA: 4\nQ: ", take_template(other, switches))
+    keep_prompts(own, switches)
+    own.save_pretrained(tmp_path)
+    saved = AutoTokenizer.from_pretrained(tmp_path)
+    messages = [{"role": "user", "content": "Q: 2+2?\nA: 4\nQ: 1+1?"}]
+    ids = saved.apply_chat_template(messages, add_generation_prompt=True, return_dict=False)
+    assert tuple(ids) == expected.question("1+1?")
+
+
+def test_a_kept_switch_is_a_default(own):
+    own.chat_template = "{{ messages[0]['content'] }}{{ extra }}"
+    keep_prompts(own, {"extra": False})
+    messages = [{"role": "user", "content": "x"}]
+    assert own.apply_chat_template(messages, tokenize=False) == "xFalse"
+    assert own.apply_chat_template(messages, tokenize=False, extra="!") == "x!"

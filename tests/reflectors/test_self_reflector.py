@@ -167,3 +167,40 @@ def test_with_a_real_engine_the_seed_decides(tokenizer, policy):
 def test_bad_arguments(arguments, message):
     with pytest.raises(InputError, match=message):
         SelfReflector(**arguments)
+
+
+OPENED = {"prompt": PROMPT, "max_reply_length": 100, "opening": "```\n"}
+
+
+def test_a_reply_goes_on_from_its_opening_and_ends_with_its_first_block(reflect, tokenizer):
+    replies = ["Better.\n```\nAnd a word", "Short. ```", "Best.\n```\n```\nand on…", "it never closes…", "nor here"]
+    proposals, engine = reflect(SelfReflector(**OPENED), [ReflectionJob("Go.", (SHORT,))] * 5, *replies)
+    assert [(p.template, p.rejection) for p in proposals] == [
+        ("Better.", ""), ("Short.", ""), ("Best.", ""), ("", "unfinished"), ("", "unfinished fence")
+    ]  # fmt: skip
+    assert [p.reply for p in proposals] == ["```\n" + reply for reply in replies]
+    [(_, prompts, _, _)] = engine.calls
+    assert all(tokenizer.decode(prompt.ids).endswith("<|assistant|>```\n") for prompt in prompts)
+
+
+def test_without_an_opening_a_reply_that_is_cut_off_is_rejected_whatever_it_holds(reflect):
+    [proposal], _ = reflect(
+        SelfReflector(prompt=PROMPT, max_reply_length=100), [ReflectionJob("Go.", (SHORT,))], "```\nBetter.\n```\n…"
+    )
+    assert proposal.rejection == "unfinished"
+
+
+def test_of_several_attempts_the_first_that_can_be_read_is_taken_and_all_are_paid_for(reflect, tokenizer):
+    jobs = [ReflectionJob("Go.", (SHORT,), seed=7), ReflectionJob("Stop.", (SHORT,), seed=8)]
+    replies = ["no idea", "```\nOne.\n```", "```\nTwo.\n```", "cut…", "none", "nor this"]
+    proposals, engine = reflect(SelfReflector(prompt=PROMPT, max_reply_length=100, attempts=3), jobs, *replies)
+    assert [(p.template, p.rejection) for p in proposals] == [("One.", ""), ("", "unfinished")]
+    assert [p.usage.calls for p in proposals] == [3, 3]
+    assert proposals[0].tokens == sum(len(tokenizer.encode(reply)) for reply in replies[:3])
+    [(_, prompts, _, _)] = engine.calls
+    assert prompts[0].seed == 7 and prompts[3].seed == 8 and len({prompt.seed for prompt in prompts}) == 6
+
+
+def test_an_opening_that_spells_a_control_token_is_refused(reflect):
+    with pytest.raises(InputError, match=r"opening: expected plain text, found the special token '<\|end\|>'"):
+        reflect(SelfReflector(prompt=PROMPT, opening="<|end|>"), [ReflectionJob("Go.", (SHORT,))])

@@ -1,11 +1,28 @@
 import asyncio
 import itertools
+import resource
 import socket
 import time
 
 import pytest
 
-from endpoints.chat_server import DRIP, DROP, KEY, QUOTE_KEY, REPLY, ChatServer, completion, echo, status
+from endpoints.chat_server import (
+    CERTIFICATE,
+    DRIP,
+    DROP,
+    FLOOD,
+    FLOOD_OF_HEADERS,
+    KEY,
+    NO_HTTP,
+    QUOTE_KEY,
+    REPLY,
+    RESET,
+    ChatServer,
+    completion,
+    echo,
+    flood_of_errors,
+    status,
+)
 from p2o.endpoints.budget import Spending
 from p2o.endpoints.client import Endpoint
 from p2o.endpoints.retry import Retries
@@ -120,7 +137,8 @@ def test_retry_after_is_waited_for(reflect, teacher):
 @pytest.mark.parametrize(
     ("fault", "cause"),
     [*((status(code), f"status {code}") for code in (408, 409, 429, 500, 502, 503, 529)),
-     (DROP, "no connection"), (DRIP, "timeout")],
+     (DROP, "no connection"), (RESET, "no connection"), (NO_HTTP, "no connection"),
+     (FLOOD_OF_HEADERS, "no connection"), (DRIP, "timeout")],
     ids=str,
 )  # fmt: skip
 def test_what_may_pass_is_tried_again_and_counted(reflect, teacher, fault, cause):
@@ -177,12 +195,25 @@ def test_a_call_that_fails_costs_one_proposal(reflect, teacher, fault, cause, at
     [b'{"id": ', b"", b"null", b"[1]", b"\xff", b"<html>",
      b'{"error": {"message": "x"}}', b'{"choices": []}', b'{"choices": [{}]}',
      b'{"choices": [{"message": "x"}]}', b'{"choices": [{"message": {"content": 5}}]}', b"[" * 100_000,
-     (200, b"<html>Welcome</html>", {"content-type": "text/html"}), (200, b"hi", {"content-type": "text/plain"})],
+     (200, b"<html>Welcome</html>", {"content-type": "text/html"}), (200, b"hi", {"content-type": "text/plain"}),
+     (204, b"", {}), (200, completion()[:-40], {}),
+     (200, b'data: {"choices": []}\n\ndata: [DONE]\n\n', {"content-type": "text/event-stream"})],
 )  # fmt: skip
 def test_what_is_no_chat_completion_is_not_believed_nor_asked_for_again(reflect, teacher, body):
     [proposal] = reflect(body)
     assert (proposal.template, proposal.rejection) == ("", "no reply: no chat completion")
     assert len(teacher.requests) == 1
+
+
+@pytest.mark.parametrize("fault", [FLOOD, flood_of_errors(500), flood_of_errors(401)], ids=str)
+def test_an_answer_without_end_does_not_fill_the_memory(reflect, teacher, fault, monkeypatch):
+    monkeypatch.setattr("p2o.endpoints.connection.MOST_BYTES", 4 << 20)
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    [proposal] = reflect(fault, max_reply_length=100)
+    assert (proposal.template, proposal.rejection) == ("", "no reply: too long")
+    assert proposal.usage.completion_tokens == 100  # as much as it can have cost
+    assert len(teacher.requests) == 1
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 200 * 1024  # kB
 
 
 def test_a_chat_completion_of_another_content_type_is_read(reflect):
@@ -266,6 +297,68 @@ def test_no_server(reflect):
     assert url in str(caught.value)
 
 
+def test_a_certificate_that_nobody_trusts_ends_at_once(reflect, teacher):
+    """Nothing of the key or the prompt is sent."""
+    with ChatServer(tls=True) as impostor:
+        with pytest.raises(
+            ReflectionFailed, match=r"certificate that is not trusted \(self.signed.*SSL_CERT_FILE"
+        ) as why:
+            reflect(base_url=impostor.url, jobs=[JOB] * 5, concurrency=1)
+        assert impostor.requests == [] and why.value.usage.failures == {"untrusted certificate": 1}
+
+
+def test_a_certificate_that_is_named_is_trusted(reflect, monkeypatch):
+    monkeypatch.setenv("SSL_CERT_FILE", str(CERTIFICATE))
+    with ChatServer(tls=True) as server:
+        [proposal] = reflect(base_url=server.url)
+        assert proposal.template == "Go step by step."
+
+
+@pytest.mark.parametrize("tls", [False, True])
+def test_http_and_https_taken_for_one_another(reflect, tls):
+    with ChatServer(tls) as server:
+        wrong = server.url.replace(server.scheme, "http" if tls else "https")
+        with pytest.raises(ReflectionFailed, match=r"could not be reached .* Check ") as why:
+            reflect(base_url=wrong, jobs=[JOB] * 3, retries=Retries(attempts=1, first_wait=0.01))
+        assert server.requests == [] and set(why.value.usage.failures) == {"no connection"}
+    if not tls:
+        assert "http:// or https://" in str(why.value)
+
+
+def test_a_name_that_does_not_resolve(reflect, monkeypatch):
+    """The resolver is a stub: where there is no network, a real one would think for a quarter of a minute."""
+
+    def unknown(host, *_, **__):
+        raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+
+    monkeypatch.setattr(socket, "getaddrinfo", unknown)
+    with pytest.raises(ReflectionFailed, match=r"Name or service not known.* Check base_url") as why:
+        retries = Retries(attempts=1, first_wait=0.01)
+        reflect(base_url="http://no-such-teacher.invalid/v1", jobs=[JOB] * 5, retries=retries, concurrency=1)
+    assert why.value.usage.failures == {"no connection": 6}
+
+
+@pytest.mark.parametrize(("code", "requests"), [(404, 1), (400, 3)], ids=["vLLM and OpenAI", "others"])
+def test_a_model_that_the_server_does_not_have(reflect, teacher, code, requests):
+    with pytest.raises(ReflectionFailed, match=r"model 'm', .*The model `m` does not exist"):
+        reflect(status(code, "The model `m` does not exist."), jobs=[JOB] * 9, concurrency=1)
+    assert len(teacher.requests) == requests
+
+
+def test_a_redirection_does_not_take_the_key_elsewhere(reflect, teacher):
+    with ChatServer() as other:
+        [proposal] = reflect((307, b"", {"location": f"{other.url}/chat/completions"}))
+        [(_, headers, _, _)] = other.requests
+        assert proposal.template == "Go step by step." and headers["Authorization"] is None
+
+
+def test_redirections_in_a_circle_end(reflect, teacher):
+    retries = Retries(attempts=0, failures_in_a_row=1)
+    with pytest.raises(ReflectionFailed, match="could not be reached"):
+        reflect((307, b"", {"location": f"{teacher.url}/chat/completions"}), retries=retries)
+    assert len(teacher.requests) < 30
+
+
 def test_too_slow(reflect, teacher):
     teacher.seconds = 1.0
     with pytest.raises(ReflectionFailed, match=r"gave no reply within 0.1 s. Raise timeout"):
@@ -309,7 +402,8 @@ def test_money_is_counted_and_limited_over_the_whole_run(new, context, teacher):
 
 @pytest.mark.parametrize(
     "told", [None, {}, {"prompt_tokens": -5, "completion_tokens": 3}, {"prompt_tokens": "9", "completion_tokens": 3},
-             {"prompt_tokens": 10**400, "completion_tokens": 3}, [1]], ids=str
+             {"prompt_tokens": 10**400, "completion_tokens": 3}, [1],
+             {"prompt_tokens": 5, "completion_tokens": 0}], ids=str
 )  # fmt: skip
 def test_a_server_that_does_not_tell_its_tokens_does_not_run_free(reflect, told):
     [proposal] = reflect(completion(usage=told), max_reply_length=100)

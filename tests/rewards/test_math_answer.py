@@ -1,5 +1,3 @@
-import time
-
 import pytest
 
 from p2o.errors import InputError
@@ -116,14 +114,12 @@ def test_a_bomb_times_out_and_the_rest_is_graded(caplog):
     reward = MathAnswer(timeout=0.5)
     assert grade(reward, "1", r"\boxed{\frac{2}{2}}").outcome is Outcome.CORRECT  # the worker has started
     bombs = [r"9^{9^{9^9}}", r"10!!!"]
-    start = time.monotonic()
     grades = reward.grade(
         [
             GradingInput(Question("q", "?", r"\frac{1}{3}"), rf"\boxed{{{text}}}")
             for text in [*bombs, r"\frac{2}{6}", "7"]
         ]
     )
-    assert time.monotonic() - start < 2 * 0.5 + 10
     assert [grade.outcome for grade in grades] == [Outcome.TIMEOUT, Outcome.TIMEOUT, Outcome.CORRECT, Outcome.WRONG]
     assert [grade.reward for grade in grades] == [0.0, 0.0, 1.0, 0.0]
     assert "9^{9^{9^9}}" in caplog.text

@@ -7,7 +7,7 @@ from typing import Any
 from lightning import Trainer
 
 from p2o.evolution.callback import TemplateEvolution
-from p2o.mixture.data_module import mixture_of
+from p2o.mixture.data_module import MixtureDataModule, mixture_of
 from p2o.policy.module import PolicyModule
 from p2o.run_folder.paths import RunPaths
 
@@ -27,9 +27,9 @@ def start_block(trainer: Trainer, module: PolicyModule, done: int) -> str:
         {
             "run folder": str(Path(trainer.default_root_dir)),
             "policy": f"{module.model}, {_parameters(module)}, {_place(module, trainer.world_size)}",
-            "questions": f"{questions:,} for training, {held_back:,} for validation",
-            "method": f"{context} context, {type(module.advantage).__name__}, K = {data.num_generations} rollouts of a "
-            f"question, {data.bare_rollouts} of them bare if it is hard",
+            "questions": f"{questions:,} for training{_slices(data)}, {held_back:,} for validation",
+            "method": f"{context} context, {type(module.advantage).__name__}, K = {data.num_generations} rollouts, "
+            f"{_bare(data, trainer.max_epochs or 1)} bare if hard",
             "evolution": _evolution(trainer),
             "begins": f"at epoch {done} of {trainer.max_epochs}, resumed from {trainer.ckpt_path}"
             if done
@@ -58,6 +58,15 @@ def resume_line(trainer: Trainer) -> str:
     if not (paths.checkpoints / "last.ckpt").exists():
         return f"Interrupted before the first checkpoint. To begin anew: p2o fit --config {paths.config}"
     return f"Interrupted. To go on from the last checkpoint: p2o fit --config {paths.config} --ckpt_path last"
+
+
+def _bare(data: MixtureDataModule, epochs: int) -> str:
+    fewest, most = data.bare_rollouts.extremes(epochs)
+    return str(fewest) if fewest == most else f"{fewest} to {most}"
+
+
+def _slices(data: MixtureDataModule) -> str:
+    return f" ({data.epoch_size:,} an epoch)" if data.epoch_size < len(data.train_questions) else ""
 
 
 def _parameters(module: PolicyModule) -> str:
@@ -95,3 +104,14 @@ def _evolution(trainer: Trainer) -> str:
 def _aligned(rows: Mapping[str, str]) -> str:
     width = max(map(len, rows))
     return "\n".join(f"{name:<{width}}  {text}" for name, text in rows.items())
+
+
+def epoch_line(number: int, epoch: dict[str, Any]) -> str:
+    """What the console says of an epoch, in one line."""
+    parts = [f"epoch {number:>2}", f"reward {epoch['reward']:.3f}", f"hard questions {epoch['hard_set']:>4}"]
+    for context, accuracies in epoch["validation"].items():
+        shown = " ".join(f"{name} {value:.1%}" for name, value in accuracies.items()) if accuracies else "-"
+        parts.append(f"{context}: {shown}")
+    if epoch["best_dev_score"] is not None:
+        parts.append(f"evolution: best dev {epoch['best_dev_score']:.1%}, bank {epoch['templates']}")
+    return " | ".join([*parts, f"{epoch['seconds']:.0f} s"])

@@ -8,18 +8,20 @@ from typing import Any
 import torch
 from lightning import Trainer
 from lightning.pytorch.utilities import rank_zero_warn
+from torch import Tensor
 
 from p2o.distributed.unions import summed
 from p2o.types import Rollout
 
 TOO_MANY_TRUNCATED = 1 / 3
+MOST_OF_THE_GAP = 1 / 2
 
 
 class EpochMeter:
     """Counts the completions of an epoch, their tokens, and those that the length limit cut off, on this process."""
 
     def __init__(self) -> None:
-        self._counts = {"completions": 0, "tokens": 0, "truncated": 0}
+        self._counts = {"completions": 0, "tokens": 0, "truncated": 0, "templated": 0}
 
     def add(self, rollouts: Sequence[Rollout]) -> dict[str, int]:
         """Counts the rollouts of a step, and says what they came to."""
@@ -27,6 +29,7 @@ class EpochMeter:
             "completions": len(rollouts),
             "tokens": sum(len(rollout.completion.ids) for rollout in rollouts),
             "truncated": sum(rollout.completion.truncated for rollout in rollouts),
+            "templated": sum(bool(rollout.template) for rollout in rollouts),
         }
         self._counts = {name: count + step[name] for name, count in self._counts.items()}
         return step
@@ -37,7 +40,12 @@ class EpochMeter:
 
     def load_state_dict(self, state: dict[str, int]) -> None:
         """Goes on counting an epoch of a resumed run."""
-        self._counts = dict(state)
+        self._counts |= state
+
+    @property
+    def templated(self) -> bool:
+        """Whether any completion of any process was sampled under a template; all processes must ask."""
+        return summed(self._counts)["templated"] > 0
 
     def figures(self, seconds: Mapping[str, float]) -> dict[str, Any]:
         """The epoch's figures over all processes, which must all ask for them.
@@ -64,10 +72,10 @@ def memory_peak() -> float:
 
 
 def log_pace(trainer: Trainer, pace: Mapping[str, Any]) -> None:
-    """Logs the pace of an epoch: seconds by phase, tokens a second, memory."""
+    """Logs the pace of an epoch: seconds by phase, tokens a second, memory, and the run's goodput so far."""
     metrics = {f"seconds/{phase.replace(' ', '_')}": value for phase, value in pace["phase_seconds"].items()}
-    for name in ("tokens_per_second", "memory_peak_gib"):
-        if pace[name] is not None:
+    for name in ("tokens_per_second", "memory_peak_gib", "goodput"):
+        if pace.get(name) is not None:
             metrics[f"pace/{name}"] = pace[name]
     for logger in trainer.loggers:
         logger.log_metrics(metrics | {"epoch": trainer.current_epoch}, trainer.global_step)
@@ -79,4 +87,20 @@ def warn_of_truncation(epoch: int, share: float) -> None:
         rank_zero_warn(
             f"epoch {epoch}: the length limit cut off {share:.0%} of the training completions, which then count as "
             "wrong. Raise model.max_completion_length, or have the policy write less (SoftOverlong, an instruction)."
+        )
+
+
+def warn_of_masked_gap(epoch: int, share: Tensor | None) -> None:
+    """Says so if the context mask kept most of what an epoch's templates changed from the gradient.
+
+    Args:
+        epoch: Its number.
+        share: `context/masked_gap` (0-1); None if no completion was sampled under a template.
+    """
+    if share is not None and share > MOST_OF_THE_GAP:
+        rank_zero_warn(
+            f"epoch {epoch}: the context mask left out {float(share):.0%} of what templates change in the policy's "
+            "log-probabilities, so that the bare policy learns little of it. If bare accuracy stays behind templated "
+            "accuracy, lower model.context.init_args.low, or take Replace or Importance; `p2o report` shows which "
+            "templates."
         )

@@ -7,6 +7,7 @@ from typing import Any
 
 from lightning import Callback, LightningModule, Trainer
 
+from p2o.errors import InputError
 from p2o.evolution.callback import TemplateEvolution
 from p2o.evolution.result import EvolutionResult
 from p2o.io.files import write_json
@@ -23,10 +24,15 @@ class EvolutionLog(Callback):
 
     Args:
         enabled: Whether anything is written.
+        epochs: Epochs whose candidates and rejected proposals are kept, with all that was asked and replied: the first
+            one and the latest; -1: all. The figures of every evolution stay.
     """
 
-    def __init__(self, enabled: bool = True) -> None:
+    def __init__(self, enabled: bool = True, epochs: int = 20) -> None:
+        if epochs < 2 and epochs != -1:
+            raise InputError(f"evolution_log.epochs: expected at least 2, the first and the last, or -1, got {epochs}.")
         self.enabled = enabled
+        self.epochs = epochs
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Writes the evolution that a resumed run has just made up for."""
@@ -52,6 +58,9 @@ class EvolutionLog(Callback):
             write_json(paths.evolution(epoch), evolution_figures(evolved))
             write_jsonl(paths.rejected_proposals(epoch), rejected_proposals(evolved))
             write_json(paths.ledger, {"entries": evolution.ledger.state_dict()})
+            for old in range(1, epoch - self.epochs + 2) if self.epochs != -1 else ():
+                paths.candidates(old).unlink(missing_ok=True)
+                paths.rejected_proposals(old).unlink(missing_ok=True)
 
 
 def lineage(evolved: EvolutionResult) -> Iterator[dict[str, Any]]:

@@ -2,17 +2,33 @@
 
 import random
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from p2o.distributed.processes import share
+from p2o.evaluation.start_distance import KLSum, kl_to_start
+from p2o.logprobs.shards import whole
 from p2o.mixture.data_module import MixtureDataModule
 from p2o.policy.module import PolicyModule
 from p2o.rollouts import RolloutRequest
 from p2o.seeds import derive_seed
-from p2o.types import Question
+from p2o.types import Question, Rollout
 
 RewardAndVerdict = list[float]  # reward, and 1 if it is correct or else 0
 FixedAnswers = Mapping[tuple[str, int], RewardAndVerdict]  # of question and number of the completion
+
+
+@dataclass(frozen=True)
+class Measurement:
+    """What one half-step came to.
+
+    Args:
+        questions: Each question's K answers, bare and under the templates that it would carry, in plain types.
+        kl: How far the policy has moved on the bare answers; of no token if nobody asked.
+    """
+
+    questions: list[dict[str, Any]]
+    kl: KLSum
 
 
 def choose_questions(questions: Sequence[Question], count: int, seed: int) -> list[Question]:
@@ -23,9 +39,14 @@ def choose_questions(questions: Sequence[Question], count: int, seed: int) -> li
 
 
 def measure(
-    module: PolicyModule, data: MixtureDataModule, questions: Sequence[Question], epoch: int, bare: FixedAnswers
-) -> list[dict[str, Any]]:
-    """Each question's K answers, bare and under the templates that it would carry in this epoch, in plain types.
+    module: PolicyModule,
+    data: MixtureDataModule,
+    questions: Sequence[Question],
+    epoch: int,
+    bare: FixedAnswers,
+    kl: bool = False,
+) -> Measurement:
+    """Asks each question K times, bare and under the templates that it would carry in this epoch.
 
     Args:
         module: The policy that is asked.
@@ -33,14 +54,17 @@ def measure(
         questions: The fixed questions.
         epoch: Decides the draws of templates.
         bare: Bare answers that this policy gave before; if there are none, it is asked.
+        kl: Whether bare answers are compared with the policy before training.
     """
     numbers = range(data.num_generations)
-    templates = {question.id: data.templates_of(question.id, epoch) for question in questions}
-    bare = bare or _ask(module, [(question, k, "") for question in questions for k in numbers])
+    templates = {question.id: data.item(question, epoch).templates for question in questions}
+    moved = KLSum()
+    if not bare:
+        bare, moved = _ask(module, [(question, k, "") for question in questions for k in numbers], kl)
     asked = [(question, k, templates[question.id][k]) for question in questions for k in numbers]
-    under = _ask(module, [(question, k, template) for question, k, template in asked if template])
+    under, _ = _ask(module, [(question, k, template) for question, k, template in asked if template], kl=False)
     mixture = {**bare, **under}  # a rollout that carries no template is the bare one
-    return [
+    entries = [
         {
             "id": question.id,
             "hard": question.id in data.hard_set.hard,
@@ -50,6 +74,7 @@ def measure(
         }
         for question in questions
     ]
+    return Measurement(entries, moved)
 
 
 def bare_answers(entries: Sequence[Mapping[str, Any]]) -> dict[tuple[str, int], RewardAndVerdict]:
@@ -57,18 +82,28 @@ def bare_answers(entries: Sequence[Mapping[str, Any]]) -> dict[tuple[str, int], 
     return {(entry["id"], k): answer for entry in entries for k, answer in enumerate(entry["bare"])}
 
 
-def _ask(module: PolicyModule, asked: Sequence[tuple[Question, int, str]]) -> dict[tuple[str, int], RewardAndVerdict]:
+def _ask(
+    module: PolicyModule, asked: Sequence[tuple[Question, int, str]], kl: bool
+) -> tuple[dict[tuple[str, int], RewardAndVerdict], KLSum]:
     """One engine call on each process, which has a share; an answer's seed depends on question and number alone."""
     if not asked:
-        return {}
+        return {}, KLSum()
     requests = [
         RolloutRequest(question, template, derive_seed(module.seed, "fixed_questions", question.id, k))
         for question, k, template in asked
     ]
 
-    def ask_share(part: Sequence[RolloutRequest]) -> list[RewardAndVerdict]:
+    def ask_share(part: Sequence[RolloutRequest]) -> list[tuple[RewardAndVerdict, KLSum]]:
         rollouts = module.worker.roll_out(module.policy, part, module.sampling, "fixed_questions", "fixed questions")
-        return [[rollout.reward, float(rollout.correct)] for rollout in rollouts]
+        moved = _distances(module, rollouts) if kl else [KLSum()] * len(rollouts)
+        return [([one.reward, float(one.correct)], far) for one, far in zip(rollouts, moved, strict=True)]
 
-    answers = zip(asked, share(requests, ask_share), strict=True)
-    return {(question.id, k): answered for (question, k, _), answered in answers}
+    answers = list(zip(asked, share(requests, ask_share), strict=True))
+    moved = sum((far for _, (_, far) in answers), start=KLSum())
+    return {(question.id, k): verdict for (question, k, _), (verdict, _) in answers}, moved
+
+
+def _distances(module: PolicyModule, rollouts: Sequence[Rollout]) -> list[KLSum]:
+    """Every process must call it, if with no rollout: a policy in shards is put together for the pass."""
+    with module.initial_policy() as start, whole(start):
+        return kl_to_start(start, rollouts, module.sampling.temperature, module.update.micro_batch_tokens)

@@ -24,12 +24,14 @@ class FixedQuestionEvaluation(Callback):
     Args:
         questions: How many training questions, drawn uniformly by the seed; 0: none. Each costs K rollouts an epoch,
             and up to 2K more if it carries templates.
+        kl: Whether the loggers get KL(policy ‖ policy before training) on the bare answers, in nats a token. It keeps
+            the policy before training in memory, which is there anyway if it reflects, and free beside adapters.
     """
 
-    def __init__(self, questions: int = 0) -> None:
+    def __init__(self, questions: int = 0, kl: bool = False) -> None:
         if questions < 0:
             raise InputError(f"fixed_questions.questions: expected at least 0, which asks none, got {questions}.")
-        self.questions = questions
+        self.questions, self.kl = questions, kl
         self.measurements: list[dict[str, Any]] = []  # plain types
 
     def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
@@ -44,16 +46,18 @@ class FixedQuestionEvaluation(Callback):
     def _measure(self, trainer: Trainer, module: LightningModule, moment: str, bare: FixedAnswers) -> None:
         """Asks on every process, of which each has a share: an engine may need all of them."""
         assert isinstance(module, PolicyModule)
-        measured = {(measurement["epoch"], measurement["moment"]) for measurement in self.measurements}
-        if self.questions and (trainer.current_epoch, moment) not in measured:  # a resumed run may have done it
+        known = {(measurement["epoch"], measurement["moment"]) for measurement in self.measurements}
+        if self.questions and (trainer.current_epoch, moment) not in known:  # a resumed run may have done it
             started = time.monotonic()
             data = mixture_of(trainer)
             questions = choose_questions(data.train_questions, self.questions, module.seed)
-            entries = measure(module, data, questions, trainer.current_epoch, bare)
-            seconds = round(time.monotonic() - started, 3)
-            self.measurements.append(
-                {"epoch": trainer.current_epoch, "moment": moment, "seconds": seconds, "questions": entries}
-            )
+            with trainer.precision_plugin.forward_context():  # Lightning enters it for steps alone, not for callbacks
+                measured = measure(module, data, questions, trainer.current_epoch, bare, self.kl)
+            entry = {"epoch": trainer.current_epoch, "moment": moment, "seconds": round(time.monotonic() - started, 3)}
+            if measured.kl.tokens:
+                entry["kl"] = round(measured.kl.mean, 9)
+                log_kl(trainer, measured.kl.mean)
+            self.measurements.append({**entry, "questions": measured.questions})
             if trainer.is_global_zero:
                 paths = RunPaths(Path(trainer.default_root_dir))
                 write_json(paths.fixed_questions, {"measurements": self.measurements})
@@ -65,3 +69,9 @@ class FixedQuestionEvaluation(Callback):
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Continues the measurements of the run that is resumed."""
         self.measurements = list(state_dict["measurements"])
+
+
+def log_kl(trainer: Trainer, kl: float) -> None:
+    """Logs how far the policy has moved, beside the metrics of the epoch."""
+    for logger in trainer.loggers:
+        logger.log_metrics({"fixed_questions/kl": kl, "epoch": trainer.current_epoch}, trainer.global_step)

@@ -6,10 +6,10 @@ from pathlib import Path
 from typing import Any
 
 from lightning import Callback, LightningModule, Trainer
-from lightning.pytorch.utilities import rank_zero_info
+from lightning.pytorch.utilities import rank_zero_info, rank_zero_warn
 
-from p2o.callbacks.console_blocks import end_block, resume_line, start_block
-from p2o.callbacks.epoch_meter import EpochMeter, log_pace, warn_of_truncation
+from p2o.callbacks.console_blocks import end_block, epoch_line, resume_line, start_block
+from p2o.callbacks.epoch_meter import EpochMeter, log_pace, warn_of_masked_gap, warn_of_truncation
 from p2o.distributed.processes import gather, of_this_process
 from p2o.distributed.unions import summed
 from p2o.evolution.callback import TemplateEvolution
@@ -18,6 +18,7 @@ from p2o.mixture.data_module import mixture_of
 from p2o.policy.checkpoints.place import place_of
 from p2o.policy.module import PolicyModule
 from p2o.progress import PhaseClock, watched_by
+from p2o.rollouts.collapse import CollapseWatch
 from p2o.run_folder.attempts import Attempts
 from p2o.run_folder.paths import RunPaths
 
@@ -40,6 +41,7 @@ class RunSummary(Callback):
         self._clock = PhaseClock()
         self._watching = ExitStack()
         self._meter = EpochMeter()
+        self._collapse = CollapseWatch()
         self.seconds = self.epoch_seconds = 0.0  # of training before this process, and of the epoch
         self._started = self._epoch_started = time.monotonic()
         self._phases_before: dict[str, float] = {}  # of the clock, at the beginning of the epoch
@@ -90,17 +92,20 @@ class RunSummary(Callback):
         batch: Any,  # noqa: ANN401
         batch_idx: int,
     ) -> None:
-        """Counts the step's completions, and logs the share of them that was cut off."""
+        """Counts the step's completions, logs the share of them that was cut off, and tells of a collapse."""
         self._clock.between_tasks("other")
         step = self._meter.add(outputs["rollouts"])
         truncated = step["truncated"] / max(1, step["completions"])
         pl_module.log("train/truncated", truncated, batch_size=len(outputs["groups"]), on_epoch=True, sync_dist=True)
+        for sign in self._collapse.see(outputs["rollouts"]):
+            rank_zero_warn(f"step {trainer.global_step}: {sign}")
         for attempts in self._attempts:
             attempts.note()
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Runs after evolution: callbacks run in their order, and `p2o fit` puts this one behind it."""
         pace = self._meter.figures(self._phases())
+        masked_gap = trainer.callback_metrics.get("context/masked_gap") if self._meter.templated else None
         self._meter = EpochMeter()
         self.epochs.append(
             {
@@ -113,9 +118,10 @@ class RunSummary(Callback):
                 **evolved(trainer, trainer.current_epoch),
             }
         )
-        log_pace(trainer, pace)
+        log_pace(trainer, pace | self._goodput())
         rank_zero_info(epoch_line(trainer.current_epoch, self.epochs[-1]))
         warn_of_truncation(trainer.current_epoch, pace["truncated"])
+        warn_of_masked_gap(trainer.current_epoch, masked_gap)
         self._write(trainer, finished=False)
 
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
@@ -194,6 +200,7 @@ class RunSummary(Callback):
             "epoch_seconds": self._elapsed_in_epoch(),
             "phase_seconds": self._phases(),
             "meters": gather(self._meter.state_dict()),
+            "collapse": self._collapse.state_dict(),
             "epochs": self.epochs,
         }
 
@@ -203,6 +210,8 @@ class RunSummary(Callback):
         self._phases_resumed = dict(state_dict["phase_seconds"])
         if (counts := of_this_process(state_dict["meters"])) is not None:
             self._meter.load_state_dict(counts)
+        if "collapse" in state_dict:  # a run of an earlier version is watched from here on
+            self._collapse.load_state_dict(state_dict["collapse"])
         self.epochs = list(state_dict["epochs"])
 
 
@@ -227,14 +236,3 @@ def validation_accuracies(metrics: Any) -> History:  # noqa: ANN401 (Lightning's
             _, context, difficulty = name.split("/", 2)
             found[context] = {**(found[context] or {}), difficulty: round(float(value), 6)}
     return found
-
-
-def epoch_line(number: int, epoch: dict[str, Any]) -> str:
-    """What the console says of an epoch, in one line."""
-    parts = [f"epoch {number:>2}", f"reward {epoch['reward']:.3f}", f"hard questions {epoch['hard_set']:>4}"]
-    for context, accuracies in epoch["validation"].items():
-        shown = " ".join(f"{name} {value:.1%}" for name, value in accuracies.items()) if accuracies else "-"
-        parts.append(f"{context}: {shown}")
-    if epoch["best_dev_score"] is not None:
-        parts.append(f"evolution: best dev {epoch['best_dev_score']:.1%}, bank {epoch['templates']}")
-    return " | ".join([*parts, f"{epoch['seconds']:.0f} s"])

@@ -1,5 +1,6 @@
 """The config of a run and what it runs on, at the top of its folder."""
 
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +32,12 @@ class RunConfig(SaveConfigCallback):
 
     def on_save_checkpoint(self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]) -> None:
         """Keeps the config with the checkpoint: a resumed run is compared with it."""
-        checkpoint["p2o_config"] = plain_config(self.parser, self.config)
+        checkpoint["p2o_config"] = self._plain_config
+
+    @cached_property
+    def _plain_config(self) -> dict[str, Any]:
+        """It takes 0.1 s, and does not change within a run."""
+        return plain_config(self.parser, self.config)
 
 
 def plain_config(parser: ArgumentParser, config: Namespace) -> dict[str, Any]:

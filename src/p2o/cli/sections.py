@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from lightning import Callback
-from lightning.pytorch.loggers import CSVLogger, Logger, TensorBoardLogger
+from lightning.pytorch.loggers import Logger, TensorBoardLogger
 
 from p2o.callbacks.benchmark_report import BenchmarkReport
 from p2o.callbacks.console_samples import ConsoleSamples
@@ -18,6 +18,7 @@ from p2o.callbacks.run_summary import RunSummary
 from p2o.callbacks.validation_log import ValidationLog
 from p2o.evolution.callback import TemplateEvolution
 from p2o.policy.checkpoints.callback import RunCheckpoint
+from p2o.run_folder.metrics_log import MetricsLog
 from p2o.run_folder.paths import LOGS, TENSORBOARD
 
 SECTIONS: dict[str, type[Callback]] = {
@@ -56,6 +57,8 @@ DEFAULTS: dict[str, Any] = {
     "evolution.reflector": {"class_path": "p2o.reflectors.SelfReflector"},
     "evolution.selector": {"class_path": "p2o.evolution.DominanceSelector"},
     "data.carry": {"class_path": "p2o.mixture.selection.HardQuestions"},
+    "data.assignment": {"class_path": "p2o.mixture.assignment.ByScore"},
+    "data.draw": {"class_path": "p2o.mixture.epoch_draw.PassAfterPass"},
     "evolution.learn_from": {"class_path": "p2o.mixture.selection.HardQuestions"},
     "evolution.gate": {"class_path": "p2o.evolution.StrictImprovement"},
     "model.aggregation": {"class_path": "p2o.objective.aggregation.TokenMean"},
@@ -66,5 +69,5 @@ DEFAULTS: dict[str, Any] = {
 
 
 def loggers(root: Path) -> list[Logger]:
-    """The loggers of a run folder; flushed at each step, so that a killed run keeps what it had logged."""
-    return [CSVLogger(root, LOGS, flush_logs_every_n_steps=1), TensorBoardLogger(root, TENSORBOARD)]
+    """The loggers of a run folder."""
+    return [MetricsLog(root, LOGS), TensorBoardLogger(root, TENSORBOARD)]

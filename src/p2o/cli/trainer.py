@@ -191,9 +191,9 @@ def _for_one(kind: type[C], command: str) -> type[C]:
 
 def _quiet() -> None:
     """Leaves out what Lightning says to everybody and nobody here can act on."""
-    # Advertisements for Lightning's other products; the switch that silences them came after 2.6.6.
+    # Advertisements for Lightning's other products, whose switch came after 2.6.6, and a TPU that nobody expects.
     told = logging.getLogger("lightning.pytorch.utilities.rank_zero")
-    told.addFilter(lambda record: "Tip:" not in record.getMessage())
+    told.addFilter(lambda record: not any(words in record.getMessage() for words in ("Tip:", "TPU available: False")))
     warnings.filterwarnings("ignore", message="LightningCLI's args parameter")  # p2o plan passes them on
     warnings.filterwarnings("ignore", message="Checkpoint directory .* exists")  # that is what resuming means
     warnings.filterwarnings("ignore", message=".*LeafSpec.*")  # Lightning's own use of torch's pytree

@@ -9,6 +9,8 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+from p2o.endpoints.connection import TooLong, broken_connection
+from p2o.endpoints.failure import Failure
 from p2o.endpoints.retry import PERMANENT, Retries, is_retried, retry_after
 from p2o.endpoints.usage import Usage
 
@@ -29,6 +31,7 @@ _FILTERED = re.compile(
     r"content[_ ](?:filter|management|policy)|moderation|data_inspection|safety system", re.IGNORECASE
 )
 MOST_TOKENS = 10**9  # of a call; more is no count
+MOST_CHARACTERS = 128  # of a token: the longest runs of blanks or signs in vocabularies have about as many
 
 
 @dataclass(frozen=True)
@@ -38,31 +41,6 @@ class ChatReply:
     content: str | None
     truncated: bool
     usage: Usage
-
-
-@dataclass(frozen=True)
-class Failure:
-    """Why an attempt brought no reply.
-
-    Args:
-        cause: Short and fixed, to be counted.
-        detail: For the message.
-        advice: What to do.
-        retried: Whether another attempt may fare better.
-        permanent: Whether every other call would fail, too.
-        wait: Seconds that the server asks to wait for; None if it does not say.
-        refused: Whether a filter of the server's refused this prompt, which says nothing of others.
-        paid: Whether the call may be billed all the same, since something was answered.
-    """
-
-    cause: str
-    detail: str
-    advice: str
-    retried: bool = False
-    permanent: bool = False
-    wait: float | None = None
-    refused: bool = False
-    paid: bool = False
 
 
 class CallFailed(Exception):
@@ -128,11 +106,8 @@ async def _attempt(client: "AsyncOpenAI", request: dict[str, Any], timeout: floa
             retry_after(error.response.headers),
             refused=status < 500 and is_filtered(error.message),
         )
-    except APIConnectionError as error:
-        cause = f"{error.message} {error.__cause__ or ''}".strip()
-        return Failure(
-            "no connection", f"could not be reached ({cause})", "Check base_url, and that the server runs", retried=True
-        )
+    except (APIConnectionError, TooLong) as error:  # openai 2 makes the second one the cause of the first
+        return broken_connection(error)
     return read_completion(response.content)
 
 
@@ -153,7 +128,7 @@ def read_completion(body: bytes) -> ChatReply | Failure:
             truncated = choice.get("finish_reason") not in FINISHED
             # Of a thought alone the content is null; half a surrogate pair is JSON, but no text that can be encoded.
             text = None if content is None else content.encode("utf-8", "replace").decode()
-            return ChatReply(text, truncated, _usage(answer.get("usage")))
+            return ChatReply(text, truncated, _usage(answer.get("usage"), text))
         case {"error": told} if told:
             return _told_error(told)
     return Failure(
@@ -192,11 +167,11 @@ def is_filtered(message: str) -> bool:
     return bool(_FILTERED.search(message))
 
 
-def _usage(told: Any) -> Usage:  # noqa: ANN401 (any JSON)
-    """What the server tells; nothing if it tells nothing that can be true."""
+def _usage(told: Any, text: str | None) -> Usage:  # noqa: ANN401 (any JSON)
+    """What the server tells; nothing if it tells nothing that can be true of such a text."""
     match told:
         case {"prompt_tokens": int(prompt), "completion_tokens": int(completion)} if (
-            0 < prompt < MOST_TOKENS and 0 <= completion < MOST_TOKENS
+            0 < prompt < MOST_TOKENS and len(text or "") <= MOST_CHARACTERS * completion < MOST_CHARACTERS * MOST_TOKENS
         ):
             return Usage(prompt_tokens=prompt, completion_tokens=completion)
     return Usage()

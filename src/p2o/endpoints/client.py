@@ -13,6 +13,7 @@ from transformers import PreTrainedTokenizerBase
 
 from p2o.endpoints.budget import BudgetGuard, Spending
 from p2o.endpoints.calls import Call, CallResult, Calls
+from p2o.endpoints.connection import bound
 from p2o.endpoints.retry import Retries
 from p2o.endpoints.usage import Usage
 from p2o.errors import InputError
@@ -128,11 +129,12 @@ class Endpoint:
         )
 
     async def _ask(self, asked: Sequence[Call], spent: Usage, title: str) -> tuple[list[CallResult], str]:
-        from openai import AsyncOpenAI
+        from openai import AsyncOpenAI, DefaultAsyncHttpxClient
 
         with task(title, len(asked), "call") as called:
+            http = DefaultAsyncHttpxClient(timeout=self.timeout, event_hooks={"response": [bound]})
             async with AsyncOpenAI(
-                base_url=self.base_url, api_key=self._key(), timeout=self.timeout, max_retries=0
+                base_url=self.base_url, api_key=self._key(), timeout=self.timeout, max_retries=0, http_client=http
             ) as client:
                 guard = BudgetGuard(self.spending, spent)
                 calls = Calls(client, self.concurrency, self.timeout, self.retries, guard, self._failed)

@@ -48,12 +48,18 @@ def check_canary(
         for completion in (completions[row] for row in rows)
         if completion.logps is not None
     ]
-    if not begun or len(begun) < len(rows):
-        if is_sharded(policy):  # the others' pass needs this process
-            completion_logps(policy, [(0,)], [(0,)], 1.0)
+    if len(begun) < len(rows):  # an engine that gives no log-probs
+        begun = []
+    # The layers of a sharded policy take all processes: each makes the passes of as many rows, whatever it has itself.
+    idle = ROWS - len(begun) if is_sharded(policy) else 0
+    if not (begun or idle):
+        return
+    asked, answered = [*ids[: len(begun)], *[(0,)] * idle], [*begun, *[Completion((0,), True)] * idle]
+    by_trainer = scored(policy, completion_logps, asked, answered, temperature)
+    if not begun:
         return
     by_engine = torch.tensor([logp for completion in begun for logp in completion.logps or ()])  # [N]
-    differences = (by_engine - scored(policy, completion_logps, ids, begun, temperature)).abs()  # [N]
+    differences = (by_engine - by_trainer[: len(by_engine)]).abs()  # [N]
     bound = bound_of(policy, engine.dtype or policy.dtype)
     if not bound.holds(differences):
         raise InputError(

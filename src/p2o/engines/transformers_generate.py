@@ -83,6 +83,7 @@ def _batch(
         do_sample=False,
         num_beams=1,
         use_cache=True,
+        synced_gpus=False,  # transformers would have the processes of a sharded policy write in step; it is whole here
     )
     tokens = output[:, width:].tolist()  # [N, T]
     logps = torch.stack(choice.logps, dim=1).tolist()  # [N, T]

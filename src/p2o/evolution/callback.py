@@ -108,15 +108,13 @@ class TemplateEvolution(PhaseSettings, Callback):
         batch_idx: int,
     ) -> None:
         """Counts the correct rollouts of each question, from which the hard set is made."""
-        mixture_of(trainer).hard_set.observe(outputs["rollouts"])
+        mixture_of(trainer).observe(outputs["groups"], outputs["gaps"])
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Closes the hard set and evolves on it: before ModelCheckpoint, so that the checkpoint holds the new bank."""
         if self.budget != 0 and (checkpoint := checkpoint_of(trainer)) is not None:
             checkpoint.before_evolution(trainer)
-        hard_set = mixture_of(trainer).hard_set
-        hard_set.join()
-        hard_set.close()
+        mixture_of(trainer).close_epoch()
         if trainer.current_epoch + 1 == trainer.max_epochs:
             self.pending = True
         else:
@@ -153,7 +151,8 @@ class TemplateEvolution(PhaseSettings, Callback):
             if journal:
                 journal.write({"phase": state, "ledger": self.ledger.state_dict()})
 
-        result = phase.run(keep)
+        with trainer.precision_plugin.forward_context():  # Lightning enters it for steps alone, not for callbacks
+            result = phase.run(keep)
         if result.failure:
             self.unfinished = phase.state_dict()
         if trainer.is_global_zero:  # counts are summed over processes, and each of them has the whole ledger

@@ -36,7 +36,7 @@ def stop_at_evolution(trainer: Trainer, failure: str) -> NoReturn:
     checkpoint = trainer.checkpoint_callback
     folder = checkpoint.dirpath if isinstance(checkpoint, ModelCheckpoint) else None
     path = Path(folder or Path(trainer.default_root_dir) / "checkpoints") / "last.ckpt"
-    trainer.save_checkpoint(path)
+    trainer.save_checkpoint(path, weights_only=False)  # unset, Lightning says so
     raise InputError(
         f"{failure} Nothing is lost: {path} has the epoch and all that its evolution found so far. When its cause is "
         f"gone, the same command with --ckpt_path {path} goes on there; with --evolution.on_failure continue it goes "

@@ -9,6 +9,7 @@ from tempfile import NamedTemporaryFile
 from typing import Any
 
 from p2o.errors import InputError
+from p2o.io.places import put_in_place, to_disk
 
 # Half of a surrogate pair, which JSON can bring into a text and UTF-8 cannot hold, is written as `\\ud800`: JSON reads
 # this as the same half again.
@@ -27,21 +28,12 @@ def replacing(path: Path) -> Iterator[Path]:
     part = path.with_name(f".{path.name}.part-{os.getpid()}")
     try:
         yield part
-        _to_disk(part)
-        os.replace(part, path)
-        _to_disk(path.parent)
+        to_disk(part)
+        put_in_place(part, path)
     except OSError as error:
         raise InputError(f"{path}: expected a file that can be written: {error.strerror or error}.") from error
     finally:
         part.unlink(missing_ok=True)
-
-
-def _to_disk(path: Path) -> None:
-    number = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(number)
-    finally:
-        os.close(number)
 
 
 def write_json(path: Path, value: dict[str, Any]) -> None:

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from p2o.errors import InputError
+from p2o.io.places import put_in_place, remove, to_disk
 
 
 @contextmanager
@@ -29,6 +30,26 @@ def new_folder(out: Path, content: str) -> Iterator[Path]:
         os.replace(part, out)
     except OSError as error:
         raise InputError(f"{out}: expected a folder that can be written to: {error.strerror or error}.") from error
+    finally:
+        shutil.rmtree(part, ignore_errors=True)
+
+
+@contextmanager
+def replacing_folder(path: Path) -> Iterator[Path]:
+    """A folder to fill, which takes the place of `path` at the end: readers find the old or the new one by `standing`.
+
+    Its files are on the disk before it takes that place.
+    """
+    part = path.with_name(f".{path.name}.part-{os.getpid()}")
+    try:
+        remove(part)
+        part.mkdir()
+        yield part
+        for file in (*part.iterdir(), part):
+            to_disk(file)
+        put_in_place(part, path)
+    except OSError as error:
+        raise InputError(f"{path}: expected a folder that can be written to: {error.strerror or error}.") from error
     finally:
         shutil.rmtree(part, ignore_errors=True)
 

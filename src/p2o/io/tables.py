@@ -103,7 +103,8 @@ def _parquet(path: Path, select: Select) -> Iterator[NumberedRow]:
         try:
             file = pyarrow.parquet.ParquetFile(opened)
             columns = select(file.schema_arrow.names)
-            batches: Iterable[Any] = file.iter_batches(columns=columns)
+            # pyarrow before 19 fails on the row groups of a file that has none
+            batches: Iterable[Any] = file.iter_batches(columns=columns) if file.num_row_groups else ()
             yield from enumerate((row for batch in batches for row in batch.to_pylist()), 1)
         except (ArrowException, OSError) as error:  # OSError: pyarrow's for damaged pages
             said = " ".join(str(error).split())

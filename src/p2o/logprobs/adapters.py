@@ -45,4 +45,9 @@ def merged_parameters(policy: nn.Module) -> Iterator[tuple[str, Tensor]]:
         if layer is not None and not layer.disable_adapters:
             for adapter in layer.active_adapters:
                 value = value + layer.get_delta_weight(adapter).detach().to(value.dtype)
-        yield name.replace(".base_layer.", "."), value
+        yield base_name(name), value
+
+
+def base_name(name: str) -> str:
+    """The name that a parameter beside adapters has without them."""
+    return name.replace(".base_layer.", ".")

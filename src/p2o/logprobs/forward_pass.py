@@ -53,7 +53,7 @@ def padded_logps_and_entropies(
 ) -> tuple[Tensor, Tensor]:
     """`padded_logps` [R, T], and the entropy (nats) of the distribution that each token was drawn from [R, T]."""
     distributions = _distributions(policy, prompts, completions, temperature)
-    return _chosen(distributions, completions), -(distributions.exp() * distributions).sum(-1)
+    return _chosen(distributions, completions), torch.stack([_entropies(row) for row in distributions])
 
 
 def _distributions(
@@ -110,5 +110,9 @@ def _row(policy: PreTrainedModel, prompt: Ids, completion: Ids, temperature: flo
     ids = torch.tensor([prompt + completion], device=policy.device)  # [1, P+T]
     logits = policy(**accepted(policy, input_ids=ids, use_cache=False, logits_to_keep=count + 1)).logits
     distributions = (logits[0, -count - 1 : -1].float() / temperature).log_softmax(-1)  # [T, V]
-    entropies = -(distributions.exp() * distributions).sum(-1)
-    return distributions.gather(-1, ids[0, -count:].unsqueeze(-1)).squeeze(-1), entropies
+    return distributions.gather(-1, ids[0, -count:].unsqueeze(-1)).squeeze(-1), _entropies(distributions)
+
+
+def _entropies(distributions: Tensor) -> Tensor:
+    """The entropies [T] of log-probs [T, V]: a row at a time, so that no second [R, T, V] is made."""
+    return -(distributions.exp() * distributions).sum(-1)

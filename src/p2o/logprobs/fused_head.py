@@ -30,7 +30,8 @@ def fused_logps(
         weight: Of the head, [V, H].
         targets: [N], in [0, V).
         temperature: Above 0.
-        entropy: Whether entropies are wanted; without, they are zeros and have no gradient.
+        entropy: Whether entropies are wanted; without, they are zeros. They cost the backward pass nothing unless a
+            gradient comes through them.
         tied: Takes the weight's gradient, which then comes from the embedding.
     """
     keep = torch.is_grad_enabled()
@@ -52,6 +53,7 @@ class _FusedLogps(torch.autograd.Function):
         keep: bool,
         tied: TiedGradient | None,
     ) -> tuple[Tensor, Tensor]:
+        ctx.set_materialize_grads(False)
         device = hidden.device.type
         if torch.is_autocast_enabled(device):  # the backward pass runs outside of autocast: settle the type here
             hidden, weight = (tensor.to(torch.get_autocast_dtype(device)) for tensor in (hidden, weight))
@@ -74,16 +76,20 @@ class _FusedLogps(torch.autograd.Function):
         return logps, entropies
 
     @staticmethod
-    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:  # noqa: ANN401
+    def backward(ctx: Any, *grads: Tensor | None) -> tuple[Tensor | None, ...]:  # noqa: ANN401
         hidden, weight, targets, entropies = ctx.saved_tensors
-        of_logps, of_entropies = (grad.div(ctx.temperature).unsqueeze(1) for grad in grads)  # [N, 1]
+        zeros = entropies.new_zeros(len(hidden), 1)
+        of_logps, of_entropies = (
+            zeros if grad is None else grad.div(ctx.temperature).unsqueeze(1) for grad in grads
+        )  # [N, 1]
+        through_entropies = ctx.entropy and grads[1] is not None
         grad_hidden, grad_weight = torch.empty_like(hidden), None
         for rows in _tiles(len(hidden), len(weight)):
             grad = ctx.kept.pop(rows.start, None)  # p, [n, V]
             if grad is None:
                 grad = _logits(hidden[rows], weight, ctx.temperature)
                 grad.div_(_exponentiate(grad)[1])
-            if ctx.entropy:
+            if through_entropies:
                 surprise = torch.special.entr(grad).mul_(of_entropies[rows])  # -p log p
                 grad.mul_(-of_logps[rows] - of_entropies[rows] * entropies[rows, None]).add_(surprise)
             else:

@@ -1,12 +1,102 @@
 """From a template bank to the K templates of a question (Algorithm 2)."""
 
 import random
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Sequence
 
-from p2o.prompts.templates import TemplateBank
+from p2o.errors import InputError
+from p2o.mixture.template_use import TemplateUse
+from p2o.prompts.templates import Template, TemplateBank
+
+
+class AssignmentRule(ABC):
+    """Weighs the templates that a question may draw from.
+
+    `reads_use`: whether it looks at what became of templates when they were last used; `reads_gaps`: whether at Δ,
+    which costs a forward pass over all templated completions under both prompts.
+    """
+
+    reads_use: bool = False
+    reads_gaps: bool = False
+
+    @abstractmethod
+    def __call__(self, templates: Sequence[Template], use: TemplateUse) -> list[float]:
+        """A weight of at least 0 for each template; if all are 0, the question stays bare."""
+
+
+class ByScore(AssignmentRule):
+    """By the mean dev scores of the last evolution, or evenly if all are 0 (P²O)."""
+
+    def __call__(self, templates: Sequence[Template], use: TemplateUse) -> list[float]:
+        """The dev scores."""
+        return by_score(templates)
+
+
+class ByReliance(AssignmentRule):
+    """By dev score times reliance: templates whose completions the bare policy could have written are drawn more.
+
+    HiLL (arXiv 2604.00698) weighs the reward of a hint with exp(min(Δ, 0)/T), Δ = mean log π(y|x) - mean log π(y|x̃); as
+    a rule of assignment it is ours (abstract read). Here it is the mean over the template's completions in the last
+    epoch that used it, at the temperature of the rollouts; a template that was never used counts as 1.
+
+    Args:
+        temperature: T, in nats (HiLL: 0.3).
+    """
+
+    reads_use = True
+    reads_gaps = True
+
+    def __init__(self, temperature: float = 0.3) -> None:
+        if temperature <= 0:
+            raise InputError(f"ByReliance needs temperature > 0, got {temperature}.")
+        self.temperature = temperature
+
+    def __call__(self, templates: Sequence[Template], use: TemplateUse) -> list[float]:
+        """Score times reliance."""
+        found = [use.reliance(template.text, self.temperature) for template in templates]
+        scores = by_score(templates)
+        return [score * (1.0 if known is None else known) for score, known in zip(scores, found, strict=True)]
+
+
+class WhileHelpful(AssignmentRule):
+    """By score, among templates that still help: one that does not is withdrawn for good.
+
+    After SKILL0 (arXiv 2604.02268), which withdraws skills that the policy no longer benefits from; that the help is
+    measured in training groups is ours (abstract read). It needs bare rollouts beside templated ones
+    (`data.bare_rollouts`), and templates that last: `evolution.carry_over`.
+
+    Args:
+        margin: A template helps if the share of its correct rollouts is above that of the bare rollouts of the same
+            questions by more than this, in the last epoch that used it.
+    """
+
+    reads_use = True
+
+    def __init__(self, margin: float = 0.0) -> None:
+        if not -1 <= margin < 1:
+            raise InputError(f"WhileHelpful needs a margin of at least -1 and below 1, got {margin}.")
+        self.margin = margin
+
+    def __call__(self, templates: Sequence[Template], use: TemplateUse) -> list[float]:
+        """The score, or 0 for a template that no longer helps."""
+        gains = [use.gain(template.text) for template in templates]
+        scores = by_score(templates)
+        return [score if gain is None or gain > self.margin else 0.0 for score, gain in zip(scores, gains, strict=True)]
+
+
+def by_score(templates: Sequence[Template]) -> list[float]:
+    """The dev scores, or equal weights if all are 0."""
+    scores = [template.score for template in templates]
+    return scores if any(scores) else [1.0] * len(scores)
 
 
 def assign(
-    bank: TemplateBank, question_id: str, count: int, rng: random.Random, same_in_group: bool = False
+    bank: TemplateBank,
+    question_id: str,
+    count: int,
+    rng: random.Random,
+    same_in_group: bool = False,
+    weigh: Callable[[Sequence[Template]], Sequence[float]] = by_score,
 ) -> tuple[str, ...]:
     """`count` templates for a hard question, drawn from the bank by weight, with replacement.
 
@@ -15,15 +105,14 @@ def assign(
     Args:
         bank: Where to draw from; an empty one gives `count` times "".
         question_id: The hard question.
-        count: K.
+        count: How many.
         rng: The only source of chance.
         same_in_group: Draw once and repeat it (the paper's ablation).
+        weigh: Weighs the templates; if all weights are 0, the question stays bare.
     """
-    if not bank.templates:
-        return ("",) * count
     choice = [bank.templates[index] for index in bank.solvers.get(question_id, range(len(bank)))]
-    weights = [template.score for template in choice]
-    if not any(weights):  # `choices` refuses a total of 0
-        weights = [1.0] * len(choice)
+    weights = weigh(choice)
+    if not any(weights):
+        return ("",) * count
     drawn = rng.choices([template.text for template in choice], weights, k=1 if same_in_group else count)
     return tuple(drawn * count) if same_in_group else tuple(drawn)

@@ -2,23 +2,27 @@
 
 import random
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 from lightning import LightningDataModule, Trainer
 
 from p2o.distributed.processes import gather, of_this_process
 from p2o.errors import InputError
-from p2o.mixture.assignment import assign
+from p2o.mixture.assignment import AssignmentRule, ByScore, assign
+from p2o.mixture.bare_rollouts import BareRollouts, bare_rollouts_of
+from p2o.mixture.epoch_draw import EpochDraw, PassAfterPass
 from p2o.mixture.epoch_items import EpochItems, EpochLoader, in_order
 from p2o.mixture.hard_set import HardSet
 from p2o.mixture.overlap import questions_fingerprint, warn_of_overlap
 from p2o.mixture.selection import HardQuestions, QuestionSelection
-from p2o.mixture.validation import check_sizes
+from p2o.mixture.template_use import TemplateUse
+from p2o.mixture.validation import check_epoch, check_sizes
 from p2o.prompts.templates import Template, TemplateBank
 from p2o.questions import HeldOut, QuestionSource
 from p2o.questions.benchmarks import Benchmark, benchmark_of, limited, load_benchmark
 from p2o.seeds import derive_seed
-from p2o.types import MixtureItem, Question
+from p2o.types import MixtureItem, Question, Rollout
 
 
 class MixtureDataModule(LightningDataModule):
@@ -29,10 +33,15 @@ class MixtureDataModule(LightningDataModule):
         validation: Where the validation questions come from; by default some training questions are held out.
         num_generations: K, rollouts of a question (paper: 6).
         tau: τ, a question is hard iff fewer than τ of its K rollouts are correct (paper: 2; its ablation: 1, 2, 4).
-        bare_rollouts: How many of the K rollouts of a hard question keep the bare prompt (paper: 0). They give a group
-            variance when the templated rollouts all succeed, and show how far the gain has been internalised.
+        bare_rollouts: How many of the K rollouts of a hard question keep the bare prompt (paper: 0), as a number or a
+            schedule (`AnnealedBareRollouts`). They give a group variance when the templated rollouts all succeed, and
+            show how far the gain has been internalised. K: templates are for regularizers alone (`ReverseContextKL`).
+        assignment: Weighs the templates that a question draws from (paper: `ByScore`).
         carry: Which questions carry templates (paper: `HardQuestions`; Fast-Slow Training: `AllQuestions`).
         same_template_in_group: One template for all rollouts of a question instead of K draws (the paper's ablation).
+        questions_per_epoch: Questions of an epoch, after which evolution, validation and checkpoints come: a slice of
+            the data, without replacement pass after pass. null: all of them (paper).
+        draw: Which questions an epoch asks if it does not ask all.
         batch_size: Questions per rollout batch and process (paper: 128 in all).
         validation_batch_size: Questions per validation or test batch and process.
         benchmarks: What `p2o test` evaluates on: aime24, aime25, amc23, math500, minerva_math, olympiadbench (the
@@ -51,9 +60,12 @@ class MixtureDataModule(LightningDataModule):
         validation: QuestionSource = HeldOut(),
         num_generations: int = 6,
         tau: int = 2,
-        bare_rollouts: int = 0,
+        bare_rollouts: int | BareRollouts = 0,
+        assignment: AssignmentRule = ByScore(),
         carry: QuestionSelection = HardQuestions(),
         same_template_in_group: bool = False,
+        questions_per_epoch: int | None = None,
+        draw: EpochDraw = PassAfterPass(),
         batch_size: int = 128,
         validation_batch_size: int = 256,
         benchmarks: Sequence[str] = (),
@@ -66,15 +78,18 @@ class MixtureDataModule(LightningDataModule):
         if benchmark_limit < 0:
             raise InputError(f"data.benchmark_limit must be at least 0 (0 asks all questions), got {benchmark_limit}.")
         check_sizes(num_generations, tau, bare_rollouts, batch_size, validation_batch_size)
+        self.bare_rollouts, self.assignment = bare_rollouts_of(bare_rollouts), assignment
         self.train, self.validation = train, validation
-        self.num_generations, self.bare_rollouts, self.carry = num_generations, bare_rollouts, carry
+        self.num_generations, self.carry = num_generations, carry
         self.same_template_in_group = same_template_in_group
+        self.questions_per_epoch, self.draw = questions_per_epoch, draw
         self.batch_size, self.validation_batch_size = batch_size, validation_batch_size
         self.benchmarks, self.benchmark_folder = benchmarks, benchmark_folder
         self.benchmark_limit = benchmark_limit
         self.benchmark_template = benchmark_template
         self.seed = seed
         self.hard_set = HardSet(tau)
+        self.template_use = TemplateUse()
         self.bank = TemplateBank()
         self.best_template: Template | None = None  # of the last bank that had one: a bank may be empty, this lasts
         self.train_questions: list[Question] = []
@@ -89,6 +104,7 @@ class MixtureDataModule(LightningDataModule):
         if not self.train_questions:
             self.train_questions, self.validation_questions = self.validation.beside(self.train)
             warn_of_overlap(self.train_questions, self.validation_questions)
+            check_epoch(self.questions_per_epoch, len(self.train_questions), self.draw.chooses)
 
     def _benchmarks(self) -> Sequence[Benchmark]:
         if not self.benchmarks:
@@ -117,35 +133,54 @@ class MixtureDataModule(LightningDataModule):
 
     def selected(self, select: QuestionSelection) -> list[Question]:
         """The questions that are selected after the last finished epoch, in the order of the data."""
-        return [question for question in self.train_questions if select(question.id, self.hard_set.hard)]
+        return [question for question in self.train_questions if select(question, self.hard_set)]
+
+    @property
+    def epoch_size(self) -> int:
+        """Questions of an epoch."""
+        return self.questions_per_epoch or len(self.train_questions)
 
     def mixture(self, epoch: int, *order: str | int) -> list[MixtureItem]:
         """The items of an epoch, shuffled: a pure function of hard set, bank, seed and epoch.
 
         `order` names another order of the same items.
         """
-        questions = list(self.train_questions)
+        drawn = self.draw(self.train_questions, self.epoch_size, epoch, self.seed, self.hard_set)
+        questions = [question for question in self.train_questions if question.id in drawn]
         random.Random(derive_seed(self.seed, "order", epoch, *order)).shuffle(questions)
-        return [MixtureItem(question, self.templates_of(question.id, epoch)) for question in questions]
+        return [self.item(question, epoch) for question in questions]
 
-    def templates_of(self, question: str, epoch: int) -> tuple[str, ...]:
-        """The K templates that a question carries in an epoch."""
-        if not self.carry(question, self.hard_set.hard):
-            return ("",) * self.num_generations
-        drawn = assign(
-            self.bank,
-            question,
-            self.num_generations - self.bare_rollouts,
-            random.Random(derive_seed(self.seed, "assign", epoch, question)),
-            self.same_template_in_group,
-        )
-        return drawn + ("",) * self.bare_rollouts
+    def item(self, question: Question, epoch: int) -> MixtureItem:
+        """A question with the K templates that it carries in an epoch, and those that its bare rollouts are without."""
+        bare = ("",) * self.num_generations
+        if not self.carry(question, self.hard_set):
+            return MixtureItem(question, bare)
+        rng = random.Random(derive_seed(self.seed, "assign", epoch, question.id))
+        weigh = partial(self.assignment, use=self.template_use)
+        drawn = assign(self.bank, question.id, self.num_generations, rng, self.same_template_in_group, weigh)
+        templated = max(0, self.num_generations - self.bare_rollouts(epoch))
+        return MixtureItem(question, drawn[:templated] + bare[templated:], bare[:templated] + drawn[templated:])
+
+    def observe(self, groups: Sequence[Sequence[Rollout]], gaps: Sequence[float | None]) -> None:
+        """Takes down what became of the questions and templates of a rollout batch.
+
+        Args:
+            groups: Of its rollouts.
+            gaps: Δ of each rollout (`p2o.objective.context_gap`), in order, as far as it was measured.
+        """
+        self.hard_set.observe(rollout for group in groups for rollout in group)
+        if self.assignment.reads_use:
+            self.template_use.observe(groups, gaps)
+
+    def close_epoch(self) -> None:
+        """Ends the epoch, on all processes together."""
+        for seen in (self.hard_set, self.template_use):
+            seen.join()
+            seen.close()
 
     def train_dataloader(self) -> EpochLoader:
         """Called anew each epoch; on resume Lightning calls it twice (issue 9502), so it changes nothing."""
-        items = EpochItems(
-            len(self.train_questions), lambda: self.mixture(self.trainer.current_epoch if self.trainer else 0)
-        )
+        items = EpochItems(self.epoch_size, lambda: self.mixture(self.trainer.current_epoch if self.trainer else 0))
         return in_order(items, self.batch_size, self.trainer)
 
     def val_dataloader(self) -> EpochLoader:
@@ -164,9 +199,11 @@ class MixtureDataModule(LightningDataModule):
     def state_dict(self) -> dict[str, Any]:
         """Hard set, bank, and which data they belong to."""
         correct = gather(dict(self.hard_set.correct))
+        use = self.template_use.state_dict()
         return {
             "hard_set": self.hard_set.state_dict(),
             "correct": correct if any(correct) else [],  # of the epoch so far, by process
+            "template_use": {**use, "current": gather(use["current"])},  # likewise
             "bank": self.bank.state_dict(),
             "best_template": TemplateBank(tuple(filter(None, [self.best_template]))).state_dict(),
             "questions": questions_fingerprint(self.train_questions),
@@ -186,6 +223,9 @@ class MixtureDataModule(LightningDataModule):
             )
         self.hard_set.load_state_dict(state_dict["hard_set"])
         self.hard_set.correct = dict(of_this_process(state_dict["correct"]) or {})  # empty between epochs
+        # A checkpoint from before templates were looked at has no such part.
+        use = state_dict.get("template_use", {"current": [], "last": {}})
+        self.template_use.load_state_dict({**use, "current": of_this_process(use["current"]) or {}})
         self.bank = TemplateBank.from_state_dict(state_dict["bank"])
         self.best_template = next(iter(TemplateBank.from_state_dict(state_dict["best_template"]).templates), None)
 

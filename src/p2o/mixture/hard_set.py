@@ -1,4 +1,4 @@
-"""The hard set: the questions of an epoch that fewer than τ rollouts solved."""
+"""The hard set: the questions that fewer than τ rollouts solved when they were last asked."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -10,6 +10,8 @@ from p2o.types import Rollout
 class HardSet:
     """Counts correct rollouts per question during an epoch, and names the hard questions when it ends.
 
+    A question that the epoch did not ask keeps its last observation.
+
     Args:
         tau: τ, a question is hard iff fewer than this many of its rollouts are correct.
     """
@@ -17,7 +19,9 @@ class HardSet:
     def __init__(self, tau: int) -> None:
         self.tau = tau
         self.correct: dict[str, int] = {}  # question id -> correct rollouts in this epoch
-        self.hard: frozenset[str] = frozenset()  # of the last finished epoch
+        self.hard: frozenset[str] = frozenset()  # when an epoch last ended
+        self.last: dict[str, int] = {}  # question id -> correct rollouts in the last finished epoch that asked it
+        self.asked: frozenset[str] = frozenset()  # in the last finished epoch
 
     def observe(self, rollouts: Iterable[Rollout]) -> None:
         """Counts rollouts of this epoch. Hardness is measured under the prompt that was really used (Alg. 1)."""
@@ -33,15 +37,26 @@ class HardSet:
         self.correct = first_rank_wins(self.correct)
 
     def close(self) -> None:
-        """Ends the epoch: its hard questions become `hard`, and counting starts anew."""
-        self.hard = frozenset(question for question, correct in self.correct.items() if correct < self.tau)
+        """Ends the epoch: its questions are hard or no longer so, and counting starts anew."""
+        self.asked = frozenset(self.correct)
+        hard = frozenset(question for question, correct in self.correct.items() if correct < self.tau)
+        self.hard = (self.hard - self.asked) | hard
+        self.last |= self.correct
         self.correct = {}
 
     def state_dict(self) -> dict[str, Any]:
         """Plain types; sorted, so that equal sets are equal states."""
-        return {"correct": dict(self.correct), "hard": sorted(self.hard)}
+        return {
+            "correct": dict(self.correct),
+            "hard": sorted(self.hard),
+            "last": dict(sorted(self.last.items())),
+            "asked": sorted(self.asked),
+        }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Takes over what `state_dict` described."""
         self.correct = dict(state["correct"])
         self.hard = frozenset(state["hard"])
+        # A checkpoint from before epochs could be slices of the data has neither.
+        self.last = dict(state.get("last", {}))
+        self.asked = frozenset(state.get("asked", ()))

@@ -1,10 +1,11 @@
 """Sizes of the mixture that contradict each other are refused."""
 
 from p2o.errors import InputError
+from p2o.mixture.bare_rollouts import BareRollouts
 
 
 def check_sizes(
-    num_generations: int, tau: int, bare_rollouts: int, batch_size: int, validation_batch_size: int
+    num_generations: int, tau: int, bare_rollouts: int | BareRollouts, batch_size: int, validation_batch_size: int
 ) -> None:
     """Compares the sizes of a mixture with one another.
 
@@ -21,13 +22,35 @@ def check_sizes(
             f"data.tau must be between 1 and data.num_generations ({num_generations}), got {tau}: a question is hard "
             "iff fewer than tau of its rollouts are correct."
         )
-    if not 0 <= bare_rollouts < num_generations:
+    if isinstance(bare_rollouts, int) and not 0 <= bare_rollouts <= num_generations:
         raise InputError(
-            f"data.bare_rollouts must be between 0 and data.num_generations - 1 ({num_generations - 1}), got "
-            f"{bare_rollouts}: at least one rollout of a hard question carries a template."
+            f"data.bare_rollouts must be between 0 and data.num_generations ({num_generations}), got {bare_rollouts}."
         )
     if batch_size < 1 or validation_batch_size < 1:
         raise InputError(
             f"data.batch_size and data.validation_batch_size must be at least 1, got {batch_size} and "
             f"{validation_batch_size}."
+        )
+
+
+def check_epoch(questions_per_epoch: int | None, questions: int, chooses: bool) -> None:
+    """Compares the size of an epoch with the training questions.
+
+    Args:
+        questions_per_epoch: Questions of an epoch; None: all of them.
+        questions: How many there are.
+        chooses: Whether the draw of an epoch makes sense only where it leaves questions out.
+
+    Raises:
+        InputError: An epoch cannot have so many questions, or there is nothing to draw.
+    """
+    if questions_per_epoch is not None and not 1 <= questions_per_epoch <= questions:
+        raise InputError(
+            f"data.questions_per_epoch must be between 1 and the number of training questions ({questions}), or null "
+            f"for all of them, got {questions_per_epoch}."
+        )
+    if chooses and questions_per_epoch in (None, questions):
+        raise InputError(
+            f"data.draw has nothing to choose: an epoch asks all {questions} questions. Set data.questions_per_epoch "
+            "below their number."
         )

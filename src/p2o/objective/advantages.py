@@ -103,6 +103,14 @@ class PerPrompt(Advantage):
         return advantages
 
 
+class NoAdvantage(Advantage):
+    """A = 0: no policy gradient, so that regularizers such as `ReverseContextKL` are the whole loss."""
+
+    def __call__(self, rewards: Tensor, prompts: Tensor) -> Tensor:
+        """Zeros [G, K]."""
+        return torch.zeros_like(rewards)
+
+
 class RewardItself(Advantage):
     """A = r, no comparison: with `LogLikelihood` this is supervised fine-tuning on verified completions."""
 

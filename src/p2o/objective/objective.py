@@ -1,7 +1,7 @@
 """The objective of P²O: the policy loss under the gradient context, weighed by context estimator and aggregation."""
 
 from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 
 import torch
@@ -17,7 +17,7 @@ from p2o.objective.engine_correction import EngineCorrection, NoCorrection
 from p2o.objective.losses import PolicyLoss
 from p2o.objective.micro_batches import by_tokens, equal_passes
 from p2o.objective.outputs import LossOutput, Mean
-from p2o.objective.regularizers import Regularizer
+from p2o.objective.regularizers import Regularizer, k3
 from p2o.objective.rows import TrainingSample
 
 
@@ -64,7 +64,8 @@ class Objective:
 
     def needs(self, row: TrainingSample) -> bool:
         """Whether the row has a gradient; without one it costs no pass, but may count in the denominator."""
-        return self.aggregation(row).weight != 0 and (row.advantage != 0 or bool(self.regularizers))
+        regularized = any(regularizer.acts_on(row) for regularizer in self.regularizers)
+        return self.aggregation(row).weight != 0 and (row.advantage != 0 or regularized)
 
     def size(self, rows: Sequence[TrainingSample]) -> float:
         """The denominator of a mini-batch, all of whose rows these are; 0 if none counts."""
@@ -133,16 +134,17 @@ class Objective:
         engine = _stack(logps, [self._engine_logps(row) for row in rows])  # [R, T]
         old_logps, weights = self.context(bare, templated)  # [R, T], [R, T]
         losses = self.loss(logps, old_logps, advantages, mask) * (weights * self.correction(templated, engine))
-        reference = self._reference_logps(prompts, completions, logps)
-        for regularizer in self.regularizers:
-            losses = losses + regularizer(logps, reference, entropies)
+        losses, context_kl, kl = self._regularized(losses, policy, rows, logps, entropies)
         with_template = torch.tensor([[not row.is_bare] for row in rows], device=mask.device)  # [R, 1]
         compared = torch.tensor([[self._is_compared(*pair)] for pair in zip(rows, old, strict=True)]).to(mask.device)
         mismatch = (templated - engine).abs()  # [R, T]
         return LossOutput(
             loss=weighted_sum(losses, shares, mask) / size,
             clipped=_mean(((logps.detach() - old_logps).exp() - 1).abs() > 0.2, mask),
+            entropy=_mean(entropies.detach(), mask),
+            kl=_mean(kl, mask & ~kl.isnan()),
             context_mask_stats=context_mask_stats(weights, bare - templated, mask, with_template),
+            context_kl=_mean(context_kl, mask & ~context_kl.isnan()),
             mismatch=_mean(mismatch, mask & compared),
             mismatch_max=float(torch.where(mask & compared, mismatch, torch.zeros_like(mismatch)).max()),
         )
@@ -150,18 +152,50 @@ class Objective:
     def _score(
         self, policy: PreTrainedModel, prompts: Sequence[Ids], completions: Sequence[Ids]
     ) -> tuple[Tensor, Tensor]:
-        """log π_θ(y_t) and, if they are read, entropies [R, T]."""
-        if any(regularizer.reads_entropies for regularizer in self.regularizers):
-            return completion_logps_and_entropies(policy, prompts, completions, self.temperature)
-        logps = completion_logps(policy, prompts, completions, self.temperature)
-        return logps, torch.zeros_like(logps)
+        """log π_θ(y_t) and entropies [R, T], the latter without a gradient unless a regularizer reads them."""
+        logps, entropies = completion_logps_and_entropies(policy, prompts, completions, self.temperature)
+        read = any(regularizer.reads_entropies for regularizer in self.regularizers)
+        return logps, entropies if read else entropies.detach()
 
-    def _reference_logps(self, prompts: Sequence[Ids], completions: Sequence[Ids], logps: Tensor) -> Tensor:
-        """log π_ref(y_t) [R, T], if it is read."""
-        if not any(regularizer.reads_reference for regularizer in self.regularizers):
-            return torch.zeros_like(logps)
-        with torch.no_grad(), self.reference() as reference:
-            return completion_logps(reference, prompts, completions, self.temperature)
+    def _regularized(
+        self, losses: Tensor, policy: PreTrainedModel, rows: Sequence[TrainingSample], logps: Tensor, entropies: Tensor
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """The losses with the terms of all regularizers, and what these have compared, each [R, T].
+
+        That is log π_θ - log π_guided, and k3 of π_θ and the policy before training; nan where nobody compared them.
+        """
+        guided = torch.tensor([[bool(row.guide_ids)] for row in rows], device=logps.device)  # [R, 1]
+        context_kl = kl = torch.full_like(logps.detach(), torch.nan)
+        known: dict[tuple[bool, bool], Tensor] = {}
+        for regularizer in self.regularizers:
+            kind = (regularizer.guided, regularizer.frozen)
+            if regularizer.reads_reference and kind not in known:
+                known[kind] = self._reference_logps(regularizer, policy, rows, logps)
+            term = regularizer(logps, known.get(kind, torch.zeros_like(logps)), entropies)  # [R, T]
+            if regularizer.guided:
+                term = torch.where(guided, term, torch.zeros_like(term))
+                context_kl = torch.where(guided, logps.detach() - known[kind], context_kl)
+            elif regularizer.reads_reference:
+                kl = k3(logps.detach(), known[kind])
+            losses = losses + term
+        return losses, context_kl, kl
+
+    def _reference_logps(
+        self, regularizer: Regularizer, policy: PreTrainedModel, rows: Sequence[TrainingSample], logps: Tensor
+    ) -> Tensor:
+        """The log-probs that a regularizer compares with [R, T]: under the guide, or the prompt of the gradient.
+
+        Rows that it does not act on are not scored, but for one if there is no other: processes that share a policy
+        make equally many passes.
+        """
+        scored = [index for index, row in enumerate(rows) if regularizer.acts_on(row)] or [0]
+        bare = self.context.bare_gradient
+        prompts = [(regularizer.guided and rows[i].guide_ids) or rows[i].prompt(bare) for i in scored]
+        completions = [rows[i].completion_ids for i in scored]
+        with torch.no_grad(), self.reference() if regularizer.frozen else nullcontext(policy) as reference:
+            lines = completion_logps(reference, prompts, completions, self.temperature)  # [S, T]
+        found = {i: line[: len(rows[i].completion_ids)] for i, line in zip(scored, lines, strict=True)}
+        return _stack(logps, [found.get(i) for i in range(len(rows))])
 
     def _engine_logps(self, row: TrainingSample) -> Tensor | None:
         if row.engine_logps:

@@ -22,15 +22,21 @@ class LossOutput:
 
     loss: Tensor
     clipped: Mean  # share of tokens whose ratio left [1 - 0.2, 1 + 0.2]; 0 in the first step on a rollout batch
+    entropy: Mean  # of the policy at each token, nats, under the prompt of the gradient
+    kl: Mean  # KL to the policy before training, likewise; of no token unless a regularizer reads that policy
     context_mask_stats: ContextMaskStats  # which templated tokens the context estimator gave weight 0
     mismatch: Mean  # |log π_trainer - log π_engine| of sampled tokens, under the prompt they were sampled with
     mismatch_max: float  # the largest of them; 0 if there is none
+    context_kl: Mean = Mean(0.0, 0)  # log π_θ(y_t|x) - log π(y_t|T(x, z)) of bare rollouts y with a guide z
 
 
 def output_metrics(parts: Sequence[LossOutput]) -> dict[str, float]:
     """What is logged of an update, over all its rows that were passed; what no token tells of is left out."""
     means = {
         "policy/clipped": join([part.clipped for part in parts]),
+        "policy/context_kl": join([part.context_kl for part in parts]),
+        "policy/entropy": join([part.entropy for part in parts]),
+        "policy/kl": join([part.kl for part in parts]),
         "sampling_logp_difference/mean": join([part.mismatch for part in parts]),
     }
     metrics = {name: mean.value for name, mean in means.items() if mean.tokens}

@@ -15,6 +15,9 @@ class TrainingSample:
     advantage: float  # A
     engine_logps: tuple[float, ...] = ()  # log π(y_t|x̃) by the engine that sampled y; empty if it does not know them
     truncated: bool = False  # whether the length limit cut y off
+    guide_ids: tuple[
+        int, ...
+    ] = ()  # T(x, z) with the template z that a bare y was left without; empty if there is none
 
     @property
     def is_bare(self) -> bool:

@@ -1,14 +1,17 @@
 """Adapters: what of the policy is trained, where not all of it is."""
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from typing import Any, Literal
 
 import torch
 from torch import nn
+from torch.distributed.tensor import DTensor, distribute_tensor
 from transformers import PreTrainedModel
 
 from p2o.errors import InputError
+from p2o.seeds import derive_seed
 
 
 class Adapters(ABC):
@@ -22,6 +25,9 @@ class Adapters(ABC):
     @abstractmethod
     def __call__(self, policy: PreTrainedModel) -> None:
         """Changes the policy in place."""
+
+    def fill(self, policy: PreTrainedModel) -> None:  # noqa: B027 (most add nothing)
+        """Gives what was added to the policy its first values, the same however the policy is loaded."""
 
     def plain(self) -> dict[str, Any]:
         """What a checkpoint must say of the adapters, so that others are refused and `p2o export` can merge them."""
@@ -82,11 +88,36 @@ class LoRA(Adapters):
                 raise InputError(f"LoRA: expected adapters alone to be trained, {name} is not as it should be.")
             if parameter.requires_grad:
                 parameter.data = parameter.data.float()
+        if not next(policy.parameters()).is_meta:
+            self.fill(policy)
+
+    @torch.no_grad()
+    def fill(self, policy: PreTrainedModel) -> None:
+        """A as nn.Linear draws its weights, by the run's seed and A's name; B is 0."""
+        for name, parameter in policy.named_parameters():
+            if ".lora_" not in name:
+                continue
+            values = torch.zeros(parameter.shape)
+            if ".lora_A." in name:
+                generator = torch.Generator().manual_seed(derive_seed(torch.initial_seed(), name))
+                nn.init.kaiming_uniform_(values, a=math.sqrt(5), generator=generator)
+            values = values.to(parameter.device)
+            if isinstance(parameter, DTensor):  # every process has drawn the same, and keeps its part
+                place = parameter.device_mesh, parameter.placements
+                values = distribute_tensor(values, *place, src_data_rank=None)
+            parameter.copy_(values)
 
     def plain(self) -> dict[str, Any]:
         """The arguments that decide what the adapters' weights mean."""
         targets = self.targets if isinstance(self.targets, str) else list(self.targets)
         return {"rank": self.rank, "alpha": self.alpha, "targets": targets}
+
+    def short_names(self, policy: PreTrainedModel) -> list[str]:
+        """The targets in a policy, by the last parts of their names where these mean no other module."""
+        names = self._target_names(policy)
+        ends = sorted({name.rpartition(".")[2] for name in names})
+        meant = [name for name, _ in policy.named_modules() if name.rpartition(".")[2] in ends]
+        return ends if sorted(meant) == sorted(names) else names
 
     def _target_names(self, policy: PreTrainedModel) -> list[str]:
         linear = {name: module for name, module in policy.named_modules() if isinstance(module, nn.Linear)}

@@ -13,7 +13,7 @@ from p2o.run_folder.paths import RunPaths
 PACKAGES = ("p2o", "torch", "transformers", "lightning", "math-verify")
 
 
-def model_card(checkpoint: Path, content: Mapping[str, Any]) -> str:
+def model_card(checkpoint: Path, content: Mapping[str, Any], library: str = "transformers") -> str:
     """The card as Markdown with the front matter of the Hugging Face hub.
 
     Data, settings and figures are those of the run folder that the checkpoint lies in. Where it lies elsewhere, the
@@ -22,10 +22,11 @@ def model_card(checkpoint: Path, content: Mapping[str, Any]) -> str:
     Args:
         checkpoint: Its path.
         content: What is in it.
+        library: That loads what is exported.
     """
     base = str(content["p2o"]["model"])
     run = RunPaths(checkpoint.resolve().parent.parent)
-    front = {"library_name": "transformers", "pipeline_tag": "text-generation", "tags": ["p2o", "grpo", "rlvr"]}
+    front = {"library_name": library, "pipeline_tag": "text-generation", "tags": ["p2o", "grpo", "rlvr"]}
     if "/" in base and not Path(base).exists():
         front["base_model"] = base
     parts = [
@@ -34,12 +35,31 @@ def model_card(checkpoint: Path, content: Mapping[str, Any]) -> str:
         f"`{base}` after {content.get('epoch', -1) + 1} epochs of policy optimization with prompt evolution (P²O, "
         "[arXiv 2603.21877](https://arxiv.org/abs/2603.21877)): GRPO with context distillation on hard questions. It "
         "is asked with the bare question; templates were used in training alone.",
+        _prompts(content["p2o"].get("prompts")),
         _figures(run.summary, content["p2o"]),
         _templates(content),
         _settings(run.config),
         "## Versions\n\n" + ", ".join(f"{name} {version(name)}" for name in PACKAGES),
     ]
     return "\n\n".join(parts) + "\n"
+
+
+def _prompts(prompts: Mapping[str, Any] | None) -> str:
+    """How the policy was asked in training; JSON's texts are Python's as well."""
+    head = "## How to ask it\n\n"
+    if prompts is None:
+        return f"{head}The checkpoint does not say how questions were asked: an older p2o wrote it."
+    switches = prompts["chat_template_kwargs"]
+    kept = f" It has {', '.join(f'`{name}`' for name in switches)} of the run as defaults." if switches else ""
+    lines = [
+        f"instruction = {json.dumps(prompts['instruction'], ensure_ascii=False)}",
+        'messages = [{"role": "user", "content": instruction + question}]',
+        "ids = tokenizer.apply_chat_template(messages, add_generation_prompt=True, return_tensors='pt')",
+    ]
+    return (
+        f"{head}As in training: one user message, by the chat template of this folder, which transformers and vLLM "
+        f"take by themselves.{kept}\n\n{_code(chr(10).join(lines))}"
+    )
 
 
 def _figures(path: Path, state: Mapping[str, Any]) -> str:

@@ -8,8 +8,9 @@ import torch
 import transformers.utils.logging
 from huggingface_hub import HfApi
 from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalTokenNotFoundError
+from safetensors.torch import save_file
 from torch import Tensor
-from transformers import AutoConfig, AutoModelForCausalLM, GenerationConfig, PreTrainedModel
+from transformers import AutoConfig, AutoModelForCausalLM, PreTrainedModel
 
 from p2o.errors import InputError
 from p2o.io.folders import check_new, new_folder
@@ -17,11 +18,14 @@ from p2o.logprobs.adapters import merged_parameters
 from p2o.policy.adapters import LoRA
 from p2o.policy.card import model_card
 from p2o.policy.checkpoints import PREFIX, load_checkpoint
-from p2o.policy.loading import load_policy, load_tokenizer, locate
+from p2o.policy.loading import load_generation_config, load_policy, load_tokenizer, locate, outline_policy
+from p2o.prompts.chat_templates import keep_prompts
 
 
 def export(checkpoint: Path, out: Path) -> None:
     """Writes the policy of a checkpoint as a Hugging Face folder, tokenizer and chat template included.
+
+    The chat template renders the prompts of the run: what `model.chat_template_kwargs` asked for is in it.
 
     The folder appears when it is complete: an export that is interrupted leaves nothing at `out`.
 
@@ -33,12 +37,48 @@ def export(checkpoint: Path, out: Path) -> None:
     content = load_checkpoint(checkpoint)
     name = content["p2o"]["model"]
     tokenizer = load_tokenizer(name)
+    keep_prompts(tokenizer, content["p2o"].get("prompts", {}).get("chat_template_kwargs"))
     model = _model(checkpoint, content)
-    model.generation_config = _generation_config(name, model)
+    model.generation_config = load_generation_config(name, model)
     with new_folder(out, "the model") as folder:
         model.save_pretrained(folder)
         tokenizer.save_pretrained(folder)
         (folder / "README.md").write_text(model_card(checkpoint, content), encoding="utf-8")
+
+
+def export_adapter(checkpoint: Path, out: Path) -> None:
+    """Writes the adapters of a checkpoint alone, as a folder that peft, vLLM and others load beside the original model.
+
+    Raises:
+        InputError: The checkpoint has no adapters, or something of `export`.
+    """
+    from peft import LoraConfig
+
+    check_new(out, "the adapters")
+    content = load_checkpoint(checkpoint)
+    name, found = content["p2o"]["model"], content["p2o"]["adapters"]
+    if not found:
+        raise InputError(
+            f"--adapter: expected a checkpoint with adapters, {checkpoint} has a whole policy. Leave it out."
+        )
+    adapters = LoRA(**found)
+    config = LoraConfig(
+        r=adapters.rank,
+        lora_alpha=adapters.alpha,
+        target_modules=adapters.short_names(outline_policy(name)),
+        base_model_name_or_path=locate(name),
+        task_type="CAUSAL_LM",
+        inference_mode=True,
+    )
+    weights = {
+        f"base_model.model.{key.removeprefix(PREFIX).replace('.default.', '.')}": value.contiguous()
+        for key, value in content["state_dict"].items()
+    }
+    with new_folder(out, "the adapters") as folder:
+        config.save_pretrained(folder)
+        save_file(weights, folder / "adapter_model.safetensors")
+        load_tokenizer(name).save_pretrained(folder)
+        (folder / "README.md").write_text(model_card(checkpoint, content, library="peft"), encoding="utf-8")
 
 
 def push(folder: Path, repository: str, private: bool) -> str:
@@ -88,11 +128,3 @@ def _load(path: Path, model: PreTrainedModel, state: Mapping[str, Tensor], stric
         model.load_state_dict(weights, assign=True, strict=strict)
     except RuntimeError as error:
         raise InputError(f"{path}: expected the weights its config describes. torch says: {error}") from error
-
-
-def _generation_config(name: str, model: PreTrainedModel) -> GenerationConfig:
-    """How the original generates, above all which tokens end a completion; of a model that does not say, its config."""
-    try:
-        return GenerationConfig.from_pretrained(locate(name))
-    except OSError:
-        return GenerationConfig.from_model_config(model.config)

@@ -3,7 +3,16 @@
 from pathlib import Path
 from typing import Any
 
-from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer, PreTrainedConfig, PreTrainedModel
+from torch import nn
+from torch.nn.modules.module import register_module_parameter_registration_hook
+from transformers import (
+    AutoConfig,
+    AutoModelForCausalLM,
+    AutoTokenizer,
+    GenerationConfig,
+    PreTrainedConfig,
+    PreTrainedModel,
+)
 from transformers import PreTrainedTokenizerBase as Tokenizer
 
 from p2o.errors import InputError
@@ -66,16 +75,65 @@ def load_policy(
         adapters: What is trained of it.
         longest: Tokens of the longest row that is planned for; 0: the model's whole window (see `settle_rope`).
     """
+    _check_not_quantized(name, load_config(name))
     try:
         policy: PreTrainedModel = AutoModelForCausalLM.from_pretrained(locate(name), dtype=adapters.dtype)
     except (OSError, ValueError) as error:
         raise InputError(_not_loadable("weights", name, error)) from error
+    return _prepared(policy, gradient_checkpointing, adapters, longest)
+
+
+def outline_policy(
+    name: str, gradient_checkpointing: bool = False, adapters: Adapters = NoAdapters(), longest: int = 0
+) -> PreTrainedModel:
+    """What `load_policy` gives, its parameters without values, on torch's device "meta": it takes no memory."""
+    config = load_config(name)
+    _check_not_quantized(name, config)
+
+    def without_values(module: nn.Module, key: str, parameter: nn.Parameter | None) -> nn.Parameter | None:
+        if parameter is None or parameter.is_meta:  # one that is tied stays the same
+            return None
+        return nn.Parameter(parameter.to("meta"), parameter.requires_grad)
+
+    hook = register_module_parameter_registration_hook(without_values)
+    try:
+        policy: PreTrainedModel = AutoModelForCausalLM.from_config(config, dtype=adapters.dtype).eval()
+    finally:
+        hook.remove()
+    policy.generation_config = load_generation_config(name, policy)
+    return _prepared(policy, gradient_checkpointing, adapters, longest)
+
+
+def load_generation_config(name: str, model: PreTrainedModel) -> GenerationConfig:
+    """How the original generates, above all which tokens end a completion; of a model that does not say, its config."""
+    try:
+        return GenerationConfig.from_pretrained(locate(name))
+    except OSError:
+        return GenerationConfig.from_model_config(model.config)
+
+
+def _prepared(
+    policy: PreTrainedModel, gradient_checkpointing: bool, adapters: Adapters, longest: int
+) -> PreTrainedModel:
     remove_training_noise(policy)
     settle_rope(policy, longest or window_of(policy.config))
     adapters(policy)
     if gradient_checkpointing:
         recompute_activations(policy)
     return policy
+
+
+def _check_not_quantized(name: str, config: PreTrainedConfig) -> None:
+    """Refuses weights of few bits: engines get merged weights, and the update gradients, which these do not give.
+
+    bitsandbytes 0.50.2 on a CPU has no backward pass for its 4-bit product of a matrix and a vector, and only warns.
+    """
+    if found := getattr(config, "quantization_config", None):
+        method = found.get("quant_method", "") if isinstance(found, dict) else getattr(found, "quant_method", "")
+        raise InputError(
+            f"model.model: expected weights in floating point, those of {name!r} are quantized ({method or 'unknown'})"
+            ". Take the model that it was made from; beside adapters (LoRA) its weights are kept in bfloat16."
+        )
 
 
 def _not_loadable(part: str, name: str, error: Exception) -> str:

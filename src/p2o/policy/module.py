@@ -22,12 +22,12 @@ from p2o.policy.adapters import Adapters, NoAdapters
 from p2o.policy.checkpoints import Stateful, keep_trained, policy_state, restore_policy_state
 from p2o.policy.evaluation import ask_benchmark, validate, validation_accuracies
 from p2o.policy.initial import InitialPolicy
-from p2o.policy.loading import load_config, load_policy, load_renderer, load_window
+from p2o.policy.loading import load_renderer, load_window
 from p2o.policy.metrics import log_rollouts
 from p2o.policy.non_finite import NonFiniteGuard
 from p2o.policy.optimizer import LinearWarmup, check_optimizer
 from p2o.policy.preflight import check_lengths, check_run, check_sizes
-from p2o.policy.sharding import placed
+from p2o.policy.sharding import load_placed
 from p2o.policy.update import OptimizerSteps
 from p2o.rewards.base import Reward
 from p2o.rollouts.groups import Group
@@ -107,8 +107,7 @@ class PolicyModule(LightningModule):
         self.engine, self.reward, self.sampler = engine, reward, sampler
         self.advantage, self.exploration = advantage, exploration
         longest = self.longest = max_prompt_length + max_completion_length  # tokens of a row
-        load = partial(load_policy, model, longest=longest)
-        self.initial_policy = InitialPolicy(lambda: self.policy, lambda: placed(load(), self))
+        self.initial_policy = InitialPolicy(lambda: self.policy, partial(load_placed, self, model, longest=longest))
         parts = (context, loss, temperature, aggregation, regularizers, correction)
         loss_of_rows = objective.Objective(*parts, reference=self.initial_policy, exact_engine=engine.exact_logps)
         self.update = OptimizerSteps(loss_of_rows, *sizes, NonFiniteGuard(max_non_finite_steps), step_without_gradient)
@@ -125,12 +124,14 @@ class PolicyModule(LightningModule):
         """One rollout batch: T(x, z) -> y -> r -> A -> θ. What it returns is observed by callbacks."""
         sampled = together(lambda: self.sampler(items, self.rollout_step(batch_idx)))
         advantages = self.advantages(sampled.train)  # [G, K]
-        self.update(self, self.policy, rollouts.training_samples(sampled.train, advantages, self.renderer))
+        samples = rollouts.training_samples(sampled.train, advantages, self.renderer)
+        gaps = self.update.context_gaps(self.policy, samples) if mixture_of(self.trainer).assignment.reads_gaps else []
+        self.update(self, self.policy, samples)
         groups = [*sampled.train, *sampled.dropped]
         log_rollouts(self, groups)
         answers = [objective.final_answer(rollout) for group in groups for rollout in group]
         self.exploration.observe(concatenated(answers))
-        return {"rollouts": [rollout for group in groups for rollout in group], "groups": groups}
+        return {"rollouts": [rollout for group in groups for rollout in group], "groups": groups, "gaps": gaps}
 
     def rollout_step(self, number: int = 0) -> rollouts.RolloutStep:
         """What the sampler may use of a step, which has its number in the epoch."""
@@ -148,8 +149,7 @@ class PolicyModule(LightningModule):
 
     def validation_step(self, questions: list[Question], batch_idx: int) -> dict[str, dict[str, list[Rollout]]]:
         """Greedy accuracy by difficulty, with the bare prompt and under the best template so far."""
-        best = mixture_of(self.trainer).best_template
-        length = self.sampling.max_completion_length
+        best, length = mixture_of(self.trainer).best_template, self.sampling.max_completion_length
         parts = together(lambda: validate(self.worker, self.policy, questions, best, length))
         for name, (accuracy, count) in validation_accuracies(parts).items():
             self.log(name, accuracy, batch_size=count, sync_dist=True)
@@ -169,15 +169,14 @@ class PolicyModule(LightningModule):
         window, completion = load_window(self.model, self.longest), self.sampling.max_completion_length
         check_lengths(self.max_prompt_length, completion, window)
         self.max_templated_prompt_length = window - completion
-        self.engine.check(load_config(self.model), self.renderer.tokenizer, self.longest)
         self.worker = rollouts.RolloutWorker(self.engine, self.renderer, self.reward, self.counts)
-        check_run(stage, self.trainer, self.renderer, self.reward, self.max_prompt_length)
+        check_run(stage, self.trainer, self)
 
     def configure_model(self) -> None:
         """Loads the policy; Lightning may ask more than once."""
         if not self._loaded:
-            policy = load_policy(self.model, self.gradient_checkpointing, self.adapters, self.longest)
-            self.policy = placed(policy.train(), self)
+            how = self.gradient_checkpointing, self.adapters, self.longest
+            self.policy = load_placed(self, self.model, *how).train()
             self.strict_loading = not adapter_layers(self.policy)  # their checkpoints hold no frozen weight
             self._loaded = True
 

@@ -4,18 +4,25 @@
 """
 
 from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING
 
 from lightning import Callback, Trainer
 from lightning.pytorch.utilities import rank_zero_warn
 
 from p2o.distributed.failures import watch
+from p2o.distributed.process_counts import check_group, check_processes
 from p2o.errors import InputError
-from p2o.mixture.data_module import mixture_of
+from p2o.mixture.data_module import MixtureDataModule, mixture_of
+from p2o.objective import Regularizer
+from p2o.policy.loading import load_config
 from p2o.policy.metrics import validation_metric
 from p2o.policy.sharding import check_strategy
 from p2o.prompts.renderer import PromptRenderer
 from p2o.rewards.base import Reward
 from p2o.types import Question
+
+if TYPE_CHECKING:
+    from p2o.policy.module import PolicyModule
 
 
 def check_sizes(
@@ -47,23 +54,43 @@ def check_sizes(
         raise InputError(f"model.max_grad_norm must be above 0, got {max_grad_norm}.")
 
 
-def check_run(stage: str, trainer: Trainer, renderer: PromptRenderer, reward: Reward, max_prompt_length: int) -> None:
-    """Checks the questions that a stage will ask, and what callbacks monitor.
+def check_run(stage: str, trainer: Trainer, module: "PolicyModule") -> None:
+    """Checks the processes, the engine, the questions that a stage will ask, and what callbacks monitor.
 
     Raises:
-        InputError: A question cannot be asked or never be answered, or a monitored accuracy is not measured.
+        InputError: A question cannot be asked or never be answered, a part would have nothing to do, or a monitored
+            accuracy is not measured.
     """
     check_strategy(trainer.strategy)
+    check_group(module.engine.processes, trainer.world_size, load_config(module.model))
+    module.engine.check(load_config(module.model), module.renderer.tokenizer, module.longest)
     watch()
     data = mixture_of(trainer)
     if stage == "test":
         questions = [question for benchmark in data.test_benchmarks for question in benchmark.questions]
-        check_prompts(questions, renderer, max_prompt_length)
-        warn_of_golds(questions, reward)
+        check_prompts(questions, module.renderer, module.max_prompt_length)
+        warn_of_golds(questions, module.reward)
     else:
+        if stage == "fit":
+            check_processes(len(data.train_questions), trainer.world_size)
+            check_guides(module.update.objective.regularizers, data, trainer.max_epochs or 1)
         questions = [*data.train_questions, *data.validation_questions]
-        check_questions(questions, renderer, reward, max_prompt_length)
+        check_questions(questions, module.renderer, module.reward, module.max_prompt_length)
         check_monitors(trainer.callbacks, data.validation_questions)  # type: ignore[attr-defined]
+
+
+def check_guides(regularizers: Iterable[Regularizer], data: MixtureDataModule, epochs: int) -> None:
+    """Refuses a regularizer that would never have anything to compare.
+
+    Raises:
+        InputError: It looks at bare rollouts beside templated ones, and there are none in any epoch.
+    """
+    for regularizer in regularizers:
+        if regularizer.guided and data.bare_rollouts.extremes(epochs)[1] < 1:
+            raise InputError(
+                f"model.regularizers: {type(regularizer).__name__} compares bare rollouts of questions that carry "
+                "templates with the templated policy, and data.bare_rollouts leaves none. Set it to 1 or more."
+            )
 
 
 def check_questions(

@@ -15,6 +15,7 @@ from transformers import PreTrainedModel
 
 from p2o.distributed.processes import gather
 from p2o.engines.agreement import Agreement
+from p2o.objective.context_gap import context_gaps
 from p2o.objective.load_balancing import balanced
 from p2o.objective.micro_batches import chunks, equal_passes, micro_batches
 from p2o.objective.objective import Objective, OldLogps
@@ -65,6 +66,11 @@ class OptimizerSteps:
         """Says on which path log-probs are computed, and takes the engine's for those of π_old where they are exact."""
         rank_zero_info(agreed.line)
         return replace(self, objective=replace(self.objective, exact_engine=agreed.exact))
+
+    def context_gaps(self, policy: PreTrainedModel, groups: Sequence[Sequence[TrainingSample]]) -> list[float | None]:
+        """By how much the template made each completion likelier, before the update."""
+        rows = [row for group in groups for row in group]
+        return context_gaps(policy, rows, self.objective.temperature, self.micro_batch_tokens)
 
     def __call__(
         self, module: LightningModule, policy: PreTrainedModel, groups: Sequence[Sequence[TrainingSample]]

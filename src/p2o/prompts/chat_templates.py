@@ -5,6 +5,8 @@ from typing import Any
 
 from transformers import PreTrainedTokenizerBase
 
+from p2o.errors import InputError
+
 PLAIN = "plain"
 
 
@@ -23,13 +25,36 @@ def take_template(tokenizer: PreTrainedTokenizerBase, switches: dict[str, Any] |
     if asked := others.pop("chat_template", ""):
         tokenizer.chat_template = plain(tokenizer) if asked == PLAIN else asked
     if (system := others.pop("system_prompt", "")) and tokenizer.chat_template:
-        before = "{%- set messages = [{'role': 'system', 'content': " + json.dumps(system) + "}] + messages -%}\n"
+        before = "{%- set messages = [{'role': 'system', 'content': " + _literal(system) + "}] + messages -%}\n"
         tokenizer.chat_template = before + tokenizer.chat_template
     return others
+
+
+def keep_prompts(tokenizer: PreTrainedTokenizerBase, switches: dict[str, Any] | None) -> None:
+    """Gives a tokenizer the chat template of the run with its switches as defaults, so that it can be saved with them.
+
+    Args:
+        tokenizer: Its template is changed; whoever renders with it, renders the prompts of the run.
+        switches: As `take_template` takes them.
+    """
+    others = take_template(tokenizer, switches)
+    if others and not isinstance(tokenizer.chat_template, str):
+        raise InputError(
+            f"The tokenizer of {tokenizer.name_or_path!r} has several chat templates, which cannot keep the switches "
+            f"{', '.join(others)}. Leave them out of model.chat_template_kwargs, or name one by chat_template."
+        )
+    for name, value in others.items():
+        unset = f"{{%- if {name} is not defined %}}{{% set {name} = {_literal(value)} %}}{{% endif -%}}\n"
+        tokenizer.chat_template = unset + tokenizer.chat_template
+
+
+def _literal(value: Any) -> str:  # noqa: ANN401 (of YAML)
+    """A value as Jinja reads it. Jinja takes the escapes of JSON, but for characters in two halves: they stay."""
+    return json.dumps(value, ensure_ascii=False) if isinstance(value, str) else repr(value)
 
 
 def plain(tokenizer: PreTrainedTokenizerBase) -> str:
     """The messages as they stand, a line break after each; and what the tokenizer itself puts before a text."""
     first = tokenizer("x").input_ids[:1]
     begins = tokenizer.bos_token if tokenizer.bos_token and first == [tokenizer.bos_token_id] else ""
-    return "{{ " + json.dumps(begins) + " }}{% for message in messages %}{{ message['content'] + '\\n' }}{% endfor %}"
+    return "{{ " + _literal(begins) + " }}{% for message in messages %}{{ message['content'] + '\\n' }}{% endfor %}"

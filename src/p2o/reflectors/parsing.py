@@ -66,6 +66,12 @@ def parse_reply(reply: str | None) -> Proposal:
     return nothing.rejected(EMPTY) if _is_blank(text) else replace(nothing, template=text)
 
 
+def up_to_first_block(reply: str) -> str | None:
+    """A reply up to the end of its first complete block; None if it has none."""
+    blocks, _ = _blocks(reply)
+    return "\n".join(reply.split("\n")[: blocks[0].last + 1]) if blocks else None
+
+
 def _said(reply: str) -> str | None:
     """A reply without its thoughts; None if the last one has no end."""
     if _ANALYSIS in reply:

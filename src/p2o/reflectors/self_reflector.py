@@ -8,7 +8,7 @@ from typing import Literal
 
 from transformers import PreTrainedModel
 
-from p2o.endpoints.usage import Usage
+from p2o.endpoints.usage import ZERO_USAGE, Usage
 from p2o.engines.base import RolloutEngine, SamplingParams
 from p2o.engines.canary import check_canary
 from p2o.errors import InputError
@@ -21,18 +21,20 @@ from p2o.reflectors.parsing import (
     UNFINISHED,
     check_length,
     parse_reply,
+    up_to_first_block,
 )
 from p2o.reflectors.prompt import GEPA_PROMPT, check_prompt, reflection_prompt
 from p2o.reflectors.truncation import fit_examples
+from p2o.seeds import derive_seed
 from p2o.types import Completion, Prompt
 
 
 class SelfReflector(Reflector):
     """Asks the policy itself, through the rollout engine of the run.
 
-    In a distributed run it reflects on the first process while the others wait, and only that one loads the `initial`
-    weights. It must have the whole model, as under DDP: a policy that is sharded, or an engine whose model several
-    processes hold, would wait for the others for ever.
+    In a distributed run it reflects on the first process while the others wait, and under DDP only that one loads the
+    `initial` weights. Of a policy in shards those are in shards too; all processes gather the one that reflects, for as
+    long as it does. An engine whose model several processes hold is refused: it would wait for the others for ever.
 
     Args:
         weights: `initial` reflects with the policy as it was before training: the paper's authors found that a policy
@@ -41,6 +43,10 @@ class SelfReflector(Reflector):
         max_reply_length: Tokens of a reply; a reply that reaches it is rejected.
         prompt: The reflection prompt, with <curr_param> for the present template and <side_info> for the examples.
         max_template_length: Tokens of a template; a longer one is rejected.
+        opening: What each reply begins with, such as a fence and the end of its line: models that are too small to keep
+            to a format go on in it. A reply with an opening ends with its first block, whatever the model adds or the
+            length limit cuts off.
+        attempts: Replies to each job, sampled in the same call; the first one that can be read is the proposal.
         engine: Samples the replies in place of the run's engine, such as `VLLMServers` with `FixedWeights`, which hold
             the policy before training for good, so that no reflection has to send it.
     """
@@ -52,17 +58,21 @@ class SelfReflector(Reflector):
         max_reply_length: int = 2048,
         prompt: str = GEPA_PROMPT,
         max_template_length: int = 1024,
+        opening: str = "",
+        attempts: int = 1,
         engine: RolloutEngine | None = None,
     ) -> None:
-        if temperature < 0 or max_reply_length < 1 or max_template_length < 1:
+        if temperature < 0 or min(max_reply_length, max_template_length, attempts) < 1:
             raise InputError(
-                "SelfReflector needs temperature >= 0, max_reply_length >= 1 and max_template_length >= 1, got "
-                f"{temperature}, {max_reply_length} and {max_template_length}."
+                "SelfReflector needs temperature >= 0, max_reply_length >= 1, max_template_length >= 1 and attempts >= "
+                f"1, got {temperature}, {max_reply_length}, {max_template_length} and {attempts}."
             )
         self.weights = weights
         self.sampling = SamplingParams(temperature, max_reply_length)
         self.prompt = check_prompt(prompt)
         self.max_template_length = max_template_length
+        self.opening = opening
+        self.attempts = attempts
         self.engine = engine
 
     @property
@@ -88,7 +98,8 @@ class SelfReflector(Reflector):
         self, jobs: Sequence[ReflectionJob], policy: PreTrainedModel, context: ReflectionContext
     ) -> list[Proposal]:
         window = settled_window(policy)
-        room = window - self.sampling.max_completion_length
+        opening = self._opening_ids(context.renderer)
+        room = window - self.sampling.max_completion_length - len(opening)
         if room < 1:
             raise InputError(
                 f"SelfReflector: expected max_reply_length below the model's window of {window} tokens, got "
@@ -96,9 +107,10 @@ class SelfReflector(Reflector):
             )
         asked = [self._ask(job, context.renderer, room) for job in jobs]
         prompts = [
-            Prompt(context.renderer.message(proposal.prompt), job.seed)
+            Prompt(context.renderer.message(proposal.prompt) + opening, seed)
             for proposal, job in zip(asked, jobs, strict=True)
             if not proposal.rejection
+            for seed in self._seeds(job)
         ]
         started = time.monotonic()
         engine = self.engine or context.engine
@@ -108,9 +120,21 @@ class SelfReflector(Reflector):
         seconds = (time.monotonic() - started) / max(1, len(prompts))
         replies = iter(zip(prompts, completions, strict=True))
         return [
-            proposal if proposal.rejection else self._propose(proposal, *next(replies), seconds, context.renderer)
+            proposal
+            if proposal.rejection
+            else first_usable(
+                [self._propose(proposal, *next(replies), seconds, context.renderer) for _ in range(self.attempts)]
+            )
             for proposal in asked
         ]
+
+    def _opening_ids(self, renderer: PromptRenderer) -> tuple[int, ...]:
+        if token := renderer.special_token_in(self.opening):
+            raise InputError(f"SelfReflector.opening: expected plain text, found the special token {token!r}.")
+        return tuple(renderer.tokenizer.encode(self.opening, add_special_tokens=False))
+
+    def _seeds(self, job: ReflectionJob) -> list[int]:
+        return [job.seed, *(derive_seed(job.seed, "attempt", number) for number in range(1, self.attempts))]
 
     def _ask(self, job: ReflectionJob, renderer: PromptRenderer, room: int) -> Proposal:
         """The prompt of a job with nothing proposed yet; rejected at once if the policy cannot be asked with it."""
@@ -128,10 +152,19 @@ class SelfReflector(Reflector):
     def _propose(
         self, asked: Proposal, prompt: Prompt, completion: Completion, seconds: float, renderer: PromptRenderer
     ) -> Proposal:
-        reply = renderer.decode(completion.ids)
-        parsed = Proposal("", UNFINISHED, reply) if completion.truncated else parse_reply(reply)
+        reply = self.opening + renderer.decode(completion.ids)
+        finished = None if completion.truncated else reply
+        if self.opening:
+            finished = up_to_first_block(reply) or finished
+        parsed = Proposal("", UNFINISHED, reply) if finished is None else replace(parse_reply(finished), reply=reply)
         usage = Usage(
             calls=1, prompt_tokens=len(prompt.ids), completion_tokens=len(completion.ids), seconds=round(seconds, 3)
         )
         checked = check_length(parsed, renderer, self.max_template_length)
         return replace(checked, prompt=asked.prompt, usage=usage)
+
+
+def first_usable(attempts: Sequence[Proposal]) -> Proposal:
+    """The first attempt with a template, or the first one if none has one; it costs what all of them cost."""
+    chosen = next((attempt for attempt in attempts if not attempt.rejection), attempts[0])
+    return replace(chosen, usage=sum((attempt.usage for attempt in attempts), ZERO_USAGE))

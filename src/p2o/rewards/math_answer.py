@@ -32,7 +32,8 @@ class MathAnswer(Reward):
     equivalence: 5 is neither 500 nor 0.05 (the released code takes all three).
 
     Args:
-        timeout: Seconds for one comparison; one that takes longer is `Outcome.TIMEOUT`.
+        timeout: Seconds of processor time for one comparison, so that no other work on the machine decides; one that
+            takes more, or 60 times as long by the clock, is `Outcome.TIMEOUT`.
         workers: Worker processes at most; none is started before a comparison needs one.
         set_relations: Whether the answer 1 < x < 2 equals the gold answer (1, 2) (the released code: yes).
         consecutive_boxes: Whether boxes with nothing but "and", "or" or a comma between them are one answer, a list;

@@ -82,6 +82,7 @@ _PERCENT = re.compile(r"\s*(?:\\text\{\s*(?:percent|pct)\s*\}|\b(?:percent|pct)\
 _DECIMAL_COMMA = re.compile(r"(-?)0,(\d+)")
 _SCIENTIFIC = re.compile(r"(?<![A-Za-z0-9_])(\d+(?:\.\d+)?)[eE]([-+]?\d+)(?![\w])")
 _IN_BASE = re.compile(r"(?<=[0-9A-Z])\s*\\text\{\s*\(?\s*(?:in )?base[- ](?P<base>[0-9]+|[a-z]+)\s*\)?\s*\}$")
+_REPEATING = re.compile(r"(?<![\w.])(?P<whole>\d*)\.(?P<once>\d*)\\overline\{\s*(?P<again>\d+)\s*\}")
 _SHORT_FRACTION = re.compile(r"\\(frac|binom) *([0-9A-Za-z]|\\[A-Za-z]+) *([0-9A-Za-z])")
 _FRAC = re.compile(r"\\[dtc]frac(?![A-Za-z])")
 
@@ -95,7 +96,7 @@ def normalised(text: str) -> str:
     if not text.isascii():
         text = _without_unicode(text)
     if "\\" in text:
-        text = _without_dressing(text)
+        text = _REPEATING.sub(_repeating, _without_dressing(text))
     text = _GROUPS.sub(lambda found: re.sub(r"\D", "", found.group()), text)
     text = _COMMAS.sub(lambda found: found.group().replace(",", ""), text.replace("\\!", ""))
     text = _SHORT_FRACTION.sub(r"\\\1{\2}{\3}", _SCIENTIFIC.sub(r"\1\\cdot 10^{\2}", text.replace("{:}", ":")))
@@ -141,6 +142,13 @@ def _without_dressing(text: str) -> str:
 
 def _content(found: re.Match[str]) -> str:
     return f"{found['at']}{{{found[2]}}}" if found["at"] else found[2]
+
+
+def _repeating(found: re.Match[str]) -> str:
+    r"""`0.1\overline{6}` as the fraction that it is: what it repeats comes once more, less what stands before."""
+    before, again = found["whole"] + found["once"], found["again"]
+    under = 10 ** len(found["once"]) * (10 ** len(again) - 1)
+    return f"\\frac{{{int(before + again) - int(before or '0')}}}{{{under}}}"
 
 
 def _braced_calls(text: str) -> str:

@@ -89,14 +89,18 @@ def is_time(parts: list[str]) -> bool:
 
 
 def numerals(text: str) -> tuple[list[tuple[str, int]], str]:
-    """Digits and base of each numeral with a base in a text, and the text without the bases. Ten is no base to name."""
+    """Digits and base of each numeral with a base in a text, and the text without the bases. Ten is no base to name.
+
+    `23_2` is no numeral in base two, but it is not `23_3` either: a number keeps whatever number stands below it.
+    """
     bases: list[tuple[str, int]] = []
 
     def bare(found: re.Match[str]) -> str:
         name, digits = found["braced"] or found["bare"], found["digits"]
-        base = int(name) if name.isdigit() else _BASES.index(name) + 2 if name in _BASES else 0
+        base = int(name) if name.isdigit() else _BASES.index(name) + 2 if name in _BASES else None
+        is_numeral = digits.isdigit() or (base is not None and all(int(digit, 36) < base <= 36 for digit in digits))
         is_letter = len(digits) == 1 and not digits.isdigit()  # A_{12} is a variable
-        if is_letter or not 2 <= base <= 36 or not all(int(digit, 36) < base for digit in digits):
+        if base is None or is_letter or not is_numeral:
             return found.group()
         if base != 10:
             bases.append((digits.lstrip("0"), base))

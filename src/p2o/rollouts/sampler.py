@@ -29,10 +29,11 @@ class Workload:
 
     Args:
         epochs: Of the run.
-        questions: Training questions.
+        questions: Of an epoch.
         batch_size: Questions per step and process.
         num_generations: K.
         processes: Of the run.
+        different: Questions that the run asks, each counted once: at least and at most.
     """
 
     epochs: int
@@ -40,6 +41,7 @@ class Workload:
     batch_size: int
     num_generations: int
     processes: int
+    different: tuple[int, int]
 
     @property
     def samples(self) -> int:

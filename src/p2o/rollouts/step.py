@@ -47,9 +47,10 @@ class RolloutStep:
                 item.question,
                 template,
                 derive_seed(self.seed, "rollout", self.epoch, item.question.id, k, *names),
+                guide,
             )
             for item in items
-            for k, template in enumerate(item.templates)
+            for k, (template, guide) in enumerate(item.contexts)
         ]
         return group_rollouts(self.worker.roll_out(self.policy, requests, self.sampling, "train"), items)
 

@@ -65,7 +65,9 @@ class TeacherCompletions(Sampler):
 
     def forecast(self, work: Workload) -> dict[str, tuple[int, int]]:
         """K of the teacher's for each question, once; none of the policy's."""
-        return {"teacher": (work.questions * work.num_generations, work.samples * work.num_generations)}
+        least, most = work.different
+        padding = -(-most // work.questions) * (work.samples - work.questions)  # two processes ask one question at once
+        return {"teacher": (least * work.num_generations, (most + padding) * work.num_generations)}
 
     def state_dict(self) -> dict[str, Any]:
         """The completions, ids as tensors, which are small and load with `weights_only=True`; and what they cost."""

@@ -19,13 +19,13 @@ def training_samples(
         advantages: [G, K].
         renderer: Renders the bare prompt.
     """
-    return [
-        _of_group(group, values, renderer.question(group[0].question.text))
-        for group, values in zip(groups, advantages.tolist(), strict=True)
-    ]
+    return [_of_group(group, values, renderer) for group, values in zip(groups, advantages.tolist(), strict=True)]
 
 
-def _of_group(group: Group, advantages: Sequence[float], bare: tuple[int, ...]) -> list[TrainingSample]:
+def _of_group(group: Group, advantages: Sequence[float], renderer: PromptRenderer) -> list[TrainingSample]:
+    text = group[0].question.text
+    bare = renderer.question(text)
+    guides = {rollout.guide: renderer.question(text, rollout.guide) for rollout in group if rollout.guide}
     return [
         TrainingSample(
             bare_ids=bare,
@@ -34,6 +34,7 @@ def _of_group(group: Group, advantages: Sequence[float], bare: tuple[int, ...]) 
             advantage=advantage,
             engine_logps=rollout.completion.logps or (),
             truncated=rollout.completion.truncated,
+            guide_ids=guides.get(rollout.guide, ()),
         )
         for rollout, advantage in zip(group, advantages, strict=True)
     ]

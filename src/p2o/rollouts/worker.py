@@ -18,11 +18,15 @@ from p2o.types import Completion, MixtureItem, Prompt, Question, Rollout
 
 @dataclass(frozen=True)
 class RolloutRequest:
-    """One completion that is asked for: of a question, under a template ("" for none), from a seed of its own."""
+    """One completion that is asked for: of a question, under a template ("" for none), from a seed of its own.
+
+    `guide` is the template that a bare rollout is left without; nothing is sampled under it.
+    """
 
     question: Question
     template: str
     seed: int
+    guide: str = ""
 
 
 class RolloutWorker:
@@ -84,7 +88,7 @@ class RolloutWorker:
         with task("grading", len(inputs), "completion"):
             grades = grade_checked(self.reward, inputs)
         return [
-            Rollout(request.question, request.template, prompt.ids, completion, text, grade)
+            Rollout(request.question, request.template, prompt.ids, completion, text, grade, request.guide)
             for request, prompt, completion, text, grade in zip(
                 requests, prompts, completions, texts, grades, strict=True
             )

@@ -21,7 +21,7 @@ def environment(processes: int) -> dict[str, str]:
         **found,
         "Python": platform.python_version(),
         "system": f"{platform.system()} {platform.release()}",
-        "CPU": f"{_cpu()}, {os.cpu_count()} cores, {torch.get_num_threads()} threads a process",
+        "CPU": f"{_cpu()}, {os.cpu_count()} cores; threads of a process: {torch.get_num_threads()}",
         "GPU": _gpus() or "none",
         "processes": str(processes),
     }

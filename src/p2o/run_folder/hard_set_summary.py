@@ -1,25 +1,42 @@
 """The hard set over the epochs, from the records alone: a pure function."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
-from itertools import pairwise
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from p2o.run_folder.question_record import QuestionRecord
 
 
-def summarise(epochs: Sequence[Sequence[QuestionRecord]], texts: Mapping[str, str]) -> list[dict[str, Any]]:
+def summarise(epochs: Iterable[Sequence[QuestionRecord]], texts: Mapping[str, str]) -> list[dict[str, Any]]:
     """Sizes, comings and goings of the hard set and counts of outcomes: one entry for each epoch, in plain types.
 
     Args:
         epochs: The records of each epoch, in order.
         texts: The texts of templates by their ids.
     """
-    entries = [_entry(records, texts) for records in epochs]
-    for (before, after), entry in zip(pairwise(epochs), entries[1:], strict=True):
-        last, now = ({record.id for record in records if record.hard} for records in (before, after))
-        entry["hard_set"] |= {"entered": len(now - last), "stayed": len(now & last), "left": len(last - now)}
-    return entries
+    return [entry for entry, _ in entries_and_hard_sets(epochs, texts)]
+
+
+def entries_and_hard_sets(
+    epochs: Iterable[Sequence[QuestionRecord]], texts: Mapping[str, str], before: set[str] | None = None
+) -> Iterator[tuple[dict[str, Any], set[str]]]:
+    """The entry of each epoch, and the ids of the questions that were hard after it.
+
+    A question that an epoch did not ask stays what it was.
+
+    Args:
+        epochs: The records of each epoch, in order.
+        texts: The texts of templates by their ids.
+        before: The questions that were hard before the first of them; None if nothing was before it.
+    """
+    for records in epochs:
+        last = before or set()
+        hard = (last - {record.id for record in records}) | {record.id for record in records if record.hard}
+        entry = _entry(records, texts) | {"hard_set": {"questions": len(hard)}}
+        if before is not None:
+            entry["hard_set"] |= {"entered": len(hard - last), "stayed": len(hard & last), "left": len(last - hard)}
+        yield entry, hard
+        before = hard
 
 
 def _entry(records: Sequence[QuestionRecord], texts: Mapping[str, str]) -> dict[str, Any]:
@@ -31,7 +48,6 @@ def _entry(records: Sequence[QuestionRecord], texts: Mapping[str, str]) -> dict[
     return {
         "epoch": records[0].epoch,
         "questions": len(records),
-        "hard_set": {"questions": sum(record.hard for record in records)},
         "questions_by_correct": {
             str(number): count for number, count in sorted(Counter(record.correct for record in records).items())
         },

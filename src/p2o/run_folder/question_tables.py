@@ -3,10 +3,12 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
+from p2o.errors import InputError
 from p2o.io.files import write_json
 from p2o.io.tables import write_parquet
-from p2o.run_folder.hard_set_summary import summarise
+from p2o.run_folder.hard_set_summary import entries_and_hard_sets
 from p2o.run_folder.log_columns import QUESTION_LOG
 from p2o.run_folder.paths import RunPaths
 from p2o.run_folder.question_record import QuestionRecord
@@ -14,15 +16,32 @@ from p2o.run_folder.readers import read_json
 
 
 def write_questions(paths: RunPaths, epoch: int, records: Sequence[QuestionRecord], texts: Mapping[str, str]) -> None:
-    """Adds an epoch; files of later epochs, which a run left that went another way, do not count in the summary."""
+    """Adds an epoch; files of later epochs, which a run left that went another way, do not count in the summary.
+
+    The entries of earlier epochs stay as they are, and the summary keeps which questions are hard, so that it takes no
+    longer, and no more memory, after many epochs.
+    """
     known = read_json(paths.question_templates) if paths.question_templates.is_file() else {}
     path = paths.questions(epoch)
     path.parent.mkdir(parents=True, exist_ok=True)
     write_json(paths.question_templates, known | dict(texts))
     write_parquet(path, [asdict(record) for record in records], QUESTION_LOG.schema())
-    logged = [paths.questions(number) for number in range(epoch + 1)]
-    epochs = [read_questions(path) for path in logged if path.is_file()]
-    write_json(paths.question_summary, {"epochs": summarise(epochs, known | dict(texts))})
+    logged = [number for number in range(epoch) if paths.questions(number).is_file()]
+    entries, hard = _so_far(paths, logged, known | dict(texts))
+    [(entry, now)] = entries_and_hard_sets([records], known | dict(texts), hard if logged else None)
+    write_json(paths.question_summary, {"epochs": [*entries, entry], "hard": sorted(now)})
+
+
+def _so_far(paths: RunPaths, logged: Sequence[int], texts: Mapping[str, str]) -> tuple[list[dict[str, Any]], set[str]]:
+    """Entries of the epochs before this one, and what was hard after them: from the summary, or from their tables."""
+    try:
+        found = read_json(paths.question_summary) if paths.question_summary.is_file() else {"epochs": [], "hard": []}
+        if [entry["epoch"] for entry in found["epochs"]] == logged:
+            return found["epochs"], set(found["hard"])
+    except (InputError, LookupError, TypeError):  # damaged by somebody else: the tables have it all
+        pass
+    both = list(entries_and_hard_sets((read_questions(paths.questions(number)) for number in logged), texts))
+    return [entry for entry, _ in both], both[-1][1] if both else set()
 
 
 def read_questions(path: Path) -> list[QuestionRecord]:

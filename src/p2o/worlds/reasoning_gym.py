@@ -62,7 +62,8 @@ class ReasoningGymScore(Reward):
     Args:
         correct_at: The score from which on a completion is correct.
         partial: Whether the reward is the score; otherwise it is 1 for a correct completion and 0 for others.
-        timeout: Seconds for one score; one that takes longer is `Outcome.TIMEOUT`.
+        timeout: Seconds of processor time for one score; one that takes more, or 60 times as long by the clock, is
+            `Outcome.TIMEOUT`.
         workers: Worker processes at most.
     """
 

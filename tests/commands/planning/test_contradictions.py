@@ -8,6 +8,7 @@ from functools import reduce
 import pytest
 
 from p2o.commands.planning.contradictions import contradictions, rejections
+from p2o.mixture.bare_rollouts import FixedBareRollouts
 from p2o.policy.optimizer import LinearWarmup
 
 
@@ -40,6 +41,8 @@ def test_the_quickstart_has_none(sound):
         ("module.update.mini_batch_size", 5, "does not divide data.batch_size .* has 2 questions"),
         ("module.update.mini_batch_size", 13, "mini_batch_size .* is above data.batch_size"),
         ("data.batch_size", 100, "does not divide the 192 questions: the last batch of an epoch has 92"),
+        ("data.questions_per_epoch", 100, "does not divide the 100 questions: the last batch of an epoch has 4"),
+        ("data.bare_rollouts", FixedBareRollouts(6), "no rollout carries a template"),
         ("data.batch_size", 200, "one batch an epoch"),
         ("evolution.budget", 53, "With all 192 questions hard, evolution finds nothing: .* it takes 54 rollouts"),
         ("epochs", 1, "max_epochs is 1 and evolution is on"),

@@ -1,5 +1,7 @@
 """Counts are those of a real run; times and money follow from what was measured."""
 
+from dataclasses import replace
+
 import pytest
 from transformers import AutoConfig
 
@@ -14,7 +16,10 @@ from p2o.commands.planning.span import Span
 from p2o.policy.adapters import LoRA
 from p2o.policy.loading import load_config, load_policy
 
-MEASURED = Measured(60, Pace(0.0, 0.05), Pace(0.2, 0.005), completion_length=10.0, hard=0.5, signal=0.4, device_bytes=0)
+MEASURED = Measured(
+    60, Pace(0.0, 0.05), Pace(0.2, 0.005), completion_length=10.0, templated_length=20.0, hard=0.5, signal=0.4,
+    device_bytes=0,
+)  # fmt: skip
 BUDGET_EXHAUSTED = Paid()
 
 
@@ -44,10 +49,12 @@ def test_phases(run):
     phases = found(run, paid=Paid(reflector=Prices(1.0, 2.0)))
     train = phases["training rollouts"]
     assert train.rollouts == Span(5760, 5760)
-    assert (train.completion_tokens, train.seconds) == (Span(57600, 5760 * 128), Span(2880, 2880 * 12.8))
+    # Five epochs, of which the first one has no templates: half as long again as under one that asks for steps.
+    assert (train.completion_tokens, train.seconds) == (Span(57600, 5760 * 26), Span(2880, 2880 * 2.6))
     assert train.prompt_tokens == Span(5760 * run.mean_length, 5760 * (run.mean_length + 1024))
     assert phases["updates"].seconds.low == pytest.approx(5760 * 0.25 * 0.4)
-    assert phases["updates"].seconds.high > 5760 * 0.25
+    assert phases["updates"].seconds.high == pytest.approx(5760 * (0.2 + 26 * 0.005))
+    assert phases["validation"].completion_tokens == Span(5 * 192 * 10, 9 * 192 * 30)
     assert phases["validation"].rollouts == Span(5 * 192, (5 + 4) * 192)
     assert phases["fixed_questions"].rollouts == Span(8 * 6 * 6, 8 * (6 * 6 + 2 * 4 * 4))
     assert phases["evolution"].rollouts == Span(0, 4 * 400)
@@ -85,6 +92,17 @@ def test_a_teacher_is_asked_once_for_each_question(plan_of):
     assert teacher.money.high == pytest.approx((teacher.prompt_tokens.high + 384 * 128) / 1e6)
 
 
+def test_an_epoch_may_be_a_slice_of_the_questions(plan_of):
+    """192 questions, 5 epochs of 48: one pass, and a slice of another."""
+    run = plan_of("--data.questions_per_epoch=48")
+    assert found(run)["training rollouts"].rollouts == Span(5 * 48 * 6, 5 * 48 * 6)
+    assert (run.most_hard, run.workload.different) == (192, (192, 192))
+    short = plan_of("--data.questions_per_epoch=48", "--trainer.max_epochs=3")
+    assert (short.most_hard, short.workload.different) == (96, (144, 144))
+    assert plan_of("--data.questions_per_epoch=48", "--evolution.learn_from=AskedQuestions").most_hard == 48
+    assert not plan_of("--data.questions_per_epoch=4", "--trainer.max_epochs=3").evolves  # 8 asked, 12 hard ones needed
+
+
 def test_without_calibration_completions_have_any_length(run):
     train = found(run, measured=None)["training rollouts"]
     assert (train.completion_tokens, train.seconds) == (Span(5760, 5760 * 128), None)
@@ -95,13 +113,27 @@ def test_processes_share_rollouts_and_those_of_evolution(plan_of):
     assert run.processes == 10
     assert found(run)["training rollouts"].rollouts == Span(6000, 6000)  # 200 questions: 8 are asked twice
     assert found(run)["training rollouts"].seconds.low == 300
-    assert found(run)["evolution"].seconds.high == pytest.approx(80 * 12.8)
+    assert found(run)["evolution"].seconds.high == pytest.approx(80 * 3.0)
 
 
 def test_an_expected_length_leaves_no_span(run):
     train = {phase.name: phase for phase in phases(run, MEASURED, BUDGET_EXHAUSTED, length=40)}["training rollouts"]
     assert train.completion_tokens == Span(5760 * 40, 5760 * 40)
     assert train.seconds == Span(5760 * 40 * 0.05, 5760 * 40 * 0.05)
+
+
+def test_a_busy_machine_is_taken_to_stay_so(run):
+    busy = replace(MEASURED, noise=1.25, idle=0.5, busy=4.0)
+    usual, slow = found(run)["evolution"].seconds, found(run, busy)["evolution"].seconds
+    assert slow.high == pytest.approx(usual.high * 4 * 1.25)
+    idle = replace(busy, busy=0.6)
+    needs = memory(load_config(run.module.model), demand_of(run))
+    said, kept = (page("head", [], [], needs, 0, measured, []) for measured in (busy, idle))
+    assert "gave this process 12% of its threads' time" in said and "busy" not in kept
+
+
+def test_completions_are_never_longer_than_the_limit(run):
+    assert found(run, replace(MEASURED, templated_length=120.0))["evolution"].completion_tokens.high == 4 * 400 * 128
 
 
 def test_a_pace_goes_through_two_measurements():
@@ -128,6 +160,15 @@ def test_memory_counts_what_the_policy_has(run):
     assert needs.sampling / memory(config, demand_of(run, expected=10)).sampling == pytest.approx(
         length / (length - 118)
     )
+    mixed = memory(config, replace(demand_of(run), mixed=True))  # whoever samples does it in the run's precision
+    assert mixed.sampling == needs.sampling // 2
+
+
+def test_whoever_asks_the_policy_before_training_adds_a_copy(plan_of):
+    alone = ["--evolution.budget=0", "--fixed_questions.kl=false"]
+    assert demand_of(plan_of(*alone)).copies == 0
+    assert demand_of(plan_of("--evolution.budget=0")).copies == 1  # the quickstart's fixed questions
+    assert demand_of(plan_of(*alone, "--model.regularizers=[{class_path: ReferenceKL}]")).copies == 1
 
 
 def test_recomputed_layers_leave_one_in_memory(plan_of):

@@ -303,3 +303,24 @@ def test_a_mean_over_seeds_has_the_interval_of_student():
     assert tuple(mean_over_seeds([0.2])) == (0.2, 0.2, 0.2)
     mean, low, high = mean_over_seeds([0.1, 0.2, 0.3])
     assert (mean, low, high) == pytest.approx((0.2, 0.2 - 4.303 * 0.1 / 3**0.5, 0.2 + 4.303 * 0.1 / 3**0.5))
+
+
+def test_settings_are_whole_but_for_the_paths_of_classes(run):
+    model = {
+        "model": "Qwen/Qwen3-0.6B",
+        "optimizer": {"class_path": "torch.optim.AdamW", "init_args": {"lr": 2.0e-4}},
+        "context": {"class_path": "p2o.objective.Replace"},
+    }
+    rows = dict(tables(overview([replace(run, config={"model": model})]))["Settings"].rows)
+    assert rows["policy"] == "Qwen/Qwen3-0.6B" and rows["learning rate"] == "0.0002"
+    assert rows["context estimator"] == "Replace" and rows["reflector"] == "–"
+
+
+def test_entropy_and_the_distance_from_the_start_are_drawn_where_they_are_logged(run):
+    logged = {0: {"policy/entropy": 0.5, "fixed_questions/kl": 0.0}, 1: {"policy/entropy": 0.25}}
+    found = tables(steps([replace(run, steps=logged)]))
+    assert [row[1] for row in found["Entropy"].rows] == ["0.500", "0.250"]
+    assert not [title for title in found if title.startswith("KL")]  # zeros alone draw nothing
+    logged[1]["fixed_questions/kl"] = 0.125
+    found = tables(steps([replace(run, steps=logged)]))
+    assert found["KL to the policy before training, bare fixed questions"].rows[-1] == ["1", "0.125"]

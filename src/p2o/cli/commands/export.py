@@ -12,14 +12,15 @@ def export_command(words: Sequence[str]) -> None:
     parser = OneMessage("p2o export", description=export_command.__doc__)
     parser.add_argument("checkpoint", type=Path, help="a checkpoint of p2o fit")
     parser.add_argument("out", type=Path, help="the folder to make")
+    parser.add_argument("--adapter", action="store_true", help="write the LoRA adapters alone, as peft loads them")
     parser.add_argument("--push-to-hub", default="", metavar="REPO", help="upload it as well, such as to me/my-model")
     parser.add_argument("--public", action="store_true", help="make a new repository of --push-to-hub public")
     options = parser.parse_args(list(words))
     if options.public and not options.push_to_hub:
         raise InputError("p2o export: --public is about the repository of --push-to-hub REPO: name it.")
-    from p2o.policy.export import export, push
+    from p2o.policy.export import export, export_adapter, push
 
-    export(options.checkpoint, options.out)
+    (export_adapter if options.adapter else export)(options.checkpoint, options.out)
     print(f"Wrote {options.out}.")
     if options.push_to_hub:
         print(f"Uploaded it: {push(options.out, options.push_to_hub, private=not options.public)}.")

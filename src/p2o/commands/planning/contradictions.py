@@ -30,13 +30,19 @@ def rejections(run: PlannedRun) -> list[str]:
 
 
 def _hardness(run: PlannedRun) -> Iterator[str]:
-    k, bare, tau = run.data.num_generations, run.data.bare_rollouts, run.data.hard_set.tau
-    if tau > k - bare:
+    k, tau = run.data.num_generations, run.data.hard_set.tau
+    bare, most = run.data.bare_rollouts.extremes(run.epochs)
+    if tau > k - bare > 0:
         yield (
             f"data.tau ({tau}) is above the templated rollouts of a hard question ({k} - {bare} = {k - bare}): it "
             "stays hard although every templated rollout is right. Lower data.tau or data.bare_rollouts."
         )
-    if not run.evolves and (bare or run.data.same_template_in_group):
+    if bare >= k and not any(regularizer.guided for regularizer in run.module.update.objective.regularizers):
+        yield (
+            f"data.bare_rollouts ({bare} of {k}): no rollout carries a template, and no regularizer looks at those "
+            "that bare rollouts are without. Lower it, or add a ReverseContextKL."
+        )
+    if not run.evolves and (most or run.data.same_template_in_group):
         yield (
             "data.bare_rollouts and data.same_template_in_group do nothing: no question ever carries a template, "
             "since there is no evolution."
@@ -52,13 +58,14 @@ def _evolution(run: PlannedRun) -> Iterator[str]:
             "trainer.max_epochs is 1 and evolution is on: templates serve the next epoch, and there is none. Set "
             "evolution.budget to 0, or train longer."
         )
-    if evolution.min_hard_set > run.questions:
+        return
+    if evolution.min_hard_set > run.most_hard:
         yield (
-            f"evolution.min_hard_set ({evolution.min_hard_set}) is above the number of questions ({run.questions}): "
-            "there is never an evolution. Lower it."
+            f"evolution.min_hard_set ({evolution.min_hard_set}) is above the number of questions ({run.most_hard}) "
+            "that an evolution can see: there is never one. Lower it."
         )
         return
-    smallest, all_hard = (evolution_size(run, hard) for hard in (evolution.min_hard_set, run.questions))
+    smallest, all_hard = (evolution_size(run, hard) for hard in (evolution.min_hard_set, run.most_hard))
     if all_hard.reason:
         yield f"With all {all_hard.hard} questions hard, evolution finds nothing: {all_hard.reason}. Raise the budget."
     elif smallest.reason:
@@ -83,7 +90,8 @@ def _evolution(run: PlannedRun) -> Iterator[str]:
 
 def _batches(run: PlannedRun) -> Iterator[str]:
     batch, mini = run.data.batch_size, run.module.update.mini_batch_size
-    per_process = run.questions / run.processes
+    questions = run.questions_per_epoch
+    per_process = questions / run.processes
     if mini > batch:
         yield f"model.mini_batch_size ({mini}) is above data.batch_size ({batch}): each batch is one optimizer step."
     elif batch % mini:
@@ -93,12 +101,12 @@ def _batches(run: PlannedRun) -> Iterator[str]:
         )
     if batch > per_process:
         yield f"data.batch_size ({batch}) is above the questions a process has ({per_process:.0f}): one batch an epoch."
-    elif run.questions % (batch * run.processes):
+    elif questions % (batch * run.processes):
         yield (
-            f"data.batch_size ({batch}, {run.processes} processes) does not divide the {run.questions} questions: the "
-            f"last batch of an epoch has {run.questions % (batch * run.processes)}."
+            f"data.batch_size ({batch}, {run.processes} processes) does not divide the {questions} questions: the last "
+            f"batch of an epoch has {questions % (batch * run.processes)}."
         )
-    steps = run.epochs * -(-run.questions // (batch * run.processes)) * -(-batch // mini)
+    steps = run.epochs * -(-questions // (batch * run.processes)) * -(-batch // mini)
     schedule = run.module.lr_scheduler(run.module.optimizer([torch.nn.Parameter(torch.zeros(1))]))
     if isinstance(schedule, LinearWarmup) and schedule.steps >= steps:
         yield (

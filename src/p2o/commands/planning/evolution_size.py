@@ -51,9 +51,9 @@ def evolution_size(run: PlannedRun, hard: int) -> EvolutionSize:
 
 def most_calls(run: PlannedRun) -> int:
     """Reflections of one evolution at most, however many questions are hard."""
-    return max(evolution_size(run, hard).calls for hard in range(run.evolution.min_hard_set, run.questions + 1))
+    return max(evolution_size(run, hard).calls for hard in range(run.evolution.min_hard_set, run.most_hard + 1))
 
 
 def largest_budget(run: PlannedRun) -> int:
     """Rollouts of one evolution at most, however many questions are hard."""
-    return evolution_size(run, run.questions).budget
+    return evolution_size(run, run.most_hard).budget

@@ -32,7 +32,7 @@ class Demand:
         together: Completions that are written at a time.
         mixed: Whether passes compute in 2 bytes.
         recompute: Whether layers compute their activations again in the backward pass.
-        copies: Copies of the weights beside the policy: 1 if the policy before training reflects.
+        copies: Copies of the weights beside the policy: 1 if somebody asks the policy before training.
         vllm: The share of the device that vLLM takes while it is awake; 0: the policy samples itself.
         adapters: What is trained, if not all of the policy.
         shards: Processes that hold the policy together.
@@ -112,9 +112,8 @@ def memory(config: PreTrainedConfig, demand: Demand, device: int = 0) -> Memory:
     if demand.vllm:
         sampling = max(2 * count + 2 * token * demand.length, int(demand.vllm * device))
     else:
-        # Evolution samples outside of the mixed pass, in float32.
         whole = policy - policy // demand.shards  # a sharded policy is put together to sample
-        sampling = demand.together * demand.usual * token * 4 + whole
+        sampling = demand.together * demand.usual * token * (2 if demand.mixed else 4) + whole
     return Memory(
         weights=policy * (1 + demand.copies) // demand.shards,
         adam=2 * WEIGHT * trained // demand.shards,
@@ -138,7 +137,8 @@ def demand_of(run: PlannedRun, expected: int = 0) -> Demand:
     """
     module, reflector, engine = run.module, run.reflector, run.module.engine
     adapters = module.adapters if isinstance(module.adapters, LoRA) else None
-    before = isinstance(reflector, SelfReflector) and reflector.weights == "initial" and run.evolves
+    reflects = isinstance(reflector, SelfReflector) and reflector.weights == "initial" and run.evolves
+    before = reflects or run.kl or any(part.reads_reference for part in module.update.objective.regularizers)
     asked = run.data.batch_size * run.data.num_generations
     return Demand(
         micro_batch_tokens=module.update.micro_batch_tokens,

@@ -48,11 +48,12 @@ def _cost(phases: Sequence[Phase], measured: Measured | None) -> str:
         lines.append("No calibration: a completion has from one token to the limit, and times are not known.")
     else:
         lines.append(
-            f"Calibrated on {measured.rollouts} rollouts: {measured.completion_length:.0f} tokens and "
-            f"{_pace(measured.rollout, measured)} each, {_pace(measured.row, measured)} of update each; "
-            f"{measured.hard:.0%} of their questions are hard, {measured.signal:.0%} have signal.\nThe shorter time "
-            "has that share of groups with signal, the longer one all. With templates or a teacher completions go from "
-            "that\nlength to the limit, and times with them; without, they are taken to stay as long."
+            f"Calibrated on {measured.rollouts} rollouts: {measured.completion_length:.0f} tokens each "
+            f"({measured.templated_length:.0f} if asked for steps), {_pace(measured.rollout, measured)} and "
+            f"{_pace(measured.row, measured)} of update; {measured.hard:.0%} of their questions\nare hard, "
+            f"{measured.signal:.0%} have signal. The shorter times are those of a run in which that stays so; in the "
+            "longer ones every group has signal,\nand templates make completions half as long again as asking for "
+            f"steps does (a teacher: up to the limit).{_machine(measured)}"
         )
     if any(phase.name == "evolution" for phase in phases):
         lines.append("Evolution goes from none to its whole budget, however many questions are hard.")
@@ -91,7 +92,15 @@ def _span(span: Span | None, show: Callable[[float], str]) -> str:
 
 
 def _pace(pace: Pace, measured: Measured) -> str:
-    return f"{pace.rollout + pace.token * measured.completion_length:.3g} s"
+    return f"{(pace.rollout + pace.token * measured.completion_length) * measured.busy:.3g} s"
+
+
+def _machine(measured: Measured) -> str:
+    """Whether others had much of the machine; two threads never work at the same time throughout."""
+    given = min(1.0, measured.idle / measured.busy)
+    if given > 0.5:
+        return ""
+    return f"\nThe machine was busy: it gave this process {given:.0%} of its threads' time, and is taken to stay so."
 
 
 def _splits(sizes: Sequence[EvolutionSize]) -> str:

@@ -12,6 +12,7 @@ from p2o.rollouts import PromptedTeacher, padded
 
 EXAMPLE_OVERHEAD = 60  # tokens of headings and feedback of an example in the reflection prompt, roughly
 PROMPT_OVERHEAD = 250  # tokens of the reflection prompt itself, roughly
+LONGER = 1.5  # completions under evolved templates may be as much longer than under one that asks for steps
 
 
 @dataclass(frozen=True)
@@ -56,22 +57,23 @@ def phases(run: PlannedRun, measured: Measured | None, paid: Paid, length: int =
     longest = float(run.module.sampling.max_completion_length)
     usual = measured.completion_length if measured else 1.0
     unknown = Span.exactly(length) if length else Span(usual, longest)
-    # Templates and teachers lengthen completions; those of the bare prompt, too, once they are distilled into it.
-    may_lengthen = length or run.evolves or "teacher" in sampled or not measured
     template = run.longest_template if run.evolves else 0
-    lengths = Lengths(
-        Span(run.mean_length, run.mean_length + template), unknown if may_lengthen else Span.exactly(usual)
-    )
+    prompt = Span(run.mean_length, run.mean_length + template)
+    lengths = Lengths(prompt, unknown if length or not measured else _templated(run, measured, "teacher" in sampled))
+    # The first epoch has no templates.
+    first = Lengths(prompt, Span.exactly(usual)) if measured and not length and run.evolves else lengths
+    trained = Lengths(prompt, (first.completion + lengths.completion * (run.epochs - 1)) * (1 / run.epochs))
     train = Span(*sampled.get("train", (0, 0)))
     templated = run.epochs - 1 if run.evolves else 0  # epochs with a template to validate
     validation = Span(run.epochs, run.epochs + templated) * padded(len(run.data.validation_questions), run.processes)
-    found = [_rollouts("training rollouts", train, lengths, run, measured)] if train.high else []
+    found = [_rollouts("training rollouts", train, trained, run, measured)] if train.high else []
     if "teacher" in sampled:
         found.append(_teacher(Span(*sampled["teacher"]), unknown, run, measured, paid.teacher))
-    found += [_updates(run, lengths, measured), _rollouts("validation", validation, lengths, run, measured)]
+    found += [_updates(run, trained, measured), _rollouts("validation", validation, lengths, run, measured)]
     if run.probe:
         # Bare answers of a policy serve both half-steps, and templates come with the second epoch.
-        bare, under = run.data.num_generations, run.data.num_generations - run.data.bare_rollouts
+        bare = run.data.num_generations
+        under = max(0, bare - run.data.bare_rollouts.extremes(run.epochs)[0])
         probe = Span((run.epochs + 1) * bare, (run.epochs + 1) * bare + 2 * templated * under) * run.probe
         found.append(_rollouts("fixed_questions", probe, lengths, run, measured))
     if run.evolves:
@@ -79,6 +81,19 @@ def phases(run: PlannedRun, measured: Measured | None, paid: Paid, length: int =
         found.append(_rollouts("evolution", evolution, lengths, run, measured))
         found.append(_reflection(Span(0, templated * most_calls(run)), lengths, run, measured, paid.reflector))
     return found
+
+
+def _templated(run: PlannedRun, measured: Measured, taught: bool) -> Span:
+    """Tokens of a completion: templates lengthen it, those of the bare prompt, too, once they are distilled into it.
+
+    What a teacher writes may have any length.
+    """
+    usual, limit = measured.completion_length, float(run.module.sampling.max_completion_length)
+    if taught:
+        return Span(usual, limit)
+    if not run.evolves:
+        return Span.exactly(usual)
+    return Span(usual, min(limit, LONGER * max(usual, measured.templated_length)))
 
 
 def _rollouts(name: str, count: Span, lengths: Lengths, run: PlannedRun, measured: Measured | None) -> Phase:

@@ -29,9 +29,10 @@ def plan(run: PlannedRun, trainer: Namespace, rollouts: int, length: int = 0, de
     measured = calibrate(run, trainer, rollouts) if rollouts and not rejected else None
     shares = [measured.hard, *SHARES] if measured else SHARES
     sizes = [evolution_size(run, count) for count in dict.fromkeys(round(run.questions * share) for share in shares)]
+    slices = f" of {run.questions:,}" if run.questions_per_epoch < run.questions else ""
     head = (
-        f"{run.module.model}: {run.epochs} epochs of {run.questions:,} questions x {run.data.num_generations} rollouts,"
-        f" {run.processes} process{'es' if run.processes > 1 else ''}"
+        f"{run.module.model}: {run.epochs} epochs of {run.questions_per_epoch:,}{slices} questions x "
+        f"{run.data.num_generations} rollouts, {run.processes} process{'es' if run.processes > 1 else ''}"
     )
     teacher = vars(run.module.sampler).get("teacher")
     costs = phases(run, measured, Paid(prices_of(run.reflector), prices_of(teacher)), length)

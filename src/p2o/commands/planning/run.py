@@ -10,6 +10,7 @@ from p2o.callbacks.fixed_questions import FixedQuestionEvaluation
 from p2o.errors import InputError
 from p2o.evolution.callback import TemplateEvolution
 from p2o.mixture.data_module import MixtureDataModule
+from p2o.mixture.selection import AskedQuestions
 from p2o.policy.loading import load_renderer, load_window
 from p2o.policy.module import PolicyModule
 from p2o.policy.preflight import prompt_length
@@ -34,6 +35,7 @@ class PlannedRun:
         probe: Questions that are asked again after each half-step.
         sharded: Whether the processes hold the policy together (trainer.strategy: sharded).
         mixed: Whether passes compute in 2 bytes (trainer.precision: bf16-mixed and the like).
+        kl: Whether answers to them are compared with the policy before training.
     """
 
     module: PolicyModule
@@ -47,11 +49,17 @@ class PlannedRun:
     probe: int = 0
     mixed: bool = False
     sharded: bool = False
+    kl: bool = False
 
     @property
     def questions(self) -> int:
         """How many training questions there are."""
         return len(self.lengths)
+
+    @property
+    def questions_per_epoch(self) -> int:
+        """How many of them an epoch asks."""
+        return self.data.questions_per_epoch or self.questions
 
     @property
     def mean_length(self) -> float:
@@ -64,9 +72,15 @@ class PlannedRun:
         return self.window - self.module.sampling.max_completion_length
 
     @property
+    def most_hard(self) -> int:
+        """Questions that an evolution of the run sees at most; 0 if there is none to serve a further epoch."""
+        phases = min(1, self.epochs - 1) if isinstance(self.evolution.learn_from, AskedQuestions) else self.epochs - 1
+        return min(self.questions, phases * self.questions_per_epoch)
+
+    @property
     def evolves(self) -> bool:
         """Whether any epoch of the run can have evolved templates."""
-        return self.epochs > 1 and self.evolution.budget != 0 and self.questions >= self.evolution.min_hard_set
+        return self.evolution.budget != 0 and self.most_hard >= self.evolution.min_hard_set
 
     @property
     def reflector(self) -> Reflector:
@@ -82,7 +96,10 @@ class PlannedRun:
     @property
     def workload(self) -> Workload:
         """The sizes of the run that its sampler forecasts from."""
-        return Workload(self.epochs, self.questions, self.data.batch_size, self.data.num_generations, self.processes)
+        size, most = self.questions_per_epoch, min(self.questions, self.epochs * self.questions_per_epoch)
+        different = (size if self.data.draw.chooses else most, most)
+        data = self.data
+        return Workload(self.epochs, size, data.batch_size, data.num_generations, self.processes, different)
 
 
 def planned_run(
@@ -115,7 +132,7 @@ def planned_run(
     sharded = trainer.strategy == "sharded"
     epochs = trainer.max_epochs or 1000  # Lightning's default
     sizes = (epochs, processes(trainer), lengths, window, asked)
-    return PlannedRun(module, data, evolution, renderer, *sizes, mixed, sharded)
+    return PlannedRun(module, data, evolution, renderer, *sizes, mixed, sharded, fixed.kl and asked > 0)
 
 
 def processes(trainer: Namespace) -> int:

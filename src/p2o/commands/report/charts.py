@@ -111,13 +111,14 @@ def bar_chart(
                 bottom=list(base),
                 label=label,
                 width=0.7,
-                color=COLOURS[index % len(COLOURS)],
-                hatch=HATCHES[index % len(HATCHES)],
+                **bar_look(index),
                 edgecolor="white",
                 linewidth=0.4,
             )
             base[:] = [left + value for left, value in zip(base, values, strict=True)]
         axes.grid(visible=False, axis="x")
+        edge = 0.5 if len(x) > 2 else 1.0  # a single bar is no wall
+        axes.set_xlim(-edge, len(x) - 1 + edge)
         if not any(bottoms):
             axes.set_ylim(0, 1.05 * max(*tops, 0.05))
         else:
@@ -131,6 +132,14 @@ def bar_chart(
             for index, value in enumerate(x)
         ]
         return _finished_figure(title, ylabel, canvas, axes, len(parts), ValueTable(title, head, rows, open=False))
+
+
+def bar_look(index: int) -> dict[str, Any]:
+    """Colour and hatch of a part; where colours begin again they come with another hatch."""
+    return {
+        "color": COLOURS[index % len(COLOURS)],
+        "hatch": HATCHES[(index + index // len(COLOURS)) % len(HATCHES)],
+    }
 
 
 @contextmanager

@@ -4,7 +4,6 @@ from collections.abc import Sequence
 
 import torch.distributed
 
-from p2o.errors import InputError
 from p2o.types import Prompt
 
 
@@ -12,7 +11,7 @@ class TensorGroup:
     """A number of neighbouring processes of the run; a group of one needs no run.
 
     Args:
-        size: Processes of the group; divides those of the run.
+        size: Processes of the group; divides those of the run, which is checked before it begins.
     """
 
     def __init__(self, size: int) -> None:
@@ -20,26 +19,12 @@ class TensorGroup:
         self._group: torch.distributed.ProcessGroup | None = None
 
     def share(self, prompts: Sequence[Prompt]) -> tuple[list[Prompt], slice]:
-        """The prompts of the whole group, and where this process's own are among them.
-
-        Raises:
-            InputError: The run has no such groups.
-        """
+        """The prompts of the whole group, and where this process's own are among them."""
         if self.size == 1:
             return list(prompts), slice(None)
         if self._group is None:
-            self._group = self._start()
+            self._group = torch.distributed.new_subgroups(self.size)[0]
         parts: list[list[Prompt]] = [[]] * self.size
         torch.distributed.all_gather_object(parts, list(prompts), group=self._group)
         start = sum(len(part) for part in parts[: torch.distributed.get_rank() % self.size])
         return [prompt for part in parts for prompt in part], slice(start, start + len(prompts))
-
-    def _start(self) -> torch.distributed.ProcessGroup:
-        processes = torch.distributed.get_world_size() if torch.distributed.is_initialized() else 1
-        if processes % self.size:
-            raise InputError(
-                f"engine.tensor_parallel_size: expected a divisor of the {processes} processes of the run, got "
-                f"{self.size}. Each process trains on one device and lends it to the group."
-            )
-        group: torch.distributed.ProcessGroup = torch.distributed.new_subgroups(self.size)[0]
-        return group

@@ -16,10 +16,14 @@ from p2o.reflectors.parsing import (
 )
 
 _FORMAT = (
-    "the reflector does not write its proposal between ``` fences: small models seldom do. Let a larger one reflect "
-    "(TeacherReflector), or a written list (StaticReflector), or ask for less in reflector.prompt"
+    "the reflector does not write its proposal between ``` fences: small models seldom do. Begin the reply for it "
+    "(reflector.opening and attempts, as configs/reflector/small.yaml does), let a larger one reflect "
+    "(TeacherReflector), or take a written list (StaticReflector)"
 )
-_LENGTH = "replies are cut off: raise reflector.max_reply_length, or let the reflector think less"
+_LENGTH = (
+    "replies are cut off: raise reflector.max_reply_length, let the reflector think less, or begin the reply for it "
+    "(reflector.opening), where only the template itself must fit"
+)
 _LEAKS = "templates repeat questions or answers: ask for general advice in reflector.prompt"
 _TEMPLATE = "templates are too long: ask for a shorter one in reflector.prompt, or raise reflector.max_template_length"
 _ADVICE = {

@@ -111,12 +111,12 @@ class RunCheckpoint(ModelCheckpoint):
             if means := of_this_process(self._loaded["epoch_means"]):
                 restore_epoch_means(trainer, means)
             self._loaded = None
-        if trainer.is_global_zero:
-            sweep(Path(trainer.default_root_dir))
         # A run that goes back, or on in another folder, must not leave a last checkpoint of another way.
         if (path := trainer.ckpt_path) and trainer.is_global_zero and saves(trainer):
             if not (self.last.exists() and self.last.samefile(path)):
                 link(Path(path), self.last)
+        if trainer.is_global_zero:  # after this: the checkpoint may have been found aside
+            sweep(Path(trainer.default_root_dir))
 
     def on_train_batch_start(self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int) -> None:  # noqa: ANN401 (Lightning's signature)
         """A safe point: the last step is logged, and nothing of the next one is done."""
@@ -196,7 +196,7 @@ class RunCheckpoint(ModelCheckpoint):
             link(Path(same), self.last)
         elif not same:
             self._target = place
-            trainer.save_checkpoint(self.last_model_path)
+            trainer.save_checkpoint(self.last_model_path, weights_only=False)  # unset, Lightning says so
         trainer.strategy.barrier("RunCheckpoint")
         self._saved, self._target, self._clock = place, None, time.monotonic()
         self.seconds += self._clock - started

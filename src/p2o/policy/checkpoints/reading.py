@@ -13,6 +13,9 @@ from lightning.pytorch.utilities import rank_zero_warn
 from torch import Tensor
 
 from p2o.errors import InputError
+from p2o.io.places import ASIDE, proper, standing
+from p2o.policy.checkpoints.folder import MANIFEST, read_folder
+from p2o.policy.checkpoints.shards import ShardedTensors
 
 FORMAT = 1
 """Of what a checkpoint holds; a release that cannot read what an older one wrote counts it up."""
@@ -39,21 +42,23 @@ def load_checkpoint(path: Path, to_resume: bool = False) -> dict[str, Any]:
     """A checkpoint of `p2o fit`, its tensors on the CPU and read from the file when they are used.
 
     Args:
-        path: The file.
+        path: The file, or the folder of shards.
         to_resume: Whether a run goes on from it, which takes more than the weights.
 
     Raises:
         InputError: There is no such file, it was cut off or damaged, or something else than this p2o wrote it.
     """
-    if not path.is_file():
-        raise InputError(f"{path}: expected a checkpoint, there is {'a folder' if path.is_dir() else 'no such file'}.")
+    path = standing(path)
+    if not path.exists():
+        raise InputError(f"{path}: expected a checkpoint, there is no such file.")
+    if path.is_dir() and not (path / MANIFEST).exists():
+        raise InputError(f"{path}: expected a checkpoint, there is a folder without a {MANIFEST}.")
     try:
-        check_sums(path, path.stat().st_size, path.stat().st_mtime_ns)
-        checkpoint = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
+        checkpoint = read_folder(path) if path.is_dir() else _read_file(path)
     except _UNREADABLE as error:
         reason = str(error).partition("\n")[0]
         raise InputError(
-            f"{path}: expected a checkpoint of p2o fit, this file cannot be read as one. It is cut off, damaged or "
+            f"{path}: expected a checkpoint of p2o fit, this cannot be read as one. It is cut off, damaged or "
             f"something else; take an earlier checkpoint. The reason: {type(error).__name__}: {reason}"
         ) from error
     match checkpoint:
@@ -67,6 +72,11 @@ def load_checkpoint(path: Path, to_resume: bool = False) -> dict[str, Any]:
                 "written with save_weights_only? `p2o test` and `p2o export` can use it."
             )
     raise InputError(f"{path}: expected a checkpoint of p2o fit, another program has written this file.")
+
+
+def _read_file(path: Path) -> Any:  # noqa: ANN401 (whatever a file holds)
+    check_sums(path, path.stat().st_size, path.stat().st_mtime_ns)
+    return torch.load(path, map_location="cpu", weights_only=True, mmap=True)
 
 
 @lru_cache
@@ -112,7 +122,9 @@ def newest_checkpoint(folder: Path, to_resume: bool = True) -> Path | None:
     """
     problems: list[str] = []
     # `last.ckpt` first: after a run has gone back, an epoch of the way that was left may have been written later.
-    found = sorted(folder.glob("*.ckpt"), key=lambda path: (path.stem == "last", path.stat().st_mtime_ns), reverse=True)
+    there = {proper(path) for pattern in ("*.ckpt", f".*.ckpt{ASIDE}") for path in folder.glob(pattern)}
+    ages = {standing(path): (path.stem == "last", standing(path).stat().st_mtime_ns) for path in there}
+    found = sorted(ages, key=lambda path: ages[path], reverse=True)
     for path in found:
         try:
             load_checkpoint(path, to_resume)
@@ -137,7 +149,11 @@ def check_weights(checkpoint: Mapping[str, Any], model: str, state: Mapping[str,
     """
     adapters = any(".lora_" in name for name in state)
     expected = {name: tuple(tensor.shape) for name, tensor in state.items() if not adapters or ".lora_" in name}
-    found = {name: tuple(tensor.shape) for name, tensor in checkpoint["state_dict"].items()}
+    weights = checkpoint["state_dict"]
+    if isinstance(weights, ShardedTensors):
+        found = weights.shapes
+    else:
+        found = {name: tuple(tensor.shape) for name, tensor in weights.items()}
     if expected != found:
         odd = min(name for name in expected.keys() | found.keys() if expected.get(name) != found.get(name))
         raise InputError(

@@ -51,7 +51,7 @@ def policy_state(module: AnyModule, parts: Mapping[str, Stateful], counts: Rollo
     """What a checkpoint holds of the module besides its weights, in plain types; every process asks for it.
 
     Args:
-        module: With the name of the model, the policy, whose config `p2o export` needs, and its adapters.
+        module: With the name of the model, the policy, whose config `p2o export` needs, its adapters and its prompts.
         parts: Parts with a state, by their name in the section `model`.
         counts: Of this process; those of all are kept.
     """
@@ -60,7 +60,8 @@ def policy_state(module: AnyModule, parts: Mapping[str, Stateful], counts: Rollo
     release = {"format": FORMAT, "version": p2o.__version__}
     model, policy, adapters = module.model, module.policy, module.adapters
     made_of = {"model": model, "config": policy.config.to_dict(), "adapters": adapters.plain()}
-    return {**release, **made_of, **states, **totals}
+    prompts = {"instruction": module.instruction, "chat_template_kwargs": module.chat_template_kwargs or {}}
+    return {**release, **made_of, "prompts": prompts, **states, **totals}
 
 
 def restore_policy_state(
@@ -72,18 +73,28 @@ def restore_policy_state(
         InputError: The checkpoint holds another model, or the state of another part.
     """
     state = checkpoint["p2o"]
-    if "state_dict" in checkpoint:  # a strategy that shards has loaded the weights itself
-        check_weights(checkpoint, str(module.model), module.state_dict())
-    if state["adapters"] != module.adapters.plain():
-        raise InputError(
-            f"The checkpoint belongs to another config: it has the adapters {state['adapters'] or 'none'}, "
-            f"model.adapters are {module.adapters.plain() or 'none'}. Resume with the config.yaml of that run."
-        )
+    if "state_dict" in checkpoint:  # a strategy that shards has checked and loaded the weights itself
+        check_belongs(checkpoint, module)
     if module.trainer.is_global_zero:  # they are those of all processes: one goes on counting from there
         counts.load_state_dict(state)
     if module.trainer.state.fn is TrainerFn.FITTING:
         for name, part in parts.items():
             load_part(f"model.{name}", part, state[name])
+
+
+def check_belongs(checkpoint: Mapping[str, Any], module: AnyModule) -> None:
+    """Refuses a checkpoint whose weights are not those of a PolicyModule.
+
+    Raises:
+        InputError: It has other adapters, or is of another model.
+    """
+    found, expected = checkpoint["p2o"]["adapters"], module.adapters.plain()
+    if found != expected:
+        raise InputError(
+            f"The checkpoint belongs to another config: it has the adapters {found or 'none'}, model.adapters are "
+            f"{expected or 'none'}. Resume with the config.yaml of that run."
+        )
+    check_weights(checkpoint, str(module.model), module.state_dict())
 
 
 def counts_of(module: AnyModule) -> RolloutCounts:

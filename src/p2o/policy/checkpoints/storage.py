@@ -12,6 +12,8 @@ from lightning.pytorch.utilities import rank_zero_info
 
 from p2o.errors import InputError
 from p2o.io.files import replacing
+from p2o.io.folders import replacing_folder
+from p2o.io.places import remove, settle
 from p2o.policy.checkpoints.reading import load_checkpoint
 
 
@@ -45,19 +47,36 @@ class WholeFiles(TorchCheckpointIO):
         """Reads it with the checks of `load_checkpoint`."""
         return load_checkpoint(Path(path))
 
+    def remove_checkpoint(self, path: Any) -> None:  # noqa: ANN401 (Lightning's signature)
+        """Removes a file or a folder; what is interrupted in it is removed by the next start."""
+        part = Path(path).with_name(f".{Path(path).name}.part-{os.getpid()}")
+        if Path(path).exists():
+            os.replace(path, part)
+            remove(part)
+
 
 def link(path: Path, target: Path) -> Path:
     """The same checkpoint under a second name; a copy where there can be no link."""
     target.parent.mkdir(parents=True, exist_ok=True)
-    with replacing(target) as part:
-        try:
-            os.link(path, part)
-        except OSError:
-            shutil.copyfile(path, part)
+    if path.is_dir():
+        with replacing_folder(target) as part:
+            for file in path.iterdir():
+                _link(file, part / file.name)
+    else:
+        with replacing(target) as part:
+            _link(path, part)
     return target
+
+
+def _link(path: Path, target: Path) -> None:
+    try:
+        os.link(path, target)
+    except OSError:
+        shutil.copyfile(path, target)
 
 
 def sweep(root: Path) -> None:
     """Removes what killed processes of a run have left half-written; the lock of the folder keeps others away."""
-    for path in root.rglob(".*.part-[0-9]*"):
-        path.unlink(missing_ok=True)
+    for path in list(root.rglob(".*.part-[0-9]*")):
+        remove(path)
+    settle(root)

@@ -13,6 +13,7 @@ SETTINGS = (
     ("policy", "model", "model"),
     ("seed", "seed_everything"),
     ("context estimator", "model", "context", "class_path"),
+    ("learning rate", "model", "optimizer", "init_args", "lr"),
     ("reflector", "evolution", "reflector", "class_path"),
     ("K, rollouts of a question", "data", "num_generations"),
     ("of which bare", "data", "bare_rollouts"),
@@ -92,7 +93,8 @@ def _from_to(values: Sequence[Any], form: str) -> str:
 def _settings(runs: Sequence[Run]) -> Iterator[list[str]]:
     for label, *keys in SETTINGS:
         values = [run.setting(*keys) for run in runs]
-        yield [label, *("–" if value is None else str(value).rpartition(".")[2] for value in values)]
+        named = [str(value).rpartition(".")[2] if keys[-1] == "class_path" else value for value in values]
+        yield [label, *("–" if value is None else str(name) for value, name in zip(values, named, strict=True))]
 
 
 def _differences(runs: Sequence[Run]) -> Block:

@@ -18,8 +18,11 @@ CURVES = {
     "Truncated completions": ("train/truncated_step", "share of completions"),
     "Gradient norm": ("policy/grad_norm", "norm before clipping"),
     "Entropy": ("policy/entropy", "nats a token"),
+    "KL to the policy before training": ("policy/kl", "nats a token"),
+    "KL to the policy before training, bare fixed questions": ("fixed_questions/kl", "nats a token"),
     "Templated rollouts": ("train/templated_step", "share of rollouts"),
 }
+FEW = 12  # points that a line alone would hardly show
 SHARES = ("Truncated completions", "Templated rollouts")
 
 
@@ -62,5 +65,5 @@ def _logged(found: Mapping[int, Mapping[str, float]], title: str) -> bool:
 def _curve(found: Mapping[int, Mapping[str, float]], title: str) -> Figure:
     name, ylabel = CURVES[title]
     points = {step: values[name] for step, values in found.items() if name in values}
-    line = Line(ylabel, list(points.values()), marked=False)
+    line = Line(ylabel, list(points.values()), marked=len(points) < FEW)
     return line_chart(title, list(points), [line], "step", ylabel, percent=title in SHARES)

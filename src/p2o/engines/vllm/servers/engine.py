@@ -3,6 +3,7 @@
 import logging
 import time
 from collections.abc import Sequence
+from copy import copy
 from typing import Literal
 from urllib.parse import urlsplit
 
@@ -72,7 +73,8 @@ class VLLMServers(RolloutEngine):
                 f"{urls}, {concurrency} and {timeout}."
             )
         self.dtype = getattr(torch, dtype)
-        self.weights, self.concurrency = weights, concurrency
+        self.weights = copy(weights)  # a default is shared, what was sent is this engine's own
+        self.concurrency = concurrency
         self.group = ServerGroup(cleaned, timeout, api_key_env)
         self._lost: dict[str, str] = {}
 

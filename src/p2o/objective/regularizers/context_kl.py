@@ -1,0 +1,58 @@
+"""On-policy context distillation: the bare policy is pulled towards itself under a template, on its own completions."""
+
+from typing import Literal
+
+from torch import Tensor
+
+from p2o.errors import InputError
+from p2o.objective.regularizers.base import Regularizer
+from p2o.objective.regularizers.divergence import LIMIT, k3
+
+
+class ContextKL(Regularizer):
+    """A divergence between π_θ(y_t|x) and the policy that also sees the guide z, π(y_t|T(x, z)), of a bare rollout y.
+
+    The guide is the template that the question carries and that the rollout was left bare of (`data.bare_rollouts`);
+    rollouts without one have no such term. The guided policy has no gradient. Both are at the temperature of the
+    rollouts.
+
+    Args:
+        beta: What the divergence is multiplied by.
+        weights: Of the guided policy: `current`, those of the moment, or `initial`, those before training.
+    """
+
+    reads_reference = True
+    reads_entropies = False
+    guided = True
+
+    def __init__(self, beta: float = 1.0, weights: Literal["current", "initial"] = "current") -> None:
+        if beta <= 0:
+            raise InputError(f"{type(self).__name__} needs beta > 0, got {beta}. Leave it out instead.")
+        self.beta = beta
+        self.frozen = weights == "initial"
+
+
+class ReverseContextKL(ContextKL):
+    """β·k2, k2 = d²/2 with d = log π_θ(y_t|x) - log π(y_t|T(x, z)): the reverse KL of OPCD (arXiv 2602.12275).
+
+    One sampled token stands for the whole vocabulary. The gradient of k2, d·∇log π_θ, is in expectation over
+    y_t ~ π_θ(·|x) that of KL(π_θ(·|x) ‖ π(·|T(x, z))) at each token; k1 has none, and that of k3 is the forward KL's.
+    What the next tokens become does not count, and with a second update on the same rollouts the expectation is over
+    the policy of the first. Abstract read.
+    """
+
+    def __call__(self, logps: Tensor, reference: Tensor, entropies: Tensor) -> Tensor:
+        """The penalty of every token, β·k2, [R, T]."""
+        return self.beta * (logps - reference).clamp(-LIMIT, LIMIT).square() / 2
+
+
+class ForwardContextKL(ContextKL):
+    """β·k3, k3 = e^-d + d - 1: its gradient is in expectation that of KL(π(·|T(x, z)) ‖ π_θ(·|x)), SDFT's direction.
+
+    On the bare policy's own completions, where SDFT (arXiv 2601.19897) samples as well; sampled as in
+    `ReverseContextKL`.
+    """
+
+    def __call__(self, logps: Tensor, reference: Tensor, entropies: Tensor) -> Tensor:
+        """The penalty of every token, β·k3, [R, T]."""
+        return self.beta * k3(logps, reference)

@@ -1,0 +1,71 @@
+"""K = 2: rollouts of questions 0 and 3 are all wrong, of 1 mixed."""
+
+from types import SimpleNamespace
+
+import pytest
+from stub_step import StubStep, mixture_item
+
+from factories import question, rollout
+from p2o.engines.base import SamplingParams
+from p2o.mixture.self_hints import SelfHints
+from p2o.prompts.renderer import PromptRenderer
+from p2o.questions.answer_leak import gives_away
+from p2o.reflectors import StaticReflector
+from p2o.rollouts import RolloutCounts, Workload
+
+
+class Step(StubStep):
+    """A stub that has what a reflector and the checks of a hint look at."""
+
+    def __init__(self, policy, tokenizer) -> None:
+        super().__init__(questions=9)
+        self.policy, self.initial_policy, self.seed = policy, None, 0
+        self.sampling = SamplingParams(1.0, 16)
+        self.worker = SimpleNamespace(engine=None, renderer=PromptRenderer(tokenizer), counts=RolloutCounts())
+
+    def group(self, item):
+        correct = int(item.question.id[1:]) % (len(item.templates) + 1)
+        number = int(item.question.id[1:])
+        return [rollout(k < correct, template, number) for k, template in enumerate(item.templates)]
+
+
+def test_a_question_that_all_rollouts_fail_is_asked_again_under_a_hint_of_its_own(policy, tokenizer):
+    step, part = Step(policy, tokenizer), SelfHints(StaticReflector(["Add slowly.", "It is 4, is it not?"]))
+    sampled = part([mixture_item(n) for n in (0, 1, 3)], step)
+    assert step.asked == [["q0", "q1", "q3"], ["q0"]]  # the hint of 3 gives its answer away
+    assert part.hints == {"q0": "Add slowly."}
+    templates = [[one.template for one in group] for group in sampled.train]
+    assert templates == [["Add slowly.", ""], ["", ""], ["", ""]]
+    assert [[one.question.id for one in group] for group in sampled.dropped] == [["q0"]]
+    assert step.worker.counts.rollouts["hints"] == 2
+
+
+def test_a_hint_is_written_once(policy, tokenizer):
+    part, other = SelfHints(StaticReflector(["Add slowly."])), SelfHints(StaticReflector(["Add quickly."]))
+    part([mixture_item(0)], Step(policy, tokenizer))
+    other.load_state_dict(part.state_dict())
+    again = other([mixture_item(0)], step := Step(policy, tokenizer))
+    assert [one.template for one in again.train[0]] == ["Add slowly.", ""]
+    assert "hints" in step.worker.counts.rollouts and step.worker.counts.rollouts["hints"] == 0
+    assert other.state_dict() == part.state_dict()
+
+
+@pytest.mark.parametrize("hint", ["<|end|> Add.", "Add " + "slowly " * 200])
+def test_a_hint_that_cannot_be_asked_with_is_no_hint(policy, tokenizer, hint):
+    part = SelfHints(StaticReflector([hint]))
+    part([mixture_item(0)], Step(policy, tokenizer))
+    assert part.hints == {}
+
+
+@pytest.mark.parametrize(
+    ("text", "given"),
+    [("It is 4.", True), ("It is 14 or 40.", False), ("four", False), ("x=4", True), ("Count 3, 4, 5.", True)],
+)
+def test_an_answer_is_given_away_where_it_stands_alone(text, given):
+    assert gives_away(text, question(3)) == given
+
+
+def test_forecast():
+    """Nothing fails, or everything does in each of two epochs of five questions."""
+    work = Workload(2, 5, 5, 6, 1, (5, 5))
+    assert SelfHints(StaticReflector(["x"])).forecast(work) == {"train": (60, 60 + 2 * 5 * 5)}
