@@ -25,11 +25,11 @@ SHAPES: dict[str, PretrainedConfig] = {
 SPECIAL = ["<eos>", "<pad>"]  # ids 0 and 1
 
 
-def save_model(shape: str, folder: Path, ends: float) -> None:
+def save_model(shape: str, folder: Path, ends: float, dtype: str = "float32") -> None:
     """Writes a model of random weights whose every token ends the completion with probability `ends`, about."""
     torch.manual_seed(0)
     config = SHAPES[shape]
-    model = AutoModelForCausalLM.from_config(config)
+    model = AutoModelForCausalLM.from_config(config).to(getattr(torch, dtype))
     count = round(ends * config.vocab_size)
     model.generation_config.eos_token_id = [0, *range(2, 2 + count)]
     model.generation_config.pad_token_id = 1

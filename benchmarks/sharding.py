@@ -1,8 +1,8 @@
 """What sharding takes and gives: `python benchmarks/sharding.py [--model llama-135m] [--turns 3]`.
 
 Steps as in `step.py`, of four questions, by one process and by two that share them and the policy (FSDP2, gloo on the
-CPU). Both sides are alive together and step in turn, one thread a process, so that what else the machine does meets
-both. Prints medians and, in brackets, the lowest and the highest; the first step of each is not counted.
+CPU). The two sides take turns, one thread a process; in its turn a side is started, and the second of its steps is
+counted. Prints medians and, in brackets, the lowest and the highest.
 """
 
 import argparse
@@ -11,7 +11,6 @@ import statistics
 import sys
 import tempfile
 from collections.abc import Sequence
-from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -37,11 +36,7 @@ class Group:
             )
             for rank in range(count)
         ]  # fmt: skip
-        if count > 1:
-            self._ready()
-
-    def _ready(self) -> None:
-        for side in self.sides:
+        for side in self.sides if count > 1 else ():
             side.ready()
 
     def step(self) -> dict[str, float]:
@@ -49,13 +44,24 @@ class Group:
         for side in self.sides:
             side.begin()
         costs = [side.cost() for side in self.sides]
-        self._ready()
+        for side in self.sides:
+            side.ready()
         return {name: max(cost[name] for cost in costs) for name in ("step", "generation", "training", "peak_gb")}
 
     def close(self) -> None:
         """Ends them."""
         for side in self.sides:
             side.close()
+
+
+def turn(count: int, settings: dict[str, Any], folder: Path) -> dict[str, float]:
+    """What the second step of so many processes costs."""
+    group = Group(count, settings, folder)
+    try:
+        group.step()
+        return group.step()
+    finally:
+        group.close()
 
 
 def cell(values: Sequence[float]) -> str:
@@ -70,14 +76,13 @@ def main() -> None:
     parser.add_argument("--turns", type=int, default=3)
     parser.add_argument("--tokens", type=int, default=64)
     options = parser.parse_args()
-    with tempfile.TemporaryDirectory() as name, ExitStack() as stack:
+    with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        worker = prepare(options.model, folder, steps=options.turns + 2, questions=QUESTIONS, tokens=options.tokens)
-        groups = [Group(count, worker, folder) for count in (1, 2)]
-        for group in groups:
-            stack.callback(group.close)
-            group.step()
-        costs = [[group.step() for group in groups] for _ in range(options.turns)]
+        worker = prepare(options.model, folder, steps=3, questions=QUESTIONS, tokens=options.tokens)
+        costs = []
+        for _ in range(options.turns):
+            costs.append([turn(count, worker, folder) for count in (1, 2)])
+            print(f"turn {len(costs)}: {costs[-1]}", file=sys.stderr, flush=True)
     names = {"step": "step s", "generation": "generation s", "training": "training s", "peak_gb": "peak GB a process"}
     print(f"| processes | {' | '.join(names.values())} |\n|---|{'---|' * len(names)}")
     for side, title in enumerate(("1", "2, sharded")):

@@ -5,6 +5,13 @@ from dataclasses import replace
 import pytest
 from lightning import Callback
 from lightning.pytorch.callbacks import EarlyStopping, ModelCheckpoint
+from lightning.pytorch.strategies import (
+    DDPStrategy,
+    DeepSpeedStrategy,
+    FSDPStrategy,
+    ModelParallelStrategy,
+    SingleDeviceStrategy,
+)
 
 from factories import question
 from p2o.errors import InputError
@@ -15,6 +22,7 @@ from p2o.policy.preflight import (
     check_prompts,
     check_questions,
 )
+from p2o.policy.sharding import ShardedStrategy, check_strategy
 from p2o.prompts.renderer import PromptRenderer
 from p2o.rewards.base import Reward
 from p2o.types import Question
@@ -81,3 +89,12 @@ def test_two_questions_with_one_prompt_are_refused(tokenizer):
         check_prompts(questions, PromptRenderer(cut, ""), 1000)
     check_prompts(questions, PromptRenderer(tokenizer, ""), 1000)
     check_prompts([questions[0], replace(questions[0], id="again")], PromptRenderer(tokenizer, ""), 1000)
+
+
+@pytest.mark.parametrize("kind", [ModelParallelStrategy, FSDPStrategy, DeepSpeedStrategy])
+def test_a_strategy_that_shards_in_another_way_is_one_message(kind):
+    """Their constructors want GPUs or other packages; what is refused is the kind."""
+    with pytest.raises(InputError, match=f"expected auto, ddp or sharded .*, got {kind.__name__}"):
+        check_strategy(object.__new__(kind))
+    for known in (SingleDeviceStrategy(), DDPStrategy(), ShardedStrategy()):
+        check_strategy(known)

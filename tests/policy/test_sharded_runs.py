@@ -53,6 +53,17 @@ def test_a_folder_resumes_on_any_number_of_processes(straight, first, tmp_path, 
     assert farthest(straight, tmp_path) < (1e-12 if processes == 2 else ROUNDING)
 
 
+def test_a_file_resumes_on_three_processes(straight, tmp_path):
+    """Below `largest_file`, as small policies have it."""
+    texts = fit_on_two(tmp_path / "two", *SIX, *part(2), "--trainer.strategy=sharded")
+    path = tmp_path / "two" / "checkpoints" / "last.ckpt"
+    assert path.is_file(), texts
+    resumed = ("--trainer.strategy=sharded", "--trainer.max_epochs=2", f"--ckpt_path={path}")
+    texts = fit_on_two(tmp_path / "three", *SIX, *part(3), *resumed, processes=3)
+    assert all(text.endswith("exit 0") for text in texts), texts
+    assert farthest(straight, tmp_path / "three") < ROUNDING
+
+
 def test_a_folder_is_measured_and_exported_by_one_process(straight, first, tmp_path):
     path = straight / "checkpoints" / "last.ckpt"
     export(path, tmp_path / "model")

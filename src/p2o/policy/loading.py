@@ -95,7 +95,7 @@ def outline_policy(
             return None
         return nn.Parameter(parameter.to("meta"), parameter.requires_grad)
 
-    hook = register_module_parameter_registration_hook(without_values)
+    hook = register_module_parameter_registration_hook(without_values)  # type: ignore[arg-type] # it may give another
     try:
         policy: PreTrainedModel = AutoModelForCausalLM.from_config(config, dtype=adapters.dtype).eval()
     finally:

@@ -40,7 +40,7 @@ def load_placed(
     folder = weight_folder(locate(name), policy)
     if folder is None:
         rank_zero_info(
-            f"{name}: its files do not hold the weights as they are trained; each process loads all of them."
+            f"{name}: its files have other weights than the model that is trained: each process loads all of them."
         )
         policy = load_policy(name, *options)
         shard(policy, mesh, compute)

@@ -21,17 +21,12 @@ def shard(policy: PreTrainedModel, mesh: DeviceMesh, compute: torch.dtype | None
 
     Args:
         policy: A whole policy, or an outline without values; its shards keep their dtype.
-        mesh: Of the dimensions "data_parallel" and "tensor_parallel".
+        mesh: With the dimension "data_parallel".
         compute: What weights are gathered in and layers compute in; gradients are reduced in float32.
 
     Raises:
-        InputError: The policy does not say which of its modules are layers, or the mesh asks for tensor parallelism.
+        InputError: The policy does not say which of its modules are layers.
     """
-    if mesh["tensor_parallel"].size() > 1:
-        raise InputError(
-            f"trainer.strategy: expected sharding over all processes, got tensor parallelism over "
-            f"{mesh['tensor_parallel'].size()}. Take `strategy: sharded`, or tensor_parallel_size: 1."
-        )
     precision = MixedPrecisionPolicy(param_dtype=compute, reduce_dtype=torch.float32)
     for module in (*_layers(policy), policy):
         fully_shard(module, mesh=mesh["data_parallel"], mp_policy=precision)

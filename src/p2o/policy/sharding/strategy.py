@@ -7,6 +7,7 @@ from typing import Any
 
 from lightning.pytorch.strategies import (
     DDPStrategy,
+    DeepSpeedStrategy,
     ModelParallelStrategy,
     SingleDeviceStrategy,
     Strategy,
@@ -109,8 +110,8 @@ def check_strategy(strategy: Strategy) -> None:
     Raises:
         InputError: The strategy shards or offloads in a way that p2o does not know.
     """
-    known = isinstance(strategy, (SingleDeviceStrategy, DDPStrategy, ModelParallelStrategy))
-    if not known or (isinstance(strategy, ModelParallelStrategy) and strategy._tensor_parallel_size not in (1, "auto")):
+    known = isinstance(strategy, (SingleDeviceStrategy, DDPStrategy, ShardedStrategy))
+    if not known or isinstance(strategy, DeepSpeedStrategy):  # which is a DDPStrategy for Lightning
         raise InputError(
             f"trainer.strategy: expected auto, ddp or sharded (FSDP2 over all processes), got {type(strategy).__name__}"
             ". Tensor parallelism, FSDP1 and DeepSpeed are not supported in training."
