@@ -5,6 +5,7 @@
 # make test-slow    tests that take minutes
 # make survey       what p2o makes of a tiny model of each decoder architecture of transformers
 # make test-vllm    the tests that run a real vLLM on CPU, in an environment of their own
+# make test-servers the tests that take two vLLM servers and minutes
 # make test-minimum the suite with the oldest versions that pyproject.toml allows, in an environment of its own
 # make notebooks    runs notebooks/ and stores what they print and draw
 # make chaos        200 random kills, on one process and on two; every resumed run must equal the undisturbed one
@@ -36,7 +37,7 @@ VLLM_VENV ?= .venv-vllm
 MINIMUM_VENV ?= .venv-minimum
 MINIMUM_TORCH = $(shell sed -n 's|.*"torch>=\([0-9.]*\).*|\1|p' pyproject.toml)
 
-.PHONY: bench-trl notebooks survey quickstart quickstart-grpo quickstart-no-distillation study nightly test test-report test-vllm \
+.PHONY: bench-trl notebooks survey quickstart quickstart-grpo quickstart-no-distillation study nightly test test-report test-vllm test-servers \
 	test-minimum test-distributed test-slow fuzz docs style types micro-policy clean
 
 quickstart: $(VENV)/.runtime
@@ -58,6 +59,10 @@ test-report: $(VENV)/.dev
 # functions, which needs a C++ compiler and 20 s.
 test-vllm: $(VLLM_VENV)/.vllm
 	OMP_WAIT_POLICY=passive TORCHDYNAMO_DISABLE=1 $(VLLM_VENV)/bin/pytest -m vllm
+
+# Whole runs on two servers, and kills of a server; two processes of vLLM must start each time.
+test-servers: $(VLLM_VENV)/.vllm
+	OMP_WAIT_POLICY=passive TORCHDYNAMO_DISABLE=1 $(VLLM_VENV)/bin/pytest -m servers
 
 # Whole runs on two processes, DDP and FSDP2, against runs on one.
 test-distributed: $(VENV)/.dev

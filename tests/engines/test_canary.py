@@ -7,7 +7,7 @@ from importlib.util import find_spec
 import pytest
 import torch
 
-from p2o.engines import SamplingParams, TransformersEngine, VLLMEngine
+from p2o.engines import SamplingParams, TransformersEngine, VLLMEngine, VLLMServers
 from p2o.engines.canary import check_canary
 from p2o.engines.vllm import colocated
 from p2o.errors import InputError
@@ -20,12 +20,16 @@ ENGINES = {
     "vllm": partial(
         VLLMEngine, dtype="float32", engine_args={"enforce_eager": True, "kv_cache_memory_bytes": 64 * 2**20}
     ),
+    "vllm_servers": partial(VLLMServers, dtype="float32"),
 }
-MARKS = {"vllm": [pytest.mark.vllm, pytest.mark.skipif(not find_spec("vllm"), reason="vllm is not installed")]}
+VLLM = [pytest.mark.vllm, pytest.mark.skipif(not find_spec("vllm"), reason="vllm is not installed")]
+MARKS = {"vllm": VLLM, "vllm_servers": [*VLLM, pytest.mark.timeout(900)]}
 
 
 @pytest.fixture(scope="module", params=[pytest.param(name, marks=MARKS.get(name, ())) for name in ENGINES])
 def engine(request):
+    if request.param == "vllm_servers":
+        return ENGINES[request.param]([server.url for server in request.getfixturevalue("tiny_servers")])
     return ENGINES[request.param]()
 
 

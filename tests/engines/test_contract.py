@@ -11,7 +11,7 @@ import pytest
 import torch
 from torch.testing import assert_close
 
-from p2o.engines import SamplingParams, TransformersEngine, VLLMEngine
+from p2o.engines import SamplingParams, TransformersEngine, VLLMEngine, VLLMServers
 from p2o.errors import InputError
 from p2o.logprobs import completion_logps
 from p2o.types import Prompt
@@ -22,17 +22,21 @@ ENGINES = {
     "vllm": partial(
         VLLMEngine, dtype="float32", engine_args={"enforce_eager": True, "kv_cache_memory_bytes": 64 * 2**20}
     ),
+    "vllm_servers": partial(VLLMServers, dtype="float32"),
 }
 TOLERANCE = {"rtol": 1e-4, "atol": 1e-4}
 PROMPTS = [Prompt(tuple(range(length)), seed) for seed, length in enumerate([3, 40, 1, 17, 5, 5, 90])]
 
 
-MARKS = {"vllm": [pytest.mark.vllm, pytest.mark.skipif(not find_spec("vllm"), reason="vllm is not installed")]}
+VLLM = [pytest.mark.vllm, pytest.mark.skipif(not find_spec("vllm"), reason="vllm is not installed")]
+MARKS = {"vllm": VLLM, "vllm_servers": [*VLLM, pytest.mark.timeout(900)]}
 
 
 @pytest.fixture(scope="module", params=[pytest.param(name, marks=MARKS.get(name, ())) for name in ENGINES])
 def engine(request):
     """One for all tests: every test has a policy of its own, and an engine takes whichever it is given."""
+    if request.param == "vllm_servers":
+        return ENGINES[request.param]([server.url for server in request.getfixturevalue("tiny_servers")])
     return ENGINES[request.param]()
 
 

@@ -6,7 +6,7 @@ import pytest
 import torch
 from peft import PeftModel
 from torch.testing import assert_close
-from transformers import AutoModelForCausalLM
+from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from p2o.cli.main import main
 from p2o.engines import SamplingParams, TransformersEngine
@@ -136,6 +136,7 @@ def test_exported_adapters_are_what_peft_loads_beside_the_model(tokenizer, tiny_
     kept = {f"policy.{name}": value for name, value in policy.state_dict().items() if ".lora_" in name}
     made_of = {"model": str(tiny_model), "config": policy.config.to_dict(), "format": FORMAT, "rollouts": {}}
     made_of["adapters"] = {"rank": 2, "alpha": 6, "targets": targets}
+    made_of["prompts"] = {"instruction": "Q: ", "chat_template_kwargs": {"system_prompt": "Be brief."}}
     torch.save({"state_dict": kept, "p2o": made_of}, tmp_path / "last.ckpt")
     main(["export", str(tmp_path / "last.ckpt"), str(tmp_path / "adapter"), "--adapter"])
     config = json.loads((tmp_path / "adapter" / "adapter_config.json").read_text())
@@ -146,7 +147,8 @@ def test_exported_adapters_are_what_peft_loads_beside_the_model(tokenizer, tiny_
     assert_close(loaded(ids).logits, policy(ids).logits, rtol=1e-6, atol=1e-6)
     assert not torch.allclose(loaded(ids).logits, plain, atol=1e-2)
     card = (tmp_path / "adapter" / "README.md").read_text()
-    assert card.startswith("---\nlibrary_name: peft\n")
+    assert card.startswith("---\nlibrary_name: peft\n") and 'instruction = "Q: "' in card
+    assert "Be brief." in AutoTokenizer.from_pretrained(tmp_path / "adapter").chat_template
 
 
 def test_there_are_no_adapters_to_export_in_a_checkpoint_of_a_whole_policy(policy, tiny_model, tmp_path):

@@ -123,7 +123,7 @@ class Campaign:
 
     def _kill(self, phase: str, lasted: list[float]) -> Kill:
         number = self._random.choice([0, 0, 1])  # a resumed process has fewer of them than the whole run
-        seconds = self._random.uniform(0, statistics.median(lasted))
+        seconds = self._random.uniform(0, min(lasted))
         if statistics.median(lasted) < SHORT:
             seconds = self._random.choice([0.0, -1.0])
         if self.processes == 1:

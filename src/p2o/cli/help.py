@@ -12,6 +12,7 @@ commands:
   init        write a config of your own        p2o init my.yaml --questions train.jsonl --model Qwen/Qwen3-0.6B
   plan        say what a run will cost          p2o plan --config p2o:quickstart
   fit         train a policy                    p2o fit --config p2o:quickstart
+  serve       start its rollout servers         p2o serve --config my.yaml --run
   validate    measure a checkpoint              p2o validate --config p2o:quickstart --ckpt_path last
   test        evaluate on benchmarks            p2o test --config p2o:quickstart --data.benchmarks '[math500]'
   compare     methods over seeds, in a table    p2o compare p2o:quickstart_bars

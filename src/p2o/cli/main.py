@@ -17,7 +17,7 @@ from p2o.cli.help_cache import kept_help
 from p2o.distributed.preemption import Preempted
 from p2o.errors import InputError
 
-COMMANDS = ("compare", "completion", "configs", "export", "grade", "init", "plan", "prepare", "report")
+COMMANDS = ("compare", "completion", "configs", "export", "grade", "init", "plan", "prepare", "report", "serve")
 """Beside those of the Trainer; each has a module of its name, with a function `NAME_command`."""
 
 

@@ -2,6 +2,14 @@
 
 from p2o.engines.base import RolloutEngine, SamplingParams
 from p2o.engines.transformers import TransformersEngine
-from p2o.engines.vllm import VLLMEngine
+from p2o.engines.vllm import FixedWeights, SharedFolder, VLLMEngine, VLLMServers
 
-__all__ = ["RolloutEngine", "SamplingParams", "TransformersEngine", "VLLMEngine"]
+__all__ = [
+    "FixedWeights",
+    "RolloutEngine",
+    "SamplingParams",
+    "SharedFolder",
+    "TransformersEngine",
+    "VLLMEngine",
+    "VLLMServers",
+]

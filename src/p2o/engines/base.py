@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
-from transformers import PreTrainedModel
+from transformers import PreTrainedConfig, PreTrainedModel, PreTrainedTokenizerBase
 
 from p2o.types import Completion, Prompt
 
@@ -45,3 +45,14 @@ class RolloutEngine(ABC):
         A prompt's seed decides its draws: the same prompt, seed and weights give the same completion; K rollouts of a
         question are K prompts with the same ids and different seeds. `title` names the work in the progress bar.
         """
+
+    def check(self, config: PreTrainedConfig, tokenizer: PreTrainedTokenizerBase, longest: int) -> None:
+        """Refuses, before a run loads its weights, what the engine cannot sample from; by default nothing.
+
+        All processes of a run call it together. `longest` is the number of tokens of a prompt and its completion at
+        most.
+
+        Raises:
+            InputError: Says what was expected.
+        """
+        return

@@ -78,6 +78,12 @@ class TemplateEvolution(PhaseSettings, Callback):
         if stage == "fit" and self.budget != 0:
             check_reflector(self.reflector, pl_module.engine)
 
+    def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Refuses, before training, an engine of the reflector's own that does not fit the policy."""
+        assert isinstance(pl_module, PolicyModule)
+        if self.budget != 0 and (engine := self.reflector.own_engine) is not None:
+            engine.check(pl_module.policy.config, pl_module.renderer.tokenizer, pl_module.longest)
+
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Runs the postponed evolution first if a resumed run left it out or saw it fail."""
         if self.pending:

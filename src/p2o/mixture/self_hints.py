@@ -45,7 +45,7 @@ class SelfHints(Sampler):
         mine, usage = self._write(failed, step)
         hints, spent = self.hints | first_rank_wins(mine), sum(concatenated([usage]), self.spent)
         hinted = [group for group in failed if group[0].question.id in hints]
-        train, dropped = list(groups), list[Group]()
+        train, dropped = groups, list[Group]()
         if any(gather(bool(hinted))):
             again = [MixtureItem(one[0].question, (hints[one[0].question.id],) * (len(one) - 1)) for one in hinted]
             new = {id(group): rollouts for group, rollouts in zip(hinted, step.roll_out(again, 1), strict=True)}

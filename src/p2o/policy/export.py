@@ -10,7 +10,7 @@ from huggingface_hub import HfApi
 from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalTokenNotFoundError
 from safetensors.torch import save_file
 from torch import Tensor
-from transformers import AutoConfig, AutoModelForCausalLM, PreTrainedModel
+from transformers import AutoConfig, AutoModelForCausalLM, PreTrainedModel, PreTrainedTokenizerBase
 
 from p2o.errors import InputError
 from p2o.io.folders import check_new, new_folder
@@ -35,9 +35,7 @@ def export(checkpoint: Path, out: Path) -> None:
     check_new(out, "the model")
     transformers.utils.logging.disable_progress_bar()  # of shards: one line says what was written
     content = load_checkpoint(checkpoint)
-    name = content["p2o"]["model"]
-    tokenizer = load_tokenizer(name)
-    keep_prompts(tokenizer, content["p2o"].get("prompts", {}).get("chat_template_kwargs"))
+    name, tokenizer = content["p2o"]["model"], _tokenizer(content)
     model = _model(checkpoint, content)
     model.generation_config = load_generation_config(name, model)
     with new_folder(out, "the model") as folder:
@@ -77,8 +75,15 @@ def export_adapter(checkpoint: Path, out: Path) -> None:
     with new_folder(out, "the adapters") as folder:
         config.save_pretrained(str(folder))
         save_file(weights, folder / "adapter_model.safetensors")
-        load_tokenizer(name).save_pretrained(folder)
+        _tokenizer(content).save_pretrained(folder)
         (folder / "README.md").write_text(model_card(checkpoint, content, library="peft"), encoding="utf-8")
+
+
+def _tokenizer(content: dict[str, Any]) -> PreTrainedTokenizerBase:
+    """That of the original, with the chat template of the run."""
+    tokenizer = load_tokenizer(content["p2o"]["model"])
+    keep_prompts(tokenizer, content["p2o"].get("prompts", {}).get("chat_template_kwargs"))
+    return tokenizer
 
 
 def push(folder: Path, repository: str, private: bool) -> str:

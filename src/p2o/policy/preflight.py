@@ -55,7 +55,7 @@ def check_sizes(
 
 
 def check_run(stage: str, trainer: Trainer, module: "PolicyModule") -> None:
-    """Checks the processes, the questions that a stage will ask, and what callbacks monitor.
+    """Checks the processes, the engine, the questions that a stage will ask, and what callbacks monitor.
 
     Raises:
         InputError: A question cannot be asked or never be answered, a part would have nothing to do, or a monitored
@@ -63,6 +63,7 @@ def check_run(stage: str, trainer: Trainer, module: "PolicyModule") -> None:
     """
     check_strategy(trainer.strategy)
     check_group(module.engine.processes, trainer.world_size, load_config(module.model))
+    module.engine.check(load_config(module.model), module.renderer.tokenizer, module.longest)
     watch()
     data = mixture_of(trainer)
     if stage == "test":

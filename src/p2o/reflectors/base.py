@@ -125,6 +125,11 @@ class Reflector(ABC):
         """Whether it asks the engine of the run: of many processes only the first one calls `reflect`."""
         return False
 
+    @property
+    def own_engine(self) -> RolloutEngine | None:
+        """The engine that it samples with in place of the run's, if it has one."""
+        return None
+
     def reflecting_policy(self, context: ReflectionContext) -> AbstractContextManager[PreTrainedModel]:
         """The policy that it asks, if it samples; where that is sharded, all processes enter it together."""
         return nullcontext(context.policy)

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from transformers import PreTrainedModel
 
+from p2o.engines.base import RolloutEngine
 from p2o.errors import InputError
 from p2o.reflectors.base import Proposal, ReflectionContext, ReflectionFailed, ReflectionJob, Reflector
 
@@ -39,6 +40,11 @@ class RecordingReflector(Reflector):
     def samples(self) -> bool:
         """Whether the reflector that does the work asks the engine of the run."""
         return self.reflector.samples
+
+    @property
+    def own_engine(self) -> RolloutEngine | None:
+        """That of the recorded reflector."""
+        return self.reflector.own_engine
 
     def reflecting_policy(self, context: ReflectionContext) -> AbstractContextManager[PreTrainedModel]:
         """The policy of the reflector that does the work."""

@@ -9,7 +9,8 @@ from typing import Literal
 from transformers import PreTrainedModel
 
 from p2o.endpoints.usage import ZERO_USAGE, Usage
-from p2o.engines.base import SamplingParams
+from p2o.engines.base import RolloutEngine, SamplingParams
+from p2o.engines.canary import check_canary
 from p2o.errors import InputError
 from p2o.logprobs.rope import settled_window
 from p2o.prompts.renderer import PromptRenderer
@@ -46,6 +47,8 @@ class SelfReflector(Reflector):
             to a format go on in it. A reply with an opening ends with its first block, whatever the model adds or the
             length limit cuts off.
         attempts: Replies to each job, sampled in the same call; the first one that can be read is the proposal.
+        engine: Samples the replies in place of the run's engine, such as `VLLMServers` with `FixedWeights`, which hold
+            the policy before training for good, so that no reflection has to send it.
     """
 
     def __init__(
@@ -57,6 +60,7 @@ class SelfReflector(Reflector):
         max_template_length: int = 1024,
         opening: str = "",
         attempts: int = 1,
+        engine: RolloutEngine | None = None,
     ) -> None:
         if temperature < 0 or min(max_reply_length, max_template_length, attempts) < 1:
             raise InputError(
@@ -69,6 +73,12 @@ class SelfReflector(Reflector):
         self.max_template_length = max_template_length
         self.opening = opening
         self.attempts = attempts
+        self.engine = engine
+
+    @property
+    def own_engine(self) -> RolloutEngine | None:
+        """The engine of `engine`."""
+        return self.engine
 
     @property
     def samples(self) -> bool:
@@ -103,7 +113,10 @@ class SelfReflector(Reflector):
             for seed in self._seeds(job)
         ]
         started = time.monotonic()
-        completions = context.engine.generate(policy, prompts, self.sampling, title="reflection") if prompts else []
+        engine = self.engine or context.engine
+        completions = engine.generate(policy, prompts, self.sampling, title="reflection") if prompts else []
+        if self.engine is not None:  # the run's engine is held against the trainer with each rollout
+            check_canary(policy, self.engine, prompts, completions, self.sampling.temperature)
         seconds = (time.monotonic() - started) / max(1, len(prompts))
         replies = iter(zip(prompts, completions, strict=True))
         return [

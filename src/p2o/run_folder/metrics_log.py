@@ -46,9 +46,13 @@ class WholeWriter(ExperimentWriter):
         Raises:
             InputError: The disk is full, or the file cannot be written.
         """
+        known = list(self.metrics_keys)
         try:
             super().save()
-        except OSError as error:
+        except (OSError, InputError) as error:
+            self.metrics_keys = known  # the file may have its old header, under which no longer row belongs
+            if isinstance(error, InputError):
+                raise
             path, reason = self.metrics_file_path, error.strerror or error
             raise InputError(f"{path}: expected a file that can be written: {reason}.") from error
 

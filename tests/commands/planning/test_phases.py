@@ -169,6 +169,7 @@ def test_whoever_asks_the_policy_before_training_adds_a_copy(plan_of):
     assert demand_of(plan_of(*alone)).copies == 0
     assert demand_of(plan_of("--evolution.budget=0")).copies == 1  # the quickstart's fixed questions
     assert demand_of(plan_of(*alone, "--model.regularizers=[{class_path: ReferenceKL}]")).copies == 1
+    assert demand_of(plan_of(*alone, "--model.regularizers=[{class_path: ReverseContextKL}]")).copies == 0
 
 
 def test_recomputed_layers_leave_one_in_memory(plan_of):

@@ -8,7 +8,7 @@ from p2o.cli.help import TRAINER
 from p2o.cli.parser import OneMessage
 from p2o.errors import InputError
 
-OTHERS = ("compare", "completion", "configs", "export", "grade", "init", "plan", "prepare", "report")
+OTHERS = ("compare", "completion", "configs", "export", "grade", "init", "plan", "prepare", "report", "serve")
 
 
 def completion_command(words: Sequence[str]) -> None:

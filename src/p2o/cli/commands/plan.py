@@ -56,14 +56,14 @@ def plan_command(words: Sequence[str]) -> None:
         print(USAGE, end="")
         return
     check_configs(rest)
-    with _only_warnings_of_lightning(), user_errors():
+    with only_warnings_of_lightning(), user_errors():
         memory = int(options.memory * GIB) if options.memory else gpu_memory()
         cli = parse_command(["fit", *rest], PlanCLI)
         print(plan(cli.planned(), cli.config["fit"].trainer, options.calibration, options.length, memory))
 
 
 @contextmanager
-def _only_warnings_of_lightning() -> Iterator[None]:
+def only_warnings_of_lightning() -> Iterator[None]:
     """Leaves out which devices there are and which seed was set, which Lightning tells before each run."""
     loggers = [logging.getLogger(name) for name in ("lightning.fabric", "lightning.pytorch")]
     levels = [logger.level for logger in loggers]

@@ -12,6 +12,7 @@ from p2o.commands.planning.run import PlannedRun
 from p2o.engines.vllm import VLLMEngine
 from p2o.logprobs.fused_head import KEPT, TILE
 from p2o.policy.adapters import LoRA
+from p2o.policy.module import PolicyModule
 from p2o.reflectors.self_reflector import SelfReflector
 
 GIB = 2**30
@@ -138,7 +139,7 @@ def demand_of(run: PlannedRun, expected: int = 0) -> Demand:
     module, reflector, engine = run.module, run.reflector, run.module.engine
     adapters = module.adapters if isinstance(module.adapters, LoRA) else None
     reflects = isinstance(reflector, SelfReflector) and reflector.weights == "initial" and run.evolves
-    before = reflects or run.kl or any(part.reads_reference for part in module.update.objective.regularizers)
+    before = reflects or run.kl or _compares(module)
     asked = run.data.batch_size * run.data.num_generations
     return Demand(
         micro_batch_tokens=module.update.micro_batch_tokens,
@@ -152,3 +153,8 @@ def demand_of(run: PlannedRun, expected: int = 0) -> Demand:
         adapters=adapters,
         shards=run.processes if run.sharded else 1,
     )
+
+
+def _compares(module: PolicyModule) -> bool:
+    """Whether a regularizer asks the policy before training."""
+    return any(part.reads_reference and part.frozen for part in module.update.objective.regularizers)

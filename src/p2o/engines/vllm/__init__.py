@@ -1,5 +1,6 @@
-"""Rollouts with vLLM: within the process that trains, weights taken over by vLLM's own weight-transfer API."""
+"""Rollouts with vLLM: within the process that trains, or on servers; weights by vLLM's own weight-transfer API."""
 
 from p2o.engines.vllm.colocated import VLLMEngine
+from p2o.engines.vllm.servers import FixedWeights, SharedFolder, VLLMServers
 
-__all__ = ["VLLMEngine"]
+__all__ = ["FixedWeights", "SharedFolder", "VLLMEngine", "VLLMServers"]

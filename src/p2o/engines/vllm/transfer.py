@@ -1,8 +1,8 @@
-"""A backend of vLLM's weight-transfer API for weights in the same process. Imports vLLM: import it when vLLM starts."""
+"""Backends of vLLM's weight-transfer API for weights of a checkpoint's names. Imports vLLM: import it where it runs."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -10,7 +10,9 @@ from vllm.distributed.weight_transfer import WeightTransferEngine, WeightTransfe
 from vllm.distributed.weight_transfer.base import WeightTransferInitInfo, WeightTransferUpdateInfo
 from vllm.model_executor.model_loader.reload import finalize_layerwise_reload, initialize_layerwise_reload
 
-BACKEND = "p2o"  # the name in vLLM's registry
+BACKEND = "p2o"  # the name of `InProcessTransfer` in vLLM's registry
+
+Update = TypeVar("Update", bound=WeightTransferUpdateInfo)
 
 
 @dataclass
@@ -21,18 +23,17 @@ class NamedWeight(WeightTransferUpdateInfo):
     value: Tensor
 
 
-class InProcessTransfer(WeightTransferEngine[WeightTransferInitInfo, NamedWeight]):
-    """Loads weights that lie in this process, without a staging buffer or a handle that other processes could open.
+class CheckpointTransfer(WeightTransferEngine[WeightTransferInitInfo, Update]):
+    """Loads weights by the names that they have in a checkpoint, all of them in each update.
 
-    vLLM's own backends (nccl, ipc) serve workers in other processes. Loading goes through its layerwise reload, which
-    redoes what a device does to weights after loading (the CPU packs them), a layer at a time.
+    Loading goes through vLLM's layerwise reload, which redoes what a device does to weights after loading (the CPU
+    packs them), a layer at a time.
     """
 
     init_info_cls = WeightTransferInitInfo
-    update_info_cls = NamedWeight
 
     def init_transfer_engine(self, init_info: WeightTransferInitInfo) -> None:
-        """Needs no connection, since trainer and engine share the process."""
+        """Needs no connection."""
 
     def start_weight_update(self) -> None:
         """Makes the layers of vLLM's model ready to be loaded."""
@@ -41,12 +42,12 @@ class InProcessTransfer(WeightTransferEngine[WeightTransferInitInfo, NamedWeight
         initialize_layerwise_reload(self.model)
 
     def update_weights(self, update_info: dict[str, object]) -> None:
-        """Loads one parameter; vLLM's version also waits for the accelerator, which a CPU does not have."""
+        """Loads what is told of; vLLM's version also waits for the accelerator, which a CPU does not have."""
         self.receive_weights(self.parse_update_info(update_info))
 
-    def receive_weights(self, update_info: NamedWeight) -> None:
+    def load(self, name: str, value: Tensor) -> None:
         """Loads one parameter into the layers of vLLM's model."""
-        self.loaded |= self.model.load_weights([(update_info.name, update_info.value)])
+        self.loaded |= self.model.load_weights([(name, value)])
 
     def finish_weight_update(self) -> None:
         """Checks that no weight was left out, and waits until the device has them."""
@@ -62,6 +63,19 @@ class InProcessTransfer(WeightTransferEngine[WeightTransferInitInfo, NamedWeight
 
     def shutdown(self) -> None:
         """Has nothing to release, since nothing was connected."""
+
+
+class InProcessTransfer(CheckpointTransfer[NamedWeight]):
+    """Loads weights that lie in this process, without a staging buffer or a handle that other processes could open.
+
+    vLLM's own backends (nccl, ipc) serve workers in other processes.
+    """
+
+    update_info_cls = NamedWeight
+
+    def receive_weights(self, update_info: NamedWeight) -> None:
+        """Loads one parameter."""
+        self.load(update_info.name, update_info.value)
 
 
 def _tied_layers(model: nn.Module) -> Iterator[Any]:
