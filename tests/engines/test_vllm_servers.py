@@ -81,6 +81,18 @@ def test_a_server_that_stops_is_left_out_and_told_of_and_comes_back(stubs, polic
     assert len(first.asked) > len(PROMPTS)
 
 
+def test_a_server_that_is_not_there_at_first_is_named_once_and_comes_back(engine, stubs, policy, caplog):
+    first, second = stubs.values()
+    second.starting = True
+    with caplog.at_level(logging.WARNING):
+        assert sample(engine, policy) == sample(engine, policy) == EXPECTED
+        assert sum("is lost: status 503" in record.message for record in caplog.records) == 1
+        second.starting = False
+        assert sample(engine, policy) == EXPECTED
+    assert second.asked and second.version == first.version
+    assert sum("is back" in record.message for record in caplog.records) == 1
+
+
 def test_no_server_left_ends_the_run_with_one_message(engine, stubs, policy):
     for stub in stubs.values():
         stub.stop()
