@@ -44,7 +44,7 @@ class ServerGroup:
         return aiohttp.ClientSession(
             headers={"Authorization": f"Bearer {key}"} if key else {},
             timeout=aiohttp.ClientTimeout(self.timeout, sock_connect=CONNECT_SECONDS),
-            # A connection for each request: vLLM closes the one on which something failed, and the next request with it.
+            # A connection for each request: vLLM closes the one on which something failed, and the next with it.
             connector=aiohttp.TCPConnector(limit=0, force_close=True, socket_factory=_watched_socket),
         )
 
