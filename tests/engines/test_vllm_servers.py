@@ -71,7 +71,8 @@ def test_a_request_that_fails_is_made_again_with_the_same_seed(engine, stubs, po
 
 
 def test_a_server_that_stops_is_left_out_and_told_of_and_comes_back(stubs, policy, tmp_path, caplog):
-    engine = VLLMServers(list(stubs), "float32", SharedFolder(str(tmp_path)), concurrency=2)
+    # A stub that stops may accept a connection and leave it alone: that takes the timeout to see.
+    engine = VLLMServers(list(stubs), "float32", SharedFolder(str(tmp_path)), concurrency=2, timeout=10.0)
     first, second = stubs.values()
     threading.Timer(0.05, second.stop).start()
     with caplog.at_level(logging.WARNING):
