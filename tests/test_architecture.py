@@ -29,6 +29,13 @@ WITHIN = {
     "progress": ["errors"],
 }
 MODULE_LINES = 250
+# Where everything meets, and grows if nobody looks.
+MEETING_LINES = {
+    "policy/module.py": 200,
+    "mixture/data_module.py": 200,
+    "evolution/callback.py": 180,
+    "cli/trainer.py": 200,
+}
 ENTRIES = 28
 PACKAGE_MODULES = range(2, 15)
 
@@ -82,8 +89,10 @@ def test_a_package_holds_a_handful(folder):
 
 
 def test_no_module_is_long():
-    lines = {path.relative_to(SOURCE): len(path.read_text(encoding="utf-8").splitlines()) for path in modules()}
-    assert {path: count for path, count in lines.items() if count > MODULE_LINES} == {}
+    paths = {str(path.relative_to(SOURCE)): path for path in modules()}
+    lines = {name: len(path.read_text(encoding="utf-8").splitlines()) for name, path in paths.items()}
+    assert MEETING_LINES.keys() <= lines.keys()
+    assert {name: n for name, n in lines.items() if n > MEETING_LINES.get(name, MODULE_LINES)} == {}
 
 
 def test_rows_hold_what_is_there():

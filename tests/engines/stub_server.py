@@ -18,6 +18,7 @@ class StubServer:
         self.asked = []  # token ids of each request for a completion
         self.paths = {path: {} for path in [*ROUTES, "/version", "/health"]}
         self.fail_updates = ""
+        self.starting = False  # answers that it is not ready yet
         self.hangs_after = 10**9  # requests for completions, after which it answers nothing
 
     async def generate(self, request):
@@ -63,6 +64,8 @@ class StubServer:
 
     async def get(self, request):
         await self.hang()
+        if self.starting:
+            return web.json_response({}, status=503)
         answers = {"/weight_info": {"weight_version": self.version}, "/version": {"version": "0.31.0"}}
         answers |= {"/v1/models": {"data": [{"max_model_len": self.window}]}, "/openapi.json": {"paths": self.paths}}
         return web.json_response(answers.get(request.path, {}))

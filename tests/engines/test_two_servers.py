@@ -2,7 +2,6 @@
 
 import json
 import logging
-import threading
 
 import pytest
 import torch
@@ -14,6 +13,7 @@ from p2o.engines.canary import check_canary
 from p2o.engines.vllm.servers.transport import INCOMPLETE
 from p2o.errors import InputError
 from p2o.policy.loading import BUNDLED, load_policy
+from p2o.progress.tasks import Display, watched_by
 from p2o.types import Prompt
 from quickstart_run import CONFIG, fit_on_two
 from vllm_servers import serving
@@ -71,8 +71,7 @@ def test_a_server_killed_within_rollouts_is_left_out_and_comes_back(both, tmp_pa
     policy = load_policy(BUNDLED)
     engine = engine_on(both, SharedFolder(str(tmp_path)), concurrency=16)
     undisturbed = engine.generate(policy, PROMPTS, SAMPLING, "test")
-    threading.Timer(0.3, both[1].kill).start()
-    with caplog.at_level(logging.WARNING):
+    with caplog.at_level(logging.WARNING), watched_by(KillsWithinRollouts(both[1])):
         disturbed = engine.generate(policy, PROMPTS, SAMPLING, "test")
     assert sum("is lost" in record.message for record in caplog.records) == 1
     check_canary(policy, engine, PROMPTS, disturbed, SAMPLING.temperature)
@@ -87,6 +86,17 @@ def test_a_server_killed_within_rollouts_is_left_out_and_comes_back(both, tmp_pa
     completions = engine.generate(policy, PROMPTS, SAMPLING, "test")
     assert any("is back" in record.message for record in caplog.records)
     check_canary(policy, engine, PROMPTS, completions, SAMPLING.temperature)
+
+
+class KillsWithinRollouts(Display):
+    """Kills a server when a quarter of the completions is there."""
+
+    def __init__(self, victim) -> None:
+        self.victim = victim
+
+    def changed(self, tasks) -> None:
+        if tasks and tasks[-1].done == len(PROMPTS) // 4:
+            self.victim.kill()
 
 
 class KillsInTransfer(SharedFolder):

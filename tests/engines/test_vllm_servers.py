@@ -71,7 +71,8 @@ def test_a_request_that_fails_is_made_again_with_the_same_seed(engine, stubs, po
 
 
 def test_a_server_that_stops_is_left_out_and_told_of_and_comes_back(stubs, policy, tmp_path, caplog):
-    engine = VLLMServers(list(stubs), "float32", SharedFolder(str(tmp_path)), concurrency=2)
+    # A stub that stops may accept a connection and leave it alone: that takes the timeout to see.
+    engine = VLLMServers(list(stubs), "float32", SharedFolder(str(tmp_path)), concurrency=2, timeout=10.0)
     first, second = stubs.values()
     threading.Timer(0.05, second.stop).start()
     with caplog.at_level(logging.WARNING):
@@ -79,6 +80,18 @@ def test_a_server_that_stops_is_left_out_and_told_of_and_comes_back(stubs, polic
         assert sum("is lost" in record.message for record in caplog.records) == 1
         assert sample(engine, policy) == EXPECTED  # and still
     assert len(first.asked) > len(PROMPTS)
+
+
+def test_a_server_that_is_not_there_at_first_is_named_once_and_comes_back(engine, stubs, policy, caplog):
+    first, second = stubs.values()
+    second.starting = True
+    with caplog.at_level(logging.WARNING):
+        assert sample(engine, policy) == sample(engine, policy) == EXPECTED
+        assert sum("is lost: status 503" in record.message for record in caplog.records) == 1
+        second.starting = False
+        assert sample(engine, policy) == EXPECTED
+    assert second.asked and second.version == first.version
+    assert sum("is back" in record.message for record in caplog.records) == 1
 
 
 def test_no_server_left_ends_the_run_with_one_message(engine, stubs, policy):

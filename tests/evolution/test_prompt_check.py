@@ -27,3 +27,8 @@ def test_a_template_that_forges_the_end_of_a_turn_is_rejected_whoever_made_it(re
 
 def test_what_is_rejected_already_keeps_its_cause(renderer):
     assert PromptCheck(renderer, QUESTIONS, 1)(Proposal("", "no fence")) == Proposal("", "no fence")
+
+
+def test_a_template_that_cannot_be_encoded_is_rejected(renderer):
+    check = PromptCheck(renderer, QUESTIONS, 1000)
+    assert check(Proposal("Go \ud83d on.", reply="r")) == Proposal("", "half a surrogate pair", "r")

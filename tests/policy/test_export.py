@@ -150,7 +150,9 @@ def test_checkpoint_is_plain(saved):
 
 def test_missing_checkpoint(tmp_path):
     assert rejected(load_checkpoint, tmp_path / "none").endswith("expected a checkpoint, there is no such file.")
-    assert rejected(load_checkpoint, tmp_path).endswith("expected a checkpoint, there is a folder without a manifest.json.")
+    assert rejected(load_checkpoint, tmp_path).endswith(
+        "expected a checkpoint, there is a folder without a manifest.json."
+    )
 
 
 def test_truncated_checkpoints(saved, tmp_path):

@@ -97,6 +97,8 @@ def test_numbers_are_taken_as_their_text(tmp_path, answer, text):
         (row(answer=["1", 2]), "expected a text or a number in column 'answer', got ['1', 2]"),
         (row(answer={"a": 1}), "expected a text or a number in column 'answer', got {'a': 1}"),
         ('{"question": "q", "answer": ' + "9" * 5000 + "}", "expected one JSON object a line, got"),
+        (row(question="a \ud83d b"), "expected text, found half a surrogate pair in 'a \\ud83d b'"),
+        (row(answer="\ud800"), "expected text, found half a surrogate pair in '\\ud800'"),
     ],
 )
 def test_a_bad_row_is_named(tmp_path, line, message):

@@ -10,7 +10,7 @@ from p2o.errors import InputError
 from p2o.evolution.phase import EvolutionPhase, PhaseSettings
 from p2o.evolution.proposals.ledger import Ledger
 from p2o.evolution.result import EvolutionResult
-from p2o.evolution.stopping import check_reflector, stop_at_evolution
+from p2o.evolution.stopping import check_own_engine, check_reflector, stop_at_evolution
 from p2o.evolution.summary import log_report
 from p2o.mixture.data_module import mixture_of
 from p2o.mixture.selection import HardQuestions, QuestionSelection
@@ -74,15 +74,13 @@ class TemplateEvolution(PhaseSettings, Callback):
 
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
         """Refuses, before training, a reflector that would wait for other processes for ever."""
-        assert isinstance(pl_module, PolicyModule)
         if stage == "fit" and self.budget != 0:
-            check_reflector(self.reflector, pl_module.engine)
+            check_reflector(self.reflector, pl_module)
 
     def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Refuses, before training, an engine of the reflector's own that does not fit the policy."""
-        assert isinstance(pl_module, PolicyModule)
-        if self.budget != 0 and (engine := self.reflector.own_engine) is not None:
-            engine.check(pl_module.policy.config, pl_module.renderer.tokenizer, pl_module.longest)
+        if self.budget != 0:
+            check_own_engine(self.reflector, pl_module)
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Runs the postponed evolution first if a resumed run left it out or saw it fail."""
@@ -124,9 +122,8 @@ class TemplateEvolution(PhaseSettings, Callback):
         """Every process runs the same search, and so has the same bank, or the same reason why there is no new one."""
         assert isinstance(pl_module, PolicyModule)
         data = mixture_of(trainer)
-        hard = data.selected(self.learn_from)
         bank, failure, self.finished = TemplateBank(), "", None
-        if self.budget != 0 and len(hard) >= self.min_hard_set:
+        if self.budget != 0 and len(hard := data.selected(self.learn_from)) >= self.min_hard_set:
             guarded = [*({"all": data.train_questions}.get(self.leak_guard, [])), *data.validation_questions]
             phase = EvolutionPhase(self, pl_module, hard, epoch, data.bank, guarded, self.ledger)
             self.finished = self._run(phase, trainer)
@@ -178,7 +175,6 @@ class TemplateEvolution(PhaseSettings, Callback):
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Takes over what `state_dict` of the run that is resumed described."""
-        self.pending = state_dict["pending"]
-        self.unfinished = state_dict["unfinished"]
+        self.pending, self.unfinished = state_dict["pending"], state_dict["unfinished"]
         self.ledger.load_state_dict(state_dict["ledger"])
         self.reports = list(state_dict["reports"])

@@ -3,26 +3,38 @@
 from pathlib import Path
 from typing import NoReturn
 
-from lightning import Trainer
+from lightning import LightningModule, Trainer
 from lightning.pytorch.callbacks import ModelCheckpoint
 
-from p2o.engines.base import RolloutEngine
 from p2o.errors import InputError
+from p2o.policy.module import PolicyModule
 from p2o.reflectors.base import Reflector
 
 
-def check_reflector(reflector: Reflector, engine: RolloutEngine) -> None:
+def check_reflector(reflector: Reflector, module: LightningModule) -> None:
     """Compares who reflects with the processes that the engine takes.
 
     Raises:
         InputError: The reflector asks the engine on one process, and the engine needs more.
     """
-    if reflector.samples and engine.processes > 1:
+    assert isinstance(module, PolicyModule)
+    if reflector.samples and module.engine.processes > 1:
         raise InputError(
-            f"evolution.reflector: {reflector.name} samples on the first process alone, and {engine.processes} "
+            f"evolution.reflector: {reflector.name} samples on the first process alone, and {module.engine.processes} "
             "processes hold the engine's model together (engine.tensor_parallel_size). Take TeacherReflector, or a "
             "tensor_parallel_size of 1."
         )
+
+
+def check_own_engine(reflector: Reflector, module: LightningModule) -> None:
+    """Compares an engine that only the reflector has with the policy.
+
+    Raises:
+        InputError: It cannot sample from such a policy.
+    """
+    assert isinstance(module, PolicyModule)
+    if (engine := reflector.own_engine) is not None:
+        engine.check(module.policy.config, module.renderer.tokenizer, module.longest)
 
 
 def stop_at_evolution(trainer: Trainer, failure: str) -> NoReturn:

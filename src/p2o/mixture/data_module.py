@@ -7,15 +7,15 @@ from typing import Any
 
 from lightning import LightningDataModule, Trainer
 
-from p2o.distributed.processes import gather, of_this_process
 from p2o.errors import InputError
 from p2o.mixture.assignment import AssignmentRule, ByScore, assign
 from p2o.mixture.bare_rollouts import BareRollouts, bare_rollouts_of
 from p2o.mixture.epoch_draw import EpochDraw, PassAfterPass
 from p2o.mixture.epoch_items import EpochItems, EpochLoader, in_order
 from p2o.mixture.hard_set import HardSet
-from p2o.mixture.overlap import questions_fingerprint, warn_of_overlap
+from p2o.mixture.overlap import warn_of_overlap
 from p2o.mixture.selection import HardQuestions, QuestionSelection
+from p2o.mixture.state import best_text, mixture_state, restore_mixture
 from p2o.mixture.template_use import TemplateUse
 from p2o.mixture.validation import check_epoch, check_sizes
 from p2o.prompts.templates import Template, TemplateBank
@@ -75,9 +75,7 @@ class MixtureDataModule(LightningDataModule):
         seed: int = 0,
     ) -> None:
         super().__init__()
-        if benchmark_limit < 0:
-            raise InputError(f"data.benchmark_limit must be at least 0 (0 asks all questions), got {benchmark_limit}.")
-        check_sizes(num_generations, tau, bare_rollouts, batch_size, validation_batch_size)
+        check_sizes(num_generations, tau, bare_rollouts, batch_size, validation_batch_size, benchmark_limit)
         self.bare_rollouts, self.assignment = bare_rollouts_of(bare_rollouts), assignment
         self.train, self.validation = train, validation
         self.num_generations, self.carry = num_generations, carry
@@ -85,9 +83,7 @@ class MixtureDataModule(LightningDataModule):
         self.questions_per_epoch, self.draw = questions_per_epoch, draw
         self.batch_size, self.validation_batch_size = batch_size, validation_batch_size
         self.benchmarks, self.benchmark_folder = benchmarks, benchmark_folder
-        self.benchmark_limit = benchmark_limit
-        self.benchmark_template = benchmark_template
-        self.seed = seed
+        self.benchmark_limit, self.benchmark_template, self.seed = benchmark_limit, benchmark_template, seed
         self.hard_set = HardSet(tau)
         self.template_use = TemplateUse()
         self.bank = TemplateBank()
@@ -117,19 +113,8 @@ class MixtureDataModule(LightningDataModule):
         self.best_template = bank.best or self.best_template
 
     def template_of_test(self) -> str:
-        """What `p2o test` puts before each question.
-
-        Raises:
-            InputError: It should be the best template, and there is none.
-        """
-        if not self.benchmark_template:
-            return ""
-        if self.best_template is None:
-            raise InputError(
-                "data.benchmark_template: expected a checkpoint whose evolution found a template, there is none. Name "
-                "one with --ckpt_path, or evaluate the bare prompt."
-            )
-        return self.best_template.text
+        """What `p2o test` puts before each question: nothing, or the best template so far."""
+        return best_text(self.best_template) if self.benchmark_template else ""
 
     def selected(self, select: QuestionSelection) -> list[Question]:
         """The questions that are selected after the last finished epoch, in the order of the data."""
@@ -198,36 +183,11 @@ class MixtureDataModule(LightningDataModule):
 
     def state_dict(self) -> dict[str, Any]:
         """Hard set, bank, and which data they belong to."""
-        correct = gather(dict(self.hard_set.correct))
-        use = self.template_use.state_dict()
-        return {
-            "hard_set": self.hard_set.state_dict(),
-            "correct": correct if any(correct) else [],  # of the epoch so far, by process
-            "template_use": {**use, "current": gather(use["current"])},  # likewise
-            "bank": self.bank.state_dict(),
-            "best_template": TemplateBank(tuple(filter(None, [self.best_template]))).state_dict(),
-            "questions": questions_fingerprint(self.train_questions),
-        }
+        return mixture_state(self)
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Takes over what `state_dict` described.
-
-        Raises:
-            InputError: The checkpoint was made with other training questions.
-        """
-        found = questions_fingerprint(self.train_questions)
-        if self.train_questions and found != state_dict["questions"]:  # `p2o test` loads none
-            raise InputError(
-                "The checkpoint belongs to another config: its training questions have the fingerprint "
-                f"{state_dict['questions']}, those of data.train have {found}. Resume with the config.yaml of that run."
-            )
-        self.hard_set.load_state_dict(state_dict["hard_set"])
-        self.hard_set.correct = dict(of_this_process(state_dict["correct"]) or {})  # empty between epochs
-        # A checkpoint from before templates were looked at has no such part.
-        use = state_dict.get("template_use", {"current": [], "last": {}})
-        self.template_use.load_state_dict({**use, "current": of_this_process(use["current"]) or {}})
-        self.bank = TemplateBank.from_state_dict(state_dict["bank"])
-        self.best_template = next(iter(TemplateBank.from_state_dict(state_dict["best_template"]).templates), None)
+        """Takes over what `state_dict` described, or refuses a checkpoint of other training questions."""
+        restore_mixture(self, state_dict)
 
 
 def mixture_of(trainer: Trainer) -> MixtureDataModule:

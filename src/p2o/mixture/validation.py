@@ -5,7 +5,12 @@ from p2o.mixture.bare_rollouts import BareRollouts
 
 
 def check_sizes(
-    num_generations: int, tau: int, bare_rollouts: int | BareRollouts, batch_size: int, validation_batch_size: int
+    num_generations: int,
+    tau: int,
+    bare_rollouts: int | BareRollouts,
+    batch_size: int,
+    validation_batch_size: int,
+    benchmark_limit: int,
 ) -> None:
     """Compares the sizes of a mixture with one another.
 
@@ -26,6 +31,8 @@ def check_sizes(
         raise InputError(
             f"data.bare_rollouts must be between 0 and data.num_generations ({num_generations}), got {bare_rollouts}."
         )
+    if benchmark_limit < 0:
+        raise InputError(f"data.benchmark_limit must be at least 0 (0 asks all questions), got {benchmark_limit}.")
     if batch_size < 1 or validation_batch_size < 1:
         raise InputError(
             f"data.batch_size and data.validation_batch_size must be at least 1, got {batch_size} and "

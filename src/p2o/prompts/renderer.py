@@ -5,6 +5,7 @@ from typing import Any
 from transformers import PreTrainedTokenizerBase
 
 from p2o.errors import InputError
+from p2o.io.surrogates import has_half_pair
 from p2o.prompts.added_tokens import AddedTokens
 
 STAND_IN = "p2o-message"  # no template looks for it
@@ -54,7 +55,7 @@ class PromptRenderer:
             InputError: `content` spells a control token of the tokenizer, which would end or forge a chat turn where it
                 is read as one, or cannot be read as text.
         """
-        if not content.isascii() and content != content.encode("utf-8", "replace").decode():
+        if has_half_pair(content):
             raise InputError(f"Expected text, found half a surrogate pair in {content[:200]!r}.")
         if token := self.special_token_in(content):
             raise InputError(f"Expected plain text, found the special token {token!r} in {content[:200]!r}.")

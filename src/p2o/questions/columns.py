@@ -7,6 +7,7 @@ from decimal import Decimal
 from typing import Any
 
 from p2o.errors import InputError
+from p2o.io.surrogates import has_half_pair
 from p2o.types import Question
 
 
@@ -47,6 +48,7 @@ def to_questions(source: str, rows: Iterable[tuple[int, Mapping[str, Any]]], col
             difficulty=to_text(origin, row, columns.difficulty) if columns.difficulty else "all",
             origin=origin,
         )
+        _check_text(question)
         if (known := questions.setdefault(question.id, question)) is not question:
             raise InputError(
                 f"{origin}: expected an id of its own in column {columns.id!r}, got {question.id!r}, which "
@@ -65,6 +67,15 @@ def check_columns(where: str, names: Iterable[str], columns: Columns) -> None:
             raise InputError(
                 f"{where}: expected a column {column!r}, found {', '.join(map(repr, existing)) or 'none'}. Name the "
                 "columns of your data with `question`, `answer`, `id` and `difficulty`."
+            )
+
+
+def _check_text(question: Question) -> None:
+    for text in (question.id, question.text, question.answer, question.difficulty):
+        if has_half_pair(text):
+            raise InputError(
+                f"{question.origin}: expected text, found half a surrogate pair in {text[:100]!r}: a character was cut "
+                "in two when the file was written. Repair the row."
             )
 
 

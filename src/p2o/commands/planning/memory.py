@@ -69,7 +69,12 @@ class Memory:
 
 def parameters(config: PreTrainedConfig) -> int:
     """How many parameters a model of this config has; the model is not loaded."""
-    return int(_skeleton(config.to_json_string()).num_parameters())
+    return _count(config.to_json_string())
+
+
+@lru_cache(maxsize=2)
+def _count(config: str) -> int:
+    return int(_skeleton(config).num_parameters())
 
 
 def adapter_parameters(config: PreTrainedConfig, adapters: LoRA) -> int:

@@ -31,12 +31,16 @@ class CheckpointTransfer(WeightTransferEngine[WeightTransferInitInfo, Update]):
     """
 
     init_info_cls = WeightTransferInitInfo
+    loading = False  # within an update
 
     def init_transfer_engine(self, init_info: WeightTransferInitInfo) -> None:
         """Needs no connection."""
 
     def start_weight_update(self) -> None:
-        """Makes the layers of vLLM's model ready to be loaded."""
+        """Makes the layers of vLLM's model ready to be loaded; after an update that was broken off, whole first."""
+        if self.loading:
+            finalize_layerwise_reload(self.model, self.model_config)
+        self.loading = True
         self.loaded: set[str] = set()
         self.expected = {name for name, _ in self.model.named_parameters()}
         initialize_layerwise_reload(self.model)
@@ -52,6 +56,7 @@ class CheckpointTransfer(WeightTransferEngine[WeightTransferInitInfo, Update]):
     def finish_weight_update(self) -> None:
         """Checks that no weight was left out, and waits until the device has them."""
         finalize_layerwise_reload(self.model, self.model_config)
+        self.loading = False
         for layer in _tied_layers(self.model):
             layer.quant_method.process_weights_after_loading(layer)
         if missing := sorted(self.expected - self.loaded):

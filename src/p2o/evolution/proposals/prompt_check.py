@@ -2,10 +2,12 @@
 
 from collections.abc import Sequence
 
+from p2o.io.surrogates import has_half_pair
 from p2o.prompts.renderer import PromptRenderer
 from p2o.reflectors.base import Proposal
 from p2o.types import Question
 
+HALF_PAIR = "half a surrogate pair"
 SPECIAL_TOKEN = "special token"
 TOO_LONG_FOR_WINDOW = "too long for the window"
 
@@ -30,6 +32,8 @@ class PromptCheck:
         """The proposal as it came, or rejected with the cause."""
         if not proposal.template:
             return proposal
+        if has_half_pair(proposal.template):
+            return proposal.rejected(HALF_PAIR)
         if self.renderer.special_token_in(proposal.template):
             return proposal.rejected(SPECIAL_TOKEN)
         length = len(self.renderer.question(self.longest.text, proposal.template))

@@ -56,7 +56,6 @@ def _fill(policy: PreTrainedModel, folder: Path, adapters: Adapters, device: tor
     """Room on the device for the shards of an outline, and their values."""
     kept = {name: buffer.clone() for name, buffer in policy.named_buffers()}
     policy.to_empty(device=device)
-    policy.tie_weights()  # room was made for each name
     for name, buffer in policy.named_buffers():
         buffer.copy_(kept[name])
     read_into(policy, folder)

@@ -44,8 +44,8 @@ class ServerGroup:
         return aiohttp.ClientSession(
             headers={"Authorization": f"Bearer {key}"} if key else {},
             timeout=aiohttp.ClientTimeout(self.timeout, sock_connect=CONNECT_SECONDS),
-            # Kept shorter than the server's 5 s: one that it is about to close would be lost with a request.
-            connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=2, socket_factory=_watched_socket),
+            # A connection for each request: vLLM closes the one on which something failed, and the next with it.
+            connector=aiohttp.TCPConnector(limit=0, force_close=True, socket_factory=_watched_socket),
         )
 
     def each(self, urls: Iterable[str], work: Callable[[Server], Awaitable[T]]) -> dict[str, T | ServerLostError]:

@@ -1,0 +1,60 @@
+"""What a checkpoint holds of the mixture, in plain types."""
+
+from typing import TYPE_CHECKING, Any
+
+from p2o.distributed.processes import gather, of_this_process
+from p2o.errors import InputError
+from p2o.mixture.overlap import questions_fingerprint
+from p2o.prompts.templates import Template, TemplateBank
+
+if TYPE_CHECKING:
+    from p2o.mixture.data_module import MixtureDataModule
+
+
+def mixture_state(data: "MixtureDataModule") -> dict[str, Any]:
+    """Hard set, bank, and which data they belong to; all processes ask for it together."""
+    correct = gather(dict(data.hard_set.correct))
+    use = data.template_use.state_dict()
+    return {
+        "hard_set": data.hard_set.state_dict(),
+        "correct": correct if any(correct) else [],  # of the epoch so far, by process
+        "template_use": {**use, "current": gather(use["current"])},  # likewise
+        "bank": data.bank.state_dict(),
+        "best_template": TemplateBank(tuple(filter(None, [data.best_template]))).state_dict(),
+        "questions": questions_fingerprint(data.train_questions),
+    }
+
+
+def restore_mixture(data: "MixtureDataModule", state: dict[str, Any]) -> None:
+    """Takes over what `mixture_state` described.
+
+    Raises:
+        InputError: The checkpoint was made with other training questions.
+    """
+    found = questions_fingerprint(data.train_questions)
+    if data.train_questions and found != state["questions"]:  # `p2o test` loads none
+        raise InputError(
+            "The checkpoint belongs to another config: its training questions have the fingerprint "
+            f"{state['questions']}, those of data.train have {found}. Resume with the config.yaml of that run."
+        )
+    data.hard_set.load_state_dict(state["hard_set"])
+    data.hard_set.correct = dict(of_this_process(state["correct"]) or {})  # empty between epochs
+    # A checkpoint from before templates were looked at has no such part.
+    use = state.get("template_use", {"current": [], "last": {}})
+    data.template_use.load_state_dict({**use, "current": of_this_process(use["current"]) or {}})
+    data.bank = TemplateBank.from_state_dict(state["bank"])
+    data.best_template = next(iter(TemplateBank.from_state_dict(state["best_template"]).templates), None)
+
+
+def best_text(best: Template | None) -> str:
+    """The text of the best template of a checkpoint.
+
+    Raises:
+        InputError: There is none.
+    """
+    if best is None:
+        raise InputError(
+            "data.benchmark_template: expected a checkpoint whose evolution found a template, there is none. Name one "
+            "with --ckpt_path, or evaluate the bare prompt."
+        )
+    return best.text
