@@ -1,16 +1,22 @@
 """Checkpoint files: what interrupts or damages one is found, and nothing older suffers."""
 
+import json
 import os
 import random
 import resource
 import signal
+from types import SimpleNamespace
 
 import pytest
 import torch
+from transformers.utils.quantization_config import QuantizationMethod
 
 from p2o.errors import InputError
+from p2o.policy.adapters import NoAdapters
 from p2o.policy.checkpoints.reading import RESUMED, load_checkpoint, newest_checkpoint
+from p2o.policy.checkpoints.state import policy_state
 from p2o.policy.checkpoints.storage import WholeFiles, link, sweep
+from p2o.rollouts.counts import RolloutCounts
 
 
 def content(value: float = 0.5, **more) -> dict:
@@ -28,6 +34,22 @@ def test_a_checkpoint_comes_back_and_leaves_nothing_beside_it(tmp_path):
     path = save(tmp_path / "checkpoints" / "last.ckpt")
     assert torch.equal(load_checkpoint(path, to_resume=True)["state_dict"]["weight"], torch.full((64, 64), 0.5))
     assert [p.name for p in path.parent.iterdir()] == ["last.ckpt"]
+
+
+def test_what_nobody_could_read_again_is_refused_when_it_is_written(tmp_path):
+    """The config of a model from a GGUF file held an enum, and all checkpoints of its run were refused later."""
+    path = save(tmp_path / "last.ckpt", 0.5)
+    with pytest.raises(InputError, match=r"nobody could read it again: it holds transformers\..*QuantizationMethod"):
+        save(path, 0.7, callbacks={"mine": QuantizationMethod.GGUF})
+    assert float(load_checkpoint(path)["state_dict"]["weight"][0, 0]) == 0.5
+    assert [p.name for p in tmp_path.iterdir()] == ["last.ckpt"]
+
+
+def test_the_config_of_a_policy_is_kept_in_plain_types(policy):
+    policy.config.method, policy.config.compute = QuantizationMethod.GGUF, torch.float32
+    module = SimpleNamespace(model="x", policy=policy, adapters=NoAdapters(), instruction="", chat_template_kwargs=None)
+    kept = policy_state(module, {}, RolloutCounts())["config"]
+    assert kept == json.loads(json.dumps(kept)) and kept["method"] == "gguf" and kept["hidden_size"] > 0
 
 
 def test_a_flipped_bit_in_a_weight_is_found(tmp_path):

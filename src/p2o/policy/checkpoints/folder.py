@@ -22,6 +22,7 @@ from torch.distributed.checkpoint.state_dict_saver import save
 from p2o.distributed.processes import gather, on_first, rank
 from p2o.errors import InputError
 from p2o.io.places import put_in_place, remove, to_disk
+from p2o.policy.checkpoints.plain import save_plain
 from p2o.policy.checkpoints.shards import Content, joined, split
 
 MANIFEST, STATE = "manifest.json", "state.pt"
@@ -108,7 +109,7 @@ def _finish(stage: Path, path: Path, rest: Content, sums: dict[str, Any]) -> int
             "disk that all nodes share."
         )
     with _one_message(path):
-        torch.save(rest, stage / STATE)
+        save_plain(rest, stage / STATE)
         files = sums | _sums([stage / STATE])
         (stage / MANIFEST).write_text(json.dumps({"files": files}, indent=2), encoding="utf-8")
         for file in (*stage.iterdir(), stage):

@@ -1,5 +1,6 @@
 """What a checkpoint holds of the module besides its weights, and how a module takes it over."""
 
+import json
 from collections.abc import Mapping
 from typing import Any, Protocol
 
@@ -59,7 +60,8 @@ def policy_state(module: AnyModule, parts: Mapping[str, Stateful], counts: Rollo
     states = {name: part.state_dict() for name, part in parts.items()}
     release = {"format": FORMAT, "version": p2o.__version__}
     model, policy, adapters = module.model, module.policy, module.adapters
-    made_of = {"model": model, "config": policy.config.to_dict(), "adapters": adapters.plain()}
+    config = json.loads(json.dumps(policy.config.to_dict(), default=str))  # it may hold enums and dtypes
+    made_of = {"model": model, "config": config, "adapters": adapters.plain()}
     prompts = {"instruction": module.instruction, "chat_template_kwargs": module.chat_template_kwargs or {}}
     return {**release, **made_of, "prompts": prompts, **states, **totals}
 

@@ -6,7 +6,6 @@ import time
 from pathlib import Path
 from typing import Any
 
-import torch
 from lightning.fabric.plugins import TorchCheckpointIO
 from lightning.pytorch.utilities import rank_zero_info
 
@@ -14,6 +13,7 @@ from p2o.errors import InputError
 from p2o.io.files import replacing
 from p2o.io.folders import replacing_folder
 from p2o.io.places import remove, settle
+from p2o.policy.checkpoints.plain import NotPlainError, save_plain
 from p2o.policy.checkpoints.reading import load_checkpoint
 
 
@@ -27,14 +27,17 @@ class WholeFiles(TorchCheckpointIO):
         """Writes it, and says how large it is and how long that took.
 
         Raises:
-            InputError: The disk is full or cannot be written to; older checkpoints are as they were.
+            InputError: The disk is full or cannot be written to, or nobody could read what would be written; older
+                checkpoints are as they were.
         """
         path = Path(path)
         started = time.monotonic()
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             with replacing(path) as part:
-                torch.save(checkpoint, part)
+                save_plain(checkpoint, part)
+        except NotPlainError:
+            raise
         except (OSError, RuntimeError, InputError) as error:  # RuntimeError: torch's for a full disk
             raise InputError(
                 f"{path}: the checkpoint cannot be written: {str(error).partition(chr(10))[0]} Older checkpoints are "
