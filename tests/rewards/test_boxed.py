@@ -91,4 +91,4 @@ def test_linear_time_on_100_kb(piece):
         last_boxed(text)
         consecutive_boxed(text)
         unbox(text)
-    assert time.process_time() - start < 2.0  # 0.4 s here; quadratic takes minutes
+    assert time.process_time() - start < 10.0  # 0.4 s on an idle machine; quadratic takes minutes

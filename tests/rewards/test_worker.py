@@ -13,6 +13,10 @@ import pytest
 
 from p2o.rewards.worker import Failure, WorkerPool
 
+# Workers import no test module: code for eval and exec.
+ENDLESS = "sum(range(10**12))"  # one call in C
+BURN = "import time\nend = time.process_time() + 0.4\nwhile time.process_time() < end:\n    pass"  # processor time
+
 
 def alive(pid):
     return os.path.exists(f"/proc/{pid}")
@@ -27,8 +31,8 @@ def test_results_come_in_order_from_several_workers():
 def test_a_late_item_is_a_timeout_and_the_others_are_done():
     pool = WorkerPool(deadline=0.4, workers=1)
     late = Failure(timeout=True, reason="the deadline")
-    assert pool.map(count, [1, 10**12, 1]) == [0, late, 0]
-    assert pool.map(count, [1]) == [0]  # alive afterwards
+    assert pool.map(eval, ["0", ENDLESS, "0"]) == [0, late, 0]
+    assert pool.map(eval, ["0"]) == [0]  # alive afterwards
 
 
 def test_an_item_that_only_waits_has_the_later_deadline():
@@ -46,29 +50,18 @@ def test_other_work_on_the_machine_decides_no_grade():
     others = [subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(5)]
     pool = WorkerPool(deadline=0.8, workers=1)
     pool.wall = 200
-    pool.map(count, [1])
+    pool.map(eval, ["0"])
     try:
         for process in (*others, pool._idle[0].process):
-            os.sched_setaffinity(process.pid, core)
+            for thread in os.listdir(f"/proc/{process.pid}/task"):
+                os.sched_setaffinity(int(thread), core)
         start = time.monotonic()
-        assert pool.map(burn, [0.4]) == [None]
+        assert pool.map(exec, [BURN]) == [None]
         assert time.monotonic() - start > pool.deadline
     finally:
         for process in others:
             process.kill()
             process.wait()
-
-
-def count(number):
-    """Takes processor time, in one call in C."""
-    return sum(range(number)) * 0
-
-
-def burn(seconds):
-    """Takes so much processor time."""
-    end = time.process_time() + seconds
-    while time.process_time() < end:
-        pass
 
 
 def test_the_deadline_is_for_an_item_and_not_for_the_pause_after_it():
@@ -118,7 +111,7 @@ def test_an_idle_worker_that_was_killed_is_replaced():
 
 def test_no_process_is_left_behind():
     pool = WorkerPool(deadline=0.3, workers=2)
-    pool.map(count, [1, 10**12, 1])
+    pool.map(eval, ["0", ENDLESS, "0"])
     pids = [worker.process.pid for worker in pool._idle]
     assert pids and all(alive(pid) for pid in pids)
     del pool

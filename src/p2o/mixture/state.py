@@ -15,10 +15,11 @@ def mixture_state(data: "MixtureDataModule") -> dict[str, Any]:
     """Hard set, bank, and which data they belong to; all processes ask for it together."""
     correct = gather(dict(data.hard_set.correct))
     use = data.template_use.state_dict()
+    current = gather(use["current"])
     return {
         "hard_set": data.hard_set.state_dict(),
         "correct": correct if any(correct) else [],  # of the epoch so far, by process
-        "template_use": {**use, "current": gather(use["current"])},  # likewise
+        "template_use": {**use, "current": current if any(current) else []},  # likewise
         "bank": data.bank.state_dict(),
         "best_template": TemplateBank(tuple(filter(None, [data.best_template]))).state_dict(),
         "questions": questions_fingerprint(data.train_questions),

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import torch.distributed
 
+from p2o.errors import InputError
 from p2o.types import Prompt
 
 
@@ -19,10 +20,20 @@ class TensorGroup:
         self._group: torch.distributed.ProcessGroup | None = None
 
     def share(self, prompts: Sequence[Prompt]) -> tuple[list[Prompt], slice]:
-        """The prompts of the whole group, and where this process's own are among them."""
+        """The prompts of the whole group, and where this process's own are among them.
+
+        Raises:
+            InputError: There are no whole groups; `p2o fit` has found that before.
+        """
         if self.size == 1:
             return list(prompts), slice(None)
         if self._group is None:
+            processes = torch.distributed.get_world_size() if torch.distributed.is_initialized() else 1
+            if processes % self.size:
+                raise InputError(
+                    f"engine.tensor_parallel_size: expected a divisor of the {processes} processes that take part, got "
+                    f"{self.size}."
+                )
             self._group = torch.distributed.new_subgroups(self.size)[0]
         parts: list[list[Prompt]] = [[]] * self.size
         torch.distributed.all_gather_object(parts, list(prompts), group=self._group)
