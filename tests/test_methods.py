@@ -115,6 +115,7 @@ def test_distillation_alone_trains_by_the_divergence_from_the_templated_policy(t
     assert logged(rows, "train/templated_epoch") == [0, 0]
 
 
+@pytest.mark.slow
 def test_fast_slow_training_is_judged_under_its_templates_and_bare(tmp_path):
     """In phases of half of the questions; its distillation, and weights by reliance, resume bitwise."""
     methods, options = ["fst_reverse_kl", "reliance"], ["--data.questions_per_epoch=4"]
@@ -132,6 +133,7 @@ def test_fast_slow_training_is_judged_under_its_templates_and_bare(tmp_path):
     assert differences(state(straight), state(resumed)) == []
 
 
+@pytest.mark.slow
 def test_templates_are_annealed_and_withdrawn(tmp_path):
     options = ["--data.bare_rollouts.init_args.until=2"]
     _, rows = evolved(["withdrawal", "annealing"], tmp_path, 3, *options)
@@ -151,6 +153,7 @@ def test_easy_questions_are_mixed_in(tmp_path):
         solved = solved - {r.id for r in records} | {r.id for r in records if r.correct >= 2}
 
 
+@pytest.mark.slow
 def test_questions_that_nobody_solves_are_hinted(tmp_path):
     """Under the hint the policy solves them; one failure of each group stays, five make room. Resume is bitwise."""
     hint = "Go through the chain step by step."

@@ -126,6 +126,7 @@ def test_every_step_can_be_resumed(straight, tmp_path, monkeypatch):
         assert state_differences(root, tmp_path / "run") == []
 
 
+@pytest.mark.slow
 def test_slices_of_the_data_resume_within_an_epoch(tmp_path, monkeypatch, capfd):
     """Epochs of 5 of 8 questions; the third begins the second pass, and is ended between its two steps."""
     options = ["--data.questions_per_epoch=5", "--trainer.max_epochs=3", "--fixed_questions.questions=0"]

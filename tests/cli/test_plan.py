@@ -32,6 +32,7 @@ SMALL += ["--trainer.max_epochs=2", "--evolution.dev_size=6", "--data.validation
 SMALL += ["--data.validation.init_args.hard=12", "--fixed_questions.questions=2"]
 
 
+@pytest.mark.slow
 def test_the_time_of_a_real_run_lies_within_the_plan(tmp_path, monkeypatch):
     """In the processor's time of both, since others may use the machine now and not a minute ago."""
     monkeypatch.chdir(tmp_path)

@@ -114,17 +114,18 @@ class DeskQuestions(QuestionSource):
     def _questions(self, task: str) -> list[Question]:
         rng = random.Random(derive_seed(self.seed, "desk", self.split, task))
         drawn: dict[str, str] = {}  # text -> answer
-        tries = 0
+        in_vain = 0  # draws since the last new question
         while len(drawn) < self.count:
-            tries += 1
-            if tries > 1000 * self.count:
+            in_vain += 1
+            if in_vain > 10_000:
                 raise InputError(
                     f"DeskQuestions: task {task!r} has about {len(drawn)} {self.split} questions, got count "
                     f"{self.count}: lower it."
                 )
             made = DRAW[task](rng)
-            if side(made.text) == self.split:
+            if side(made.text) == self.split and made.text not in drawn:
                 drawn[made.text] = made.answer
+                in_vain = 0
         name = f"{self.split}-{task}-{self.seed}"
         return [
             Question(f"{name}-{n}", text, answer, difficulty=task, origin=f"p2o.worlds.desk ({name} {n})")
