@@ -56,13 +56,15 @@ def test_values_come_to_the_command_line_as_it_reads_them():
         ({"methods": {"a": Method(grid={"data.tau": []})}}, r"methods.a.grid.data.tau: expected values, got none"),
         ({"methods": {"a": Method(tune={"model.lr": []})}}, r"methods.a.tune.model.lr: expected values, got none"),
         ({"methods": {"a": Method(grid={"data.tau": [1]})}}, "expected one of a data.tau=1, got 'a'"),
-        ({"methods": {"a": Method(accuracy="final")}}, "accuracy: expected bare/DIFFICULTY .*got 'final'"),
+        ({"methods": {"a": Method(accuracy="final")}}, "accuracy: expected bare or templated.*got 'final'"),
         ({"seeds": []}, "seeds: expected at least one"),
         ({"seeds": [-1]}, "seeds: .*from 0"),
         ({"seeds": [1, 1]}, "seeds: .*each once"),
         ({"jobs": -1}, "jobs: expected at least 0.*got -1"),
         ({"target": 60}, "target: expected a share"),
-        ({"accuracy": "hard"}, "accuracy: expected bare/DIFFICULTY"),
+        ({"accuracy": "hard"}, "accuracy: expected bare or templated"),
+        ({"accuracy": "bare/"}, "accuracy: expected bare or templated.*got 'bare/'"),
+        ({"accuracy": "bare/a/b"}, "accuracy: expected bare or templated"),
     ],
 )
 def test_mistakes_are_named(arguments, message):

@@ -54,6 +54,17 @@ def test_rollouts_before_a_validation_leave_out_the_evolution_after_it():
     assert spent_before(HISTORY) == [100, 260]
 
 
+def test_a_context_alone_takes_all_questions(fit):
+    result = read_result(fit, "bare")
+    assert result.questions == ("e", "h1", "h2")
+    assert_close(result.correct.mean(dim=1), torch.tensor([1 / 3, 2 / 3], dtype=torch.float64))
+
+
+def test_a_question_without_a_template_counts_as_asked_bare(fit):
+    result = read_result(fit, "templated")
+    assert_close(result.final, torch.tensor([0.0, 1.0, 0.0], dtype=torch.float64))  # e bare, h1 and h2 templated
+
+
 def test_final_and_curve_of_each_question(fit):
     result = read_result(fit, "bare/hard")
     assert (result.seed, result.questions) == (7, ("h1", "h2"))

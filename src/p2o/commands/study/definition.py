@@ -45,7 +45,8 @@ class Study:
         options: Options of every method; its own configs and options come after them.
         seeds: Every variant is run with each.
         jobs: Runs at a time, each with one thread; 0 runs nothing and writes the tables of what is done.
-        accuracy: Of validation, as context/difficulty: what is compared, tuned by and waited for.
+        accuracy: Of validation: what is compared, tuned by and waited for. A context alone, "bare" or "templated", is
+            all questions; "bare/hard" is those of one difficulty.
         target: Share of correct answers; the table says after how many rollouts a variant reached it.
         metrics: Further figures of summary.json, such as `validation.templated.hard`.
     """
@@ -75,8 +76,12 @@ class Study:
         if not 0 < self.target <= 1:
             raise InputError(f"target: expected a share above 0 and at most 1, got {self.target}.")
         for accuracy in (self.accuracy, *(method.accuracy or self.accuracy for method in self.methods.values())):
-            if accuracy.partition("/")[0] not in ("bare", "templated") or accuracy.count("/") != 1:
-                raise InputError(f"accuracy: expected bare/DIFFICULTY or templated/DIFFICULTY, got {accuracy!r}.")
+            context, slash, difficulty = accuracy.partition("/")
+            if context not in ("bare", "templated") or "/" in difficulty or bool(slash) != bool(difficulty):
+                raise InputError(
+                    "accuracy: expected bare or templated, alone or with a difficulty as bare/DIFFICULTY, got "
+                    f"{accuracy!r}."
+                )
         rows = list(dict.fromkeys(variant.row for variant in self.variants()))
         if self.baseline not in rows:
             raise InputError(f"baseline: expected one of {', '.join(rows)}, got {self.baseline!r}.")
@@ -106,7 +111,7 @@ class Variant:
         method: Its method.
         layers: Config files, relative to the study file, and options that come after them: the study's, the method's.
         tuned: What sets it apart from others that share its row; "" if it is alone.
-        accuracy: What is compared of it, as context/difficulty.
+        accuracy: What is compared of it, as in `Study`.
     """
 
     row: str

@@ -74,8 +74,9 @@ def read_result(fit: Fit, accuracy: str) -> RunResult:
 
     Args:
         fit: The run.
-        accuracy: Context and difficulty of the compared questions, such as "bare/hard". Epochs that had no template
-            yet count with the bare question, since that is what such a policy would be asked.
+        accuracy: Context and difficulty of the compared questions, such as "bare/hard", or the context alone for all
+            questions. A question that an epoch did not ask under a template counts as it was asked bare, since that is
+            what such a policy would be asked.
 
     Raises:
         InputError: The run's folder lacks a file, or there are no such questions.
@@ -86,15 +87,16 @@ def read_result(fit: Fit, accuracy: str) -> RunResult:
     epochs = []
     for number in range(summary["epochs"]):
         rows = list(VALIDATION_LOG.read(paths.validation(number)))
-        part = [row for row in rows if row["difficulty"] == difficulty]
+        part = [row for row in rows if not difficulty or row["difficulty"] == difficulty]
         if not part:
             raise InputError(
                 f"accuracy: {difficulty!r} is the difficulty of no validation question of {fit.folder.name}, which has "
                 f"{', '.join(sorted({row['difficulty'] for row in rows}))}."
             )
-        asked = {row["context"] for row in part}
-        shown = context if context in asked else "bare"
-        epochs.append({row["id"]: float(row["correct"]) for row in part if row["context"] == shown})
+        ways: dict[str, dict[str, float]] = {"bare": {}, "templated": {}}
+        for row in part:
+            ways[row["context"]][row["id"]] = float(row["correct"])
+        epochs.append(ways["bare"] | ways[context])
     questions = tuple(sorted(epochs[-1]))
     spent = torch.tensor([0, *spent_before(summary["rollout_history"])], dtype=torch.float64).diff()
     return RunResult(
