@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from p2o.callbacks import evolution_log, fixed_questions, rollout_log, run_summary, save_config, validation_log
+from p2o.cli import trainer
 from p2o.cli.main import main, resume_words
 from p2o.distributed import preemption
 from p2o.engines.transformers import TransformersEngine
@@ -19,8 +20,10 @@ from p2o.policy.checkpoints.place import Place, place_in
 from p2o.policy.checkpoints.reading import newest_checkpoint
 from p2o.policy.checkpoints.storage import WholeFiles
 from p2o.run_folder import question_tables
-from p2o.run_folder.metrics_log import WholeWriter
+from p2o.run_folder.metrics_log import MetricsLog, WholeWriter
+from p2o.run_folder.paths import LOGS
 from p2o.run_folder.question_tables import read_questions
+from permissions import obey_modes, set_modes
 from processes import start
 from tools.run_differences import run_differences
 
@@ -243,6 +246,31 @@ WRITES = [
 ]
 
 
+def read_only_from(words, root, number):
+    """The run folder can no longer be written to from the n-th call of the engine on."""
+    obey_modes()
+    with pytest.MonkeyPatch.context() as patch:
+        observe(patch, lambda call, title: set_modes(root, 0o555, 0o444) if call == number else None)
+        main(words)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("number", [4, 8])  # rollouts of the first epoch, and of its evolution
+def test_a_folder_made_unwritable_within_a_run_ends_it_with_one_message(tmp_path, straight, number):
+    assert straight[1][number] == {4: "rollouts", 8: "parents"}[number]
+    root, log = tmp_path / "run", tmp_path / "log"
+    process = start(read_only_from, command(root, "--checkpoint.every_n_steps=1"), root, number, log=log)
+    process.join()
+    set_modes(root, 0o755, 0o644)
+    said = log.read_text()
+    assert process.exitcode == 2 and "Traceback" not in said, said
+    [message] = [line for line in said.splitlines() if line.startswith("p2o: error:")]
+    assert str(root) in message and "Permission denied" in message, message
+    newest_checkpoint(root / "checkpoints")  # raises if all of them are damaged
+    fit(root, "--ckpt_path=last")
+    assert run_differences(straight[0], root) == []
+
+
 @pytest.mark.slow
 def test_a_disk_that_is_full_at_any_write_costs_one_message_each_time(straight, tmp_path, monkeypatch, capsys):
     """The kernel refuses to make a file longer during one write; then there is space, and the run goes on."""
@@ -258,6 +286,8 @@ def test_a_disk_that_is_full_at_any_write_costs_one_message_each_time(straight, 
                 resource.setrlimit(resource.RLIMIT_FSIZE, limits)
 
         with monkeypatch.context() as patch, pytest.raises(SystemExit) as ended:
+            # TensorBoard writes in a thread of its own, and would meet the limit by chance.
+            patch.setattr(trainer, "loggers", lambda root: [MetricsLog(root, LOGS)])
             patch.setattr(owner, name, property(full) if isinstance(write, property) else full)
             fit(tmp_path, "--ckpt_path=last", "--checkpoint.every_n_steps=1")
         said = capsys.readouterr().err

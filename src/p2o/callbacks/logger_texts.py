@@ -11,6 +11,7 @@ from p2o.callbacks.console_samples import in_turn
 from p2o.callbacks.evolution_log import lineage
 from p2o.errors import InputError
 from p2o.evolution.callback import TemplateEvolution
+from p2o.io.places import naming
 from p2o.io.tables import spelled_out
 from p2o.run_folder.paths import RunPaths
 from p2o.types import Rollout
@@ -75,7 +76,8 @@ def send_table(trainer: Trainer, name: str, columns: Sequence[str], rows: Sequen
         if isinstance(logger, WandbLogger):
             logger.log_table(name, columns=list(columns), data=cells, step=trainer.global_step)
         elif isinstance(logger, TensorBoardLogger):
-            logger.experiment.add_text(name, _markdown(columns, cells), trainer.global_step)
+            with naming(logger.log_dir):
+                logger.experiment.add_text(name, _markdown(columns, cells), trainer.global_step)
 
 
 def config_as_hyperparameters(trainer: Trainer, config: dict[str, Any]) -> None:

@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from lightning import Callback
-from lightning.pytorch.loggers import Logger, TensorBoardLogger
+from lightning.pytorch.loggers import Logger
 
 from p2o.callbacks.benchmark_report import BenchmarkReport
 from p2o.callbacks.console_samples import ConsoleSamples
@@ -20,6 +20,7 @@ from p2o.evolution.callback import TemplateEvolution
 from p2o.policy.checkpoints.callback import RunCheckpoint
 from p2o.run_folder.metrics_log import MetricsLog
 from p2o.run_folder.paths import LOGS, TENSORBOARD
+from p2o.run_folder.tensorboard_log import TensorBoardLog
 
 SECTIONS: dict[str, type[Callback]] = {
     "progress": LiveProgress,
@@ -70,4 +71,4 @@ DEFAULTS: dict[str, Any] = {
 
 def loggers(root: Path) -> list[Logger]:
     """The loggers of a run folder."""
-    return [MetricsLog(root, LOGS), TensorBoardLogger(root, TENSORBOARD)]
+    return [MetricsLog(root, LOGS), TensorBoardLog(root, TENSORBOARD)]

@@ -1,0 +1,33 @@
+import errno
+import resource
+from contextlib import contextmanager
+
+import pytest
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+from p2o.run_folder.tensorboard_log import TensorBoardLog
+
+
+@contextmanager
+def full_disk():
+    """The kernel refuses to make any file longer."""
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (0, limits[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")  # the thread says it as well
+@pytest.mark.parametrize("when", ["save", "finalize"])
+def test_what_failed_in_the_thread_of_the_writer_names_the_folder(tmp_path, when):
+    log = TensorBoardLog(tmp_path, "tensorboard")
+    log.log_metrics({"a": 1.0}, step=0)
+    log.save()
+    with full_disk(), pytest.raises(OSError, match="File too large") as raised:
+        log.log_metrics({"a": 2.0}, step=1)
+        log.finalize("failed") if when == "finalize" else log.save()
+    assert (raised.value.errno, raised.value.filename) == (errno.EFBIG, log.log_dir)
+    events = EventAccumulator(log.log_dir).Reload().Scalars("a")
+    assert [(event.step, event.value) for event in events] == [(0, 1.0)]  # what was written before is whole
