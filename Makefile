@@ -8,6 +8,7 @@
 # make test-servers the tests that take two vLLM servers and minutes
 # make test-minimum the suite with the oldest versions that pyproject.toml allows, in an environment of its own
 # make notebooks    runs notebooks/ and stores what they print and draw
+# make full-help  writes the help that comes with p2o anew, after a change of an option or its docstring
 # make chaos        200 random kills, on one process and on two; every resumed run must equal the undisturbed one
 # make fuzz         property tests for 20 minutes
 # Each makes the virtual environment if it is missing; only Python >= 3.11 and make must be there.
@@ -37,7 +38,7 @@ VLLM_VENV ?= .venv-vllm
 MINIMUM_VENV ?= .venv-minimum
 MINIMUM_TORCH = $(shell sed -n 's|.*"torch>=\([0-9.]*\).*|\1|p' pyproject.toml)
 
-.PHONY: bench-trl notebooks survey quickstart quickstart-grpo quickstart-no-distillation study nightly test test-report test-vllm test-servers \
+.PHONY: bench-trl full-help notebooks survey quickstart quickstart-grpo quickstart-no-distillation study nightly test test-report test-vllm test-servers \
 	test-minimum test-distributed test-slow fuzz docs style types micro-policy clean
 
 quickstart: $(VENV)/.runtime
@@ -73,6 +74,10 @@ test-slow: $(VENV)/.dev
 
 test-minimum: $(MINIMUM_VENV)/.minimum
 	OMP_WAIT_POLICY=passive $(MINIMUM_VENV)/bin/pytest -n 2
+
+# src/p2o/cli/full_help, which tests/cli/test_help_text.py compares with the live help.
+full-help: $(VENV)/.runtime
+	$(BIN)/python -m tools.full_help
 
 # Stored with their outputs, which tests/test_notebooks.py looks through.
 notebooks: $(VENV)/.runtime

@@ -13,7 +13,7 @@ import p2o
 from p2o.cli.config_errors import clear
 from p2o.cli.config_files import check_configs
 from p2o.cli.help import HELP, TRAINER, section, trainer_help, unknown
-from p2o.cli.help_cache import kept_help
+from p2o.cli.help_text import full_help
 from p2o.distributed.preemption import Preempted
 from p2o.errors import InputError
 
@@ -36,16 +36,16 @@ def main(args: Sequence[str] | None = None) -> None:
 def run(words: Sequence[str]) -> None:
     """Runs the command that the first word names."""
     match words:
-        case [] | ["-h" | "--help", *_]:
+        case [] | ["-h" | "--help"]:
             print(HELP, end="")
+        case ["-h" | "--help", name, *_]:
+            run([name, "--help"] if name in (*TRAINER, *COMMANDS) else ["fit", "--help", name])
         case ["--version", *_]:
             print(p2o.__version__)
         case [command, *rest] if command in COMMANDS:
             getattr(import_module(f"p2o.cli.commands.{command}"), f"{command}_command")(rest)
-        case [command, "-h" | "--help"] if command in TRAINER:
-            print(trainer_help(command), end="")
-        case [command, "-h" | "--help", name] if command in TRAINER:
-            print_section(command, name)
+        case [command, *rest] if command in TRAINER and {"-h", "--help"} & set(rest):
+            print_help(command, rest)
         case [command, *rest] if command in TRAINER:
             check_configs(rest)
             from p2o.cli.trainer import run_trainer
@@ -55,15 +55,17 @@ def run(words: Sequence[str]) -> None:
             raise InputError(unknown(word, [*TRAINER, *COMMANDS]))
 
 
-def print_section(command: str, name: str) -> None:
-    """Prints the options of a section of the config, or with the name "all" every option."""
+def print_help(command: str, words: Sequence[str]) -> None:
+    """Prints the short help, or the options of the section that is named after --help, or with "all" every option.
 
-    def make() -> str:
-        from p2o.cli.trainer import full_help
-
-        return full_help(command)
-
-    text = kept_help(command, make)
+    Other words, such as a config, may stand before it: they change no option.
+    """
+    asked = next(number for number, word in enumerate(words) if word in ("-h", "--help"))
+    name = next(iter(words[asked + 1 :]), "-")
+    if name.startswith("-"):
+        print(trainer_help(command), end="")
+        return
+    text = full_help(command)
     found = text if name == "all" else section(text, name)
     if not found:
         raise InputError(f"p2o {command} --help {name}: there is no such section. `p2o {command} --help` lists them.")

@@ -167,15 +167,16 @@ def parse_command(words: Sequence[str], kind: type[C]) -> C:
             return _for_one(kind, words[0])(args=words, parser_kwargs=PARSER | {words[0]: PARSER}, **COMMON)
     except ArgumentError as error:
         if word := unknown_option(str(error)):
-            raise InputError(unrecognized(str(error), word, full_help("fit"))) from error
+            raise InputError(unrecognized(str(error), word, live_help("fit"))) from error
         raise
 
 
-def full_help(command: str) -> str:
-    """The help of a command of the Trainer with every option it has."""
+def live_help(command: str) -> str:
+    """The help of a command of the Trainer with every option it has, from its parser, without the usage before it."""
     with redirect_stdout(StringIO()) as printed, suppress(SystemExit):
         run_trainer([command, "--help"])
-    return printed.getvalue()
+    _, start, rest = printed.getvalue().partition("options:\n")
+    return start + rest
 
 
 def _for_one(kind: type[C], command: str) -> type[C]:

@@ -5,6 +5,7 @@ import re
 from collections.abc import Sequence
 
 from p2o.cli.help import TRAINER
+from p2o.cli.help_text import full_help
 from p2o.cli.parser import OneMessage
 from p2o.errors import InputError
 
@@ -20,8 +21,6 @@ def completion_command(words: Sequence[str]) -> None:
         import shtab
     except ImportError as error:
         raise InputError("p2o completion: expected the package shtab. Run: pip install 'p2o[completion]'.") from error
-    from p2o.cli.trainer import full_help
-
     root = argparse.ArgumentParser("p2o")
     commands = root.add_subparsers()
     for command in TRAINER:
