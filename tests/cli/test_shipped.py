@@ -1,5 +1,6 @@
 """Configs and studies that come with p2o, by name."""
 
+import os
 import subprocess
 import sys
 
@@ -27,6 +28,16 @@ def test_configs_lists_each_with_a_line(capsys):
             [line] = [line for line in lines if line.split()[:1] == [f"p2o:{name}"]]
             assert len(line.split()) > 3 and len(line) < 115
             assert "#" not in summary(folder(kind) / f"{name}.yaml")
+
+
+@pytest.mark.parametrize("words", ["configs", "fit --help all"])
+def test_a_reader_may_stop_early(words):
+    code = f"from p2o.cli.main import main; main({words.split()})"
+    read, write = os.pipe()
+    os.close(read)
+    done = subprocess.run([sys.executable, "-c", code], stdout=write, stderr=subprocess.PIPE, text=True, check=False)
+    os.close(write)
+    assert (done.returncode, done.stderr) == (141, "")
 
 
 def test_a_config_is_named_from_anywhere(tmp_path, monkeypatch):

@@ -1,13 +1,17 @@
 """LoRA: frozen weights, adapters that are trained, and the policy before training at no cost."""
 
+import contextlib
 import json
+import textwrap
+from pathlib import Path
 
 import pytest
 import torch
-from peft import PeftModel
+from peft import AutoPeftModelForCausalLM, PeftModel
 from torch.testing import assert_close
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
+import p2o
 from p2o.cli.main import main
 from p2o.engines import SamplingParams, TransformersEngine
 from p2o.engines.weight_sync import full_tensors, weights_fingerprint
@@ -19,6 +23,7 @@ from p2o.logprobs.packable import packable
 from p2o.policy.adapters import LoRA
 from p2o.policy.checkpoints.reading import FORMAT
 from p2o.policy.export import export, export_adapter
+from p2o.policy.loading import load_policy
 from p2o.types import Prompt
 from quickstart_run import SHAPED, fit, weights
 from tiny_policy import build_policy
@@ -149,6 +154,40 @@ def test_exported_adapters_are_what_peft_loads_beside_the_model(tokenizer, tiny_
     card = (tmp_path / "adapter" / "README.md").read_text()
     assert card.startswith("---\nlibrary_name: peft\n") and 'instruction = "Q: "' in card
     assert "Be brief." in AutoTokenizer.from_pretrained(tmp_path / "adapter").chat_template
+    assert config["base_model_name_or_path"] == str(tiny_model)
+    assert_close(AutoPeftModelForCausalLM.from_pretrained(tmp_path / "adapter")(ids).logits, loaded(ids).logits)
+    assert_close(as_the_card_says(tmp_path / "adapter", card)(ids).logits, loaded(ids).logits)
+
+
+def as_the_card_says(folder, card):
+    """The model that the code of a card loads, run in the folder of the adapters."""
+    section = card.split("## How to load it")[1].split("\n## ")[0]
+    code = textwrap.dedent("\n".join(line for line in section.splitlines() if line.startswith("    ") or not line))
+    scope = {}
+    with contextlib.chdir(folder):
+        exec(code, scope)
+    return scope["model"]
+
+
+def test_exported_adapters_of_a_policy_that_comes_with_p2o_name_no_folder_of_this_installation(tmp_path):
+    name = "p2o/micro-policy"
+    policy = load_policy(name, adapters=LoRA(rank=2, base_dtype="float32"))
+    for key, parameter in policy.named_parameters():
+        if ".lora_" in key:
+            torch.nn.init.normal_(parameter, std=0.3)
+    kept = {f"policy.{key}": value for key, value in policy.state_dict().items() if ".lora_" in key}
+    made_of = {"model": name, "config": policy.config.to_dict(), "format": FORMAT, "rollouts": {}}
+    made_of["adapters"] = {"rank": 2, "alpha": 32, "targets": "all-linear"}
+    torch.save({"state_dict": kept, "p2o": made_of}, tmp_path / "last.ckpt")
+    export_adapter(tmp_path / "last.ckpt", tmp_path / "adapter")
+    assert json.loads((tmp_path / "adapter" / "adapter_config.json").read_text())["base_model_name_or_path"] == name
+    card = (tmp_path / "adapter" / "README.md").read_text()
+    assert "base_model:" not in card and "is not on the Hugging Face hub" in card
+    assert str(Path(p2o.__file__).parent) not in "".join(
+        path.read_text() for path in (tmp_path / "adapter").glob("*.*n")
+    )
+    ids = torch.tensor([[1, 2, 3, 4]])
+    assert_close(as_the_card_says(tmp_path / "adapter", card)(ids).logits, policy(ids).logits, rtol=1e-5, atol=1e-5)
 
 
 def test_there_are_no_adapters_to_export_in_a_checkpoint_of_a_whole_policy(policy, tiny_model, tmp_path):

@@ -16,6 +16,7 @@ from p2o.cli.help import HELP, TRAINER, section, trainer_help, unknown
 from p2o.cli.help_text import full_help
 from p2o.distributed.preemption import Preempted
 from p2o.errors import InputError
+from p2o.io.pipes import until_read
 
 COMMANDS = ("compare", "completion", "configs", "export", "grade", "init", "plan", "prepare", "report", "serve")
 """Beside those of the Trainer; each has a module of its name, with a function `NAME_command`."""
@@ -69,7 +70,8 @@ def print_help(command: str, words: Sequence[str]) -> None:
     found = text if name == "all" else section(text, name)
     if not found:
         raise InputError(f"p2o {command} --help {name}: there is no such section. `p2o {command} --help` lists them.")
-    print(found.rstrip())
+    with until_read():
+        print(found.rstrip())
 
 
 def end_of_preempted(words: Sequence[str], preempted: Preempted) -> int:

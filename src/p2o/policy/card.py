@@ -9,6 +9,7 @@ from typing import Any
 import yaml
 
 from p2o.run_folder.paths import RunPaths
+from p2o.worlds.bundled import BUNDLED_POLICIES
 
 PACKAGES = ("p2o", "torch", "transformers", "lightning", "math-verify")
 
@@ -27,7 +28,7 @@ def model_card(checkpoint: Path, content: Mapping[str, Any], library: str = "tra
     base = str(content["p2o"]["model"])
     run = RunPaths(checkpoint.resolve().parent.parent)
     front = {"library_name": library, "pipeline_tag": "text-generation", "tags": ["p2o", "grpo", "rlvr"]}
-    if "/" in base and not Path(base).exists():
+    if "/" in base and base not in BUNDLED_POLICIES and not Path(base).exists():  # a name on the hub
         front["base_model"] = base
     parts = [
         f"---\n{yaml.safe_dump(front, sort_keys=False)}---",
@@ -35,6 +36,7 @@ def model_card(checkpoint: Path, content: Mapping[str, Any], library: str = "tra
         f"`{base}` after {content.get('epoch', -1) + 1} epochs of policy optimization with prompt evolution (P²O, "
         "[arXiv 2603.21877](https://arxiv.org/abs/2603.21877)): GRPO with context distillation on hard questions. It "
         "is asked with the bare question; templates were used in training alone.",
+        *([_loading(base)] if library == "peft" else []),
         _prompts(content["p2o"].get("prompts")),
         _figures(run.summary, content["p2o"]),
         _templates(content),
@@ -42,6 +44,21 @@ def model_card(checkpoint: Path, content: Mapping[str, Any], library: str = "tra
         "## Versions\n\n" + ", ".join(f"{name} {version(name)}" for name in PACKAGES),
     ]
     return "\n\n".join(parts) + "\n"
+
+
+def _loading(base: str) -> str:
+    """How adapters come back to the model that they stand beside; peft looks for bundled ones on the hub, in vain."""
+    lines = ["from peft import PeftModel", "from transformers import AutoModelForCausalLM"]
+    if base in BUNDLED_POLICIES:
+        told = f"`{base}` comes with the package p2o and is not on the Hugging Face hub: p2o says where it is."
+        lines.append("from p2o.policy.loading import locate")
+        place = f"locate({json.dumps(base)})"
+    else:
+        told = "Adapters alone: the model that they stand beside is loaded first."
+        place = json.dumps(base, ensure_ascii=False)
+    lines += ["", f"base = AutoModelForCausalLM.from_pretrained({place})"]
+    lines.append('model = PeftModel.from_pretrained(base, ".")  # this folder')
+    return f"## How to load it\n\n{told}\n\n{_code(chr(10).join(lines))}"
 
 
 def _prompts(prompts: Mapping[str, Any] | None) -> str:

@@ -20,6 +20,7 @@ from p2o.policy.card import model_card
 from p2o.policy.checkpoints import PREFIX, load_checkpoint
 from p2o.policy.loading import load_generation_config, load_policy, load_tokenizer, locate, outline_policy
 from p2o.prompts.chat_templates import keep_prompts
+from p2o.worlds.bundled import BUNDLED_POLICIES
 
 
 def export(checkpoint: Path, out: Path) -> None:
@@ -64,7 +65,7 @@ def export_adapter(checkpoint: Path, out: Path) -> None:
         r=adapters.rank,
         lora_alpha=adapters.alpha,
         target_modules=adapters.short_names(outline_policy(name)),
-        base_model_name_or_path=locate(name),
+        base_model_name_or_path=name if name in BUNDLED_POLICIES else locate(name),  # no folder of this installation
         task_type="CAUSAL_LM",
         inference_mode=True,
     )
