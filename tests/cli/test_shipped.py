@@ -30,12 +30,14 @@ def test_configs_lists_each_with_a_line(capsys):
             assert "#" not in summary(folder(kind) / f"{name}.yaml")
 
 
-@pytest.mark.parametrize("words", ["configs", "fit --help all"])
+@pytest.mark.parametrize("words", ["configs", "fit --help all", "fit --help run_summary"])
 def test_a_reader_may_stop_early(words):
     code = f"from p2o.cli.main import main; main({words.split()})"
     read, write = os.pipe()
     os.close(read)
-    done = subprocess.run([sys.executable, "-c", code], stdout=write, stderr=subprocess.PIPE, text=True, check=False)
+    environment = os.environ | {"PYTHONUNBUFFERED": ""}  # else there is nothing left to flush at the end
+    command = [sys.executable, "-c", code]
+    done = subprocess.run(command, stdout=write, stderr=subprocess.PIPE, text=True, env=environment, check=False)
     os.close(write)
     assert (done.returncode, done.stderr) == (141, "")
 

@@ -10,18 +10,19 @@ def test_starts_add_up_over_kills(tmp_path, monkeypatch):
     now = [0.0]
     monkeypatch.setattr("time.monotonic", lambda: now[0])
     path = tmp_path / "attempts.json"
-    first = Attempts(path, resumed=False)
+    first = Attempts(path)
     now[0] = 5.0
     first.note()  # too early: nothing is written
     assert not path.exists()
     now[0] = 30.0
     first.note()
-    second = Attempts(path, resumed=True)  # the first one was killed
+    second = Attempts(path)  # the first one was killed
+    second.go_on()
     now[0] = 50.0
     assert (second.count, second.seconds) == (2, 50.0)
     second.note(at_once=True)
     assert [entry["seconds"] for entry in json.loads(path.read_text())["attempts"]] == [30.0, 20.0]
-    assert Attempts(path, resumed=False).count == 1
+    assert Attempts(path).count == 1
 
 
 @pytest.mark.parametrize("content", ["[", '{"attempts": [{}]}', '{"attempts": 1}'])
@@ -29,4 +30,4 @@ def test_a_damaged_list_is_named(tmp_path, content):
     path = tmp_path / "attempts.json"
     path.write_text(content)
     with pytest.raises(InputError, match=r"attempts\.json: expected"):
-        Attempts(path, resumed=True)
+        Attempts(path).go_on()

@@ -52,6 +52,14 @@ def end_block(trainer: Trainer, summary: Mapping[str, Any]) -> str:
     )
 
 
+def complete_block(trainer: Trainer, summary: Mapping[str, Any]) -> str:
+    """That a resumed run was complete before, and how it would go on."""
+    return (
+        f"Nothing is left to train: the run has {summary['epochs']} of {trainer.max_epochs} epochs. For more of them: "
+        f"--trainer.max_epochs {summary['epochs'] + 1} or higher.\n{end_block(trainer, summary)}"
+    )
+
+
 def resume_line(trainer: Trainer) -> str:
     """How an interrupted run goes on."""
     paths = RunPaths(Path(trainer.default_root_dir))

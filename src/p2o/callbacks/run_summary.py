@@ -8,7 +8,7 @@ from typing import Any
 from lightning import Callback, LightningModule, Trainer
 from lightning.pytorch.utilities import rank_zero_info, rank_zero_warn
 
-from p2o.callbacks.console_blocks import end_block, epoch_line, resume_line, start_block
+from p2o.callbacks.console_blocks import complete_block, end_block, epoch_line, resume_line, start_block
 from p2o.callbacks.epoch_meter import EpochMeter, log_pace, warn_of_masked_gap, warn_of_truncation
 from p2o.distributed.processes import gather, of_this_process
 from p2o.distributed.unions import summed
@@ -47,6 +47,7 @@ class RunSummary(Callback):
         self._phases_before: dict[str, float] = {}  # of the clock, at the beginning of the epoch
         self._phases_resumed: dict[str, float] = {}  # of the epoch, before this process
         self._attempts: list[Attempts] = []  # at most one, on the first process
+        self._trains = False  # false to the end where nothing is left to train
 
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
         """Begins to watch a training run, the loading of the policy included."""
@@ -54,8 +55,7 @@ class RunSummary(Callback):
             self._clock = PhaseClock()
             self._watching.enter_context(watched_by(self._clock))
             if self.enabled and trainer.is_global_zero:
-                path = RunPaths(Path(trainer.default_root_dir)).attempts
-                self._attempts = [Attempts(path, resumed=bool(trainer.ckpt_path))]
+                self._attempts = [Attempts(RunPaths(Path(trainer.default_root_dir)).attempts)]
 
     def teardown(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
         """Ends the watch, also after an error."""
@@ -70,6 +70,7 @@ class RunSummary(Callback):
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Says what begins, and adds the evolution that a resumed run has just made up for."""
         assert isinstance(pl_module, PolicyModule)
+        self._trains = True
         rank_zero_info(start_block(trainer, pl_module, len(self.epochs)))
         if self.epochs and not place_of(trainer).within_epoch:
             self.epochs[-1].update(evolved(trainer, trainer.current_epoch - 1), **spent_so_far(pl_module))
@@ -135,7 +136,9 @@ class RunSummary(Callback):
             rank_zero_info(resume_line(trainer))
 
     def on_fit_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """The run has come to its end, be it in a process that had nothing left to train."""
+        """The run has come to its end, be it in a process that had nothing left to train, which is said."""
+        if self.epochs and not self._trains:
+            rank_zero_info(complete_block(trainer, self.summary(finished=True)))
         if self.epochs:
             self._write(trainer, finished=True)
 
@@ -205,7 +208,9 @@ class RunSummary(Callback):
         }
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Continues the summary of the run that is resumed."""
+        """Continues the summary of the run that is resumed; Lightning does not say before that it is."""
+        for attempts in self._attempts:
+            attempts.go_on()
         self.seconds, self.epoch_seconds = state_dict["seconds"], state_dict["epoch_seconds"]
         self._phases_resumed = dict(state_dict["phase_seconds"])
         if (counts := of_this_process(state_dict["meters"])) is not None:

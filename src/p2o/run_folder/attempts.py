@@ -14,15 +14,22 @@ class Attempts:
     """Keeps `attempts.json`: when each start of the run began, and for how long it was seen alive.
 
     Args:
-        path: The file.
-        resumed: Whether this start goes on with the run in the folder; else it begins a new list.
+        path: The file; a new list begins unless `go_on` is called.
     """
 
-    def __init__(self, path: Path, resumed: bool) -> None:
+    def __init__(self, path: Path) -> None:
         self.path = path
-        self._before = _read(path) if resumed and path.is_file() else []
+        self._before: list[dict[str, float]] = []
         self._clock = self._noted = time.monotonic()
         self._began = round(time.time(), 1)
+
+    def go_on(self) -> None:
+        """Takes the earlier starts over: this one goes on with the run in the folder.
+
+        Raises:
+            InputError: The file is not such a list.
+        """
+        self._before = _read(self.path) if self.path.is_file() else []
 
     def note(self, at_once: bool = False) -> None:
         """Notes that this start is alive, now and then or at once."""
