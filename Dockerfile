@@ -1,7 +1,7 @@
 # p2o on NVIDIA GPUs, with vLLM as the rollout engine. From a checkout:
 #   docker build -t p2o .
 #   docker run --rm --gpus all --ipc host -v "$PWD:/work" p2o fit --config p2o:quickstart
-# It was linted by hadolint and not built: where it was written there was neither a Docker engine nor a GPU.
+# Linted by hadolint 2.15.1 and never built: where it was written there was neither a Docker engine nor a GPU.
 FROM nvidia/cuda:12.9.1-runtime-ubuntu24.04
 
 ENV DEBIAN_FRONTEND=noninteractive \

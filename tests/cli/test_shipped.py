@@ -65,10 +65,15 @@ def test_a_study_of_the_users_names_a_config_that_comes_with_p2o(tmp_path):
         (["fit", "--config", "p2o:quikstart"], "p2o:quikstart: nothing of that name .* Did you mean p2o:quickstart"),
         (["plan", "--config=p2o:nothing_like_it"], "`p2o configs` lists what does"),
         (["compare", "p2o:taus"], "Did you mean p2o:tau"),
+        (["fit", "--config", "configs/methods/dapo.yaml"], "No such file.* named p2o:methods/dapo."),
+        (["fit", "--config", "configs/mine.yaml"], r"No such file or directory\.$"),
+        (["compare", "studies/tau.yaml"], "No such file.* named p2o:tau."),
     ],
 )
-def test_a_wrong_name_is_one_message(words, message, capsys):
+def test_a_wrong_name_is_one_message(words, message, capsys, tmp_path, monkeypatch):
     import re
+
+    monkeypatch.chdir(tmp_path)
 
     assert re.search(message, error_of(capsys, *words))
 

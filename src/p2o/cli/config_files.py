@@ -9,7 +9,7 @@ from typing import Any
 import yaml
 
 from p2o.cli.config_errors import NO_CONFIG
-from p2o.commands.shipped import path_of
+from p2o.commands.shipped import path_of, shipped_as
 from p2o.errors import InputError
 
 
@@ -56,7 +56,8 @@ def read_mapping(path: Path, kind: str, keys: str) -> dict[str, Any]:
     try:
         content = yaml.safe_load(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"{path}: expected {kind}: {getattr(error, 'strerror', None) or error}.") from error
+        hint = f" Without a checkout it is named {name}." if (name := shipped_as(path)) else ""
+        raise InputError(f"{path}: expected {kind}: {getattr(error, 'strerror', None) or error}.{hint}") from error
     except yaml.MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else "?"
         raise InputError(f"{path}:{line}: expected YAML: {error.problem}.") from error

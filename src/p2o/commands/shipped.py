@@ -44,6 +44,12 @@ def path_of(name: str, kind: str = "configs") -> Path:
     return folder(kind) / f"{short}.yaml"
 
 
+def shipped_as(path: Path) -> str:
+    """The name of what comes with p2o and lies at `path` in a checkout, such as configs/quickstart.yaml; "" if none."""
+    kind, short = path.parts[0] if path.parts else "", Path(*path.parts[1:]).with_suffix("").as_posix()
+    return PREFIX + short if kind in ("configs", "studies") and short in names(kind) else ""
+
+
 def summary(path: Path) -> str:
     """What a config is for: the first sentence of the comment at its top, after the command that runs it."""
     lines = takewhile(lambda line: line.startswith("#"), path.read_text(encoding="utf-8").splitlines())
