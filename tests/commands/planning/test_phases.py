@@ -10,7 +10,7 @@ from p2o.commands.planning.evolution_size import evolution_size, most_calls
 from p2o.commands.planning.memory import GIB, Demand, adapter_parameters, demand_of, memory, parameters
 from p2o.commands.planning.pace import Pace
 from p2o.commands.planning.page import page
-from p2o.commands.planning.phases import phases
+from p2o.commands.planning.phases import middle, phases
 from p2o.commands.planning.prices import Paid, Prices
 from p2o.commands.planning.span import Span
 from p2o.policy.adapters import LoRA
@@ -64,6 +64,14 @@ def test_phases(run):
     assert reflection.money.high == pytest.approx(
         (reflection.prompt_tokens.high + 2 * reflection.completion_tokens.high) / 1e6
     )
+
+
+def test_the_middle_has_templates_that_ask_for_steps_and_half_of_what_is_not_known(run):
+    seconds = 5760 * 0.05 * (10 + 4 * 20) / 5  # training rollouts, the first of five epochs without templates
+    seconds += (5760 * 0.4 * (0.2 + 10 * 0.005) + 5760 * (0.2 + 18 * 0.005)) / 2  # updates
+    seconds += (9 * 192 + 8 * (6 * 6 + 2 * 4 * 4)) * 20 * 0.05  # validation and fixed questions
+    seconds += (4 * 400 * 20 * 0.05 + 4 * most_calls(run) * 96 * 0.05) / 2  # evolution and reflection
+    assert middle(run, replace(MEASURED, noise=3.0), Paid()) == pytest.approx(seconds)
 
 
 def test_a_run_without_templates_has_the_lengths_that_were_measured(plan_of):
@@ -128,7 +136,7 @@ def test_a_busy_machine_is_taken_to_stay_so(run):
     assert slow.high == pytest.approx(usual.high * 4 * 1.25)
     idle = replace(busy, busy=0.6)
     needs = memory(load_config(run.module.model), demand_of(run))
-    said, kept = (page("head", [], [], needs, 0, measured, []) for measured in (busy, idle))
+    said, kept = (page("head", [], 0.0, [], needs, 0, measured, []) for measured in (busy, idle))
     assert "gave this process 12% of its threads' time" in said and "busy" not in kept
 
 
@@ -227,7 +235,7 @@ def test_the_paper_fits_the_gpus_that_its_config_names():
 def test_the_page_says_it_all(run):
     size = evolution_size(run, 96)
     needs = memory(load_config(run.module.model), demand_of(run))
-    text = page("head", phases(run, MEASURED, Paid()), [size], needs, GIB, MEASURED, ["odd"])
+    text = page("head", phases(run, MEASURED, Paid()), 75.0, [size], needs, GIB, MEASURED, ["odd"])
     for part in [
         "training rollouts",
         "total",
@@ -236,6 +244,7 @@ def test_the_page_says_it_all(run):
         "It fits into the 1 GiB",
         "- odd",
         "Calibrated on 60",
+        "A guess between the two: 0:01:15, with updates and evolution half way",
     ]:
         assert part in text
     assert max(map(len, text.splitlines())) < 180

@@ -14,6 +14,7 @@ from p2o.commands.planning.span import NOTHING, Span
 def page(
     head: str,
     phases: Sequence[Phase],
+    middle: float,
     sizes: Sequence[EvolutionSize],
     memory: Memory,
     device: int,
@@ -25,18 +26,19 @@ def page(
     Args:
         head: What run it is.
         phases: What each phase costs.
+        middle: Seconds of a run between the ends, if there was a measurement.
         sizes: What evolutions look like.
         memory: What a process needs.
         device: The bytes that its device has; 0: not known.
         measured: What the calibration measured, if there was one.
         warnings: Settings that contradict each other.
     """
-    blocks = [head, _cost(phases, measured), _splits(sizes), _memory(memory, device, measured)]
+    blocks = [head, _cost(phases, middle, measured), _splits(sizes), _memory(memory, device, measured)]
     found = "\n".join(f"- {warning}" for warning in warnings) or "none found"
     return "\n\n".join([*blocks, f"settings that contradict each other\n{found}"])
 
 
-def _cost(phases: Sequence[Phase], measured: Measured | None) -> str:
+def _cost(phases: Sequence[Phase], middle: float, measured: Measured | None) -> str:
     rows: list[tuple[str, ...]] = [("phase", "rollouts", "prompt tokens", "completion tokens", "time", "money")]
     rows += [_cells(phase) for phase in [*phases, total(phases)]]
     widths = [max(map(len, column)) + 2 for column in zip(*rows, strict=True)]
@@ -55,8 +57,15 @@ def _cost(phases: Sequence[Phase], measured: Measured | None) -> str:
             "longer ones every group has signal,\nand templates make completions half as long again as asking for "
             f"steps does (a teacher: up to the limit).{_machine(measured)}"
         )
-    if any(phase.name == "evolution" for phase in phases):
+    evolves = any(phase.name == "evolution" for phase in phases)
+    if evolves:
         lines.append("Evolution goes from none to its whole budget, however many questions are hard.")
+    if measured:
+        said = (
+            "updates and evolution half way between least and most, and completions after the first\nepoch as long as "
+        )
+        said = f"{said}asking for steps makes them" if evolves else "updates half way between least and most"
+        lines.append(f"A guess between the two: {timedelta(seconds=round(middle))}, with {said}.")
     return "\n".join(lines)
 
 

@@ -44,7 +44,9 @@ class Lengths:
     completion: Span
 
 
-def phases(run: PlannedRun, measured: Measured | None, paid: Paid, length: int = 0) -> list[Phase]:
+def phases(
+    run: PlannedRun, measured: Measured | None, paid: Paid, length: int = 0, longer: float = LONGER
+) -> list[Phase]:
     """Each phase that the run has; without a measurement a completion has from one token to the limit.
 
     Args:
@@ -52,6 +54,7 @@ def phases(run: PlannedRun, measured: Measured | None, paid: Paid, length: int =
         measured: Its pace, if it was calibrated.
         paid: The prices of reflector and teacher.
         length: Tokens that completions are expected to have on average; 0: not known.
+        longer: How many times as long as under a template that asks for steps completions may become.
     """
     sampled = run.module.sampler.forecast(run.workload)
     longest = float(run.module.sampling.max_completion_length)
@@ -59,7 +62,9 @@ def phases(run: PlannedRun, measured: Measured | None, paid: Paid, length: int =
     unknown = Span.exactly(length) if length else Span(usual, longest)
     template = run.longest_template if run.evolves else 0
     prompt = Span(run.mean_length, run.mean_length + template)
-    lengths = Lengths(prompt, unknown if length or not measured else _templated(run, measured, "teacher" in sampled))
+    lengths = Lengths(
+        prompt, unknown if length or not measured else _templated(run, measured, longer, "teacher" in sampled)
+    )
     # The first epoch has no templates.
     first = Lengths(prompt, Span.exactly(usual)) if measured and not length and run.evolves else lengths
     trained = Lengths(prompt, (first.completion + lengths.completion * (run.epochs - 1)) * (1 / run.epochs))
@@ -83,7 +88,19 @@ def phases(run: PlannedRun, measured: Measured | None, paid: Paid, length: int =
     return found
 
 
-def _templated(run: PlannedRun, measured: Measured, taught: bool) -> Span:
+def middle(run: PlannedRun, measured: Measured, paid: Paid, length: int = 0) -> float:
+    """Seconds of a run between its ends: no bound but a guess, whose assumptions the page says.
+
+    After the first epoch completions are as long as under a template that asks for steps; updates, evolution and
+    reflection are half way between least and most; times are not off.
+    """
+    found = phases(run, replace(measured, noise=1.0), paid, length, longer=1.0)
+    whole = ("training rollouts", "validation", "fixed_questions")
+    known = [(phase.seconds, phase.name in whole) for phase in found if phase.seconds]
+    return sum(span.high if full else (span.low + span.high) / 2 for span, full in known)
+
+
+def _templated(run: PlannedRun, measured: Measured, longer: float, taught: bool) -> Span:
     """Tokens of a completion: templates lengthen it, those of the bare prompt, too, once they are distilled into it.
 
     What a teacher writes may have any length.
@@ -93,7 +110,7 @@ def _templated(run: PlannedRun, measured: Measured, taught: bool) -> Span:
         return Span(usual, limit)
     if not run.evolves:
         return Span.exactly(usual)
-    return Span(usual, min(limit, LONGER * max(usual, measured.templated_length)))
+    return Span(usual, min(limit, longer * max(usual, measured.templated_length)))
 
 
 def _rollouts(name: str, count: Span, lengths: Lengths, run: PlannedRun, measured: Measured | None) -> Phase:

@@ -7,7 +7,7 @@ from p2o.commands.planning.contradictions import contradictions, rejections
 from p2o.commands.planning.evolution_size import evolution_size
 from p2o.commands.planning.memory import demand_of, memory
 from p2o.commands.planning.page import page
-from p2o.commands.planning.phases import phases
+from p2o.commands.planning.phases import middle, phases
 from p2o.commands.planning.prices import Paid, prices_of
 from p2o.commands.planning.run import PlannedRun
 from p2o.policy.loading import load_config
@@ -35,6 +35,8 @@ def plan(run: PlannedRun, trainer: Namespace, rollouts: int, length: int = 0, de
         f"{run.data.num_generations} rollouts, {run.processes} process{'es' if run.processes > 1 else ''}"
     )
     teacher = vars(run.module.sampler).get("teacher")
-    costs = phases(run, measured, Paid(prices_of(run.reflector), prices_of(teacher)), length)
+    paid = Paid(prices_of(run.reflector), prices_of(teacher))
+    costs = phases(run, measured, paid, length)
+    guess = middle(run, measured, paid, length) if measured else 0.0
     needs = memory(load_config(run.module.model), demand_of(run, length), device)
-    return page(head, costs, sizes, needs, device, measured, [*rejected, *odd])
+    return page(head, costs, guess, sizes, needs, device, measured, [*rejected, *odd])
