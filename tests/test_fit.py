@@ -218,6 +218,10 @@ def test_validate_measures_a_checkpoint(straight, capsys):
         (["--trainer.max_epoch=3"], "max_epoch"),
         (["--model.context=Maskd"], "Maskd"),
         (["--data.taus=3"], "taus"),
+        (  # known before the first epoch is spent
+            ["--evolution.reflector=SelfReflector", "--evolution.reflector.opening=```", "--trainer.max_epochs=2"],
+            r"max_reply_length below the model's window of 2048 tokens, got 2048 and an opening of \d+",
+        ),
     ],
 )
 def test_bad_input_is_one_message(tmp_path, capsys, options, message):
@@ -227,7 +231,7 @@ def test_bad_input_is_one_message(tmp_path, capsys, options, message):
     error = capsys.readouterr().err
     assert re.search(message, error)
     assert "Traceback" not in error
-    assert not (tmp_path / "summary.json").exists()
+    assert not (tmp_path / "summary.json").exists() and not list(tmp_path.rglob("*.ckpt"))
 
 
 def test_a_checkpoint_of_other_questions_is_refused(straight, tmp_path, capsys):

@@ -85,23 +85,34 @@ def test_it_loads_neither_torch_nor_lightning(words, tmp_path):
         ("In words.", "In other words."),
         ("class Part(Base)", "class Part(Other)"),
         ("size: int = 3", "size: int = 4"),
+        ("class Other:", "class Another:"),
+        ("'part': Part", "'piece': Part"),
     ],
 )
 def test_it_is_made_anew_where_a_class_has_changed(old, new, tmp_path, monkeypatch):
     source = (
         "class Part(Base):\n    '''In words.'''\n\n    size: int = 3\n\n"
-        "    def __init__(self, lr: float = 1e-06) -> None:\n        self.lr = lr\n"
+        "    def __init__(self, lr: float = 1e-06) -> None:\n        self.lr = lr\n\n\n"
+        "class Other:\n    '''Of no section.'''\n\n\n"
+        "SECTIONS = {'part': Part}\n"
     )
     assert old in source
     module = tmp_path / "part.py"
     monkeypatch.setattr(help_text, "PACKAGE", tmp_path)
     monkeypatch.setattr(help_text, "FOLDER", tmp_path)
+    monkeypatch.setattr(help_text, "SECTIONS", tmp_path / "sections.py")
     monkeypatch.setattr(p2o.cli.trainer, "live_help", lambda command: f"live {command}")
-    module.write_text(source, encoding="utf-8")
+
+    def write(text):
+        classes, sections = text.split("SECTIONS")
+        module.write_text(classes, encoding="utf-8")
+        help_text.SECTIONS.write_text(f"SECTIONS{sections}", encoding="utf-8")
+
+    write(source)
     path_of("fit").write_text(f"{shape()}\nshipped\n", encoding="utf-8")
-    module.write_text(source.replace("self.lr = lr", "self.rate = lr"), encoding="utf-8")
+    write(source.replace("self.lr = lr", "self.rate = lr").replace("Of no section", "Of none"))
     assert full_help("fit") == "shipped\n"
-    module.write_text(source.replace(old, new), encoding="utf-8")
+    write(source.replace(old, new))
     assert full_help("fit") == "live fit"
 
 

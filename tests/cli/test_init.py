@@ -48,6 +48,7 @@ def test_own_questions_are_looked_at_and_the_config_is_read(folder, capsys):
     assert config["data"]["train"]["init_args"]["question"] == "problem"
     assert config["data"]["validation"]["init_args"]["count"] == 16
     assert config["trainer"]["default_root_dir"] == "runs/my"
+    assert config["evolution"]["reflector"]["init_args"]["max_reply_length"] == 512  # of a window of 2,048
     main(["plan", "--config", "my.yaml", "--no-calibration"])
     printed = capsys.readouterr().out
     assert "64 questions x 6 rollouts" in printed and "refuses" not in printed

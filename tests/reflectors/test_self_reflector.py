@@ -8,6 +8,7 @@ from p2o.engines.transformers import TransformersEngine
 from p2o.errors import InputError
 from p2o.prompts.renderer import PromptRenderer
 from p2o.reflectors.base import Example, ReflectionJob
+from p2o.reflectors.record import RecordingReflector
 from p2o.reflectors.self_reflector import SelfReflector
 from p2o.types import Completion
 
@@ -143,6 +144,14 @@ def test_a_completion_that_spells_a_special_token_does_not_end_the_run(reflect):
 def test_no_room_for_a_reply_is_an_input_error(reflect):
     with pytest.raises(InputError, match="max_reply_length below the model's window of 512 tokens, got 512"):
         reflect(SelfReflector(max_reply_length=512, prompt=PROMPT), [ReflectionJob("", (SHORT,))])
+
+
+def test_that_there_is_no_room_is_known_before_training(tokenizer, tmp_path):
+    renderer = PromptRenderer(tokenizer)
+    assert not list(SelfReflector(max_reply_length=511).problems(512, renderer))
+    recorded = RecordingReflector(SelfReflector(max_reply_length=511, opening="```\n"), tmp_path / "jobs.jsonl")
+    [problem] = recorded.problems(512, renderer)
+    assert "got 511 and an opening of" in problem
 
 
 def test_with_a_real_engine_the_seed_decides(tokenizer, policy):

@@ -9,7 +9,8 @@ import p2o
 
 PACKAGE = Path(p2o.__file__).parent
 FOLDER = PACKAGE / "cli" / "full_help"  # `make full-help` writes it: a first line with the shape, then the help
-_SECTIONS = PACKAGE / "cli" / "sections.py"
+SECTIONS = PACKAGE / "cli" / "sections.py"
+COMMANDS = PACKAGE / "cli" / "trainer.py"
 
 
 def full_help(command: str) -> str:
@@ -32,20 +33,27 @@ def path_of(command: str) -> Path:
 
 
 def shape() -> str:
-    """Ten digits of what shapes a help in p2o's sources: classes, their docstrings and signatures, and the sections."""
-    digest = hashlib.blake2b(_SECTIONS.read_bytes(), digest_size=5)
+    """Ten digits of what shapes a help in p2o's sources.
+
+    These are the classes there are, signatures and docstrings of those that are sections, and the sections' defaults.
+    """
+    digest = hashlib.blake2b(SECTIONS.read_bytes(), digest_size=5)
+    told = {node.id for path in (SECTIONS, COMMANDS) for node in ast.walk(_tree(path)) if isinstance(node, ast.Name)}
     for path in sorted(PACKAGE.rglob("*.py")):
-        source = path.read_text(encoding="utf-8")
-        for node in ast.parse(source).body:
+        for node in _tree(path).body:
             if isinstance(node, ast.ClassDef):
-                told = "\n".join(_told(node, source.splitlines()))
-                digest.update(f"{path.relative_to(PACKAGE).as_posix()}\n{told}\n".encode())
+                lines = path.read_text(encoding="utf-8").splitlines()
+                shown = [*_head(node, lines), *(_told(node, lines) if node.name in told else [])]
+                digest.update("\n".join([path.relative_to(PACKAGE).as_posix(), *shown]).encode())
     return digest.hexdigest()
 
 
+def _tree(path: Path) -> ast.Module:
+    return ast.parse(path.read_bytes())
+
+
 def _told(node: ast.ClassDef, lines: list[str]) -> Iterator[str]:
-    """What a help may tell of a class, as it is written: another Python would unparse it in another way."""
-    yield from _head(node, lines)
+    """What the help of a section tells of its class, as it is written: another Python would unparse it otherwise."""
     yield ast.get_docstring(node) or ""
     for part in node.body:
         if isinstance(part, ast.FunctionDef) and part.name == "__init__":

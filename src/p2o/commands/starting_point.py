@@ -11,7 +11,9 @@ from p2o.errors import InputError
 from p2o.io.tables import read_rows
 from p2o.policy.loading import BUNDLED, load_config
 from p2o.questions.columns import Columns, guess_columns
+from p2o.reflectors import SelfReflector
 
+REPLY = SelfReflector().sampling.max_completion_length  # tokens of a reflection, where the window is large
 PLACEHOLDER = Columns("question", "answer")
 
 
@@ -37,7 +39,7 @@ def starting_point(wishes: Wishes, name: str) -> str:
         *_trainer(wishes, fit, name),
         *_model(wishes, fit, *lengths),
         *_data(wishes, columns, count),
-        *_evolution(fit, count),
+        *_evolution(fit, count, min(REPLY, _window(config) // 4)),
     ]
     return "\n".join(lines) + "\n"
 
@@ -54,8 +56,11 @@ def _look_at(path: Path) -> tuple[Columns, int]:
 
 def _lengths(config: PreTrainedConfig) -> tuple[int, int]:
     """Tokens of a prompt and of a completion, within the window of the model."""
-    window = int(config.get_text_config().max_position_embeddings)
-    return min(PROMPT, window // 4), min(COMPLETION, window // 2)
+    return min(PROMPT, _window(config) // 4), min(COMPLETION, _window(config) // 2)
+
+
+def _window(config: PreTrainedConfig) -> int:
+    return int(config.get_text_config().max_position_embeddings)
 
 
 def _trainer(wishes: Wishes, fit: Fit | None, name: str) -> list[str]:
@@ -131,13 +136,19 @@ def _data(wishes: Wishes, columns: Columns, count: int) -> list[str]:
     ]
 
 
-def _evolution(fit: Fit | None, count: int) -> list[str]:
-    lines = ["evolution:"]
+def _evolution(fit: Fit | None, count: int, reply: int) -> list[str]:
+    settings, why = [], []
     if fit and not fit.initial and fit.method != "LoRA":
+        settings, why = ["weights: current"], ["the policy before training does not fit beside the policy"]
+    if reply < REPLY:
+        settings.append(f"max_reply_length: {reply}")
+        why.append("the rest of the model's window is for what it reflects on")
+    lines = ["evolution:"]
+    if settings:
         lines += [
             "  reflector:",
             "    class_path: SelfReflector",
-            "    init_args: {weights: current}  # the policy before training does not fit beside the policy",
+            f"    init_args: {{{', '.join(settings)}}}  # {'; '.join(why)}",
         ]
     few = 0 < count < 1200
     return [

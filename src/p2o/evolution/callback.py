@@ -10,7 +10,7 @@ from p2o.errors import InputError
 from p2o.evolution.phase import EvolutionPhase, PhaseSettings
 from p2o.evolution.proposals.ledger import Ledger
 from p2o.evolution.result import EvolutionResult
-from p2o.evolution.stopping import check_own_engine, check_reflector, stop_at_evolution
+from p2o.evolution.stopping import check_reflection, check_reflector, stop_at_evolution
 from p2o.evolution.summary import log_report
 from p2o.mixture.data_module import mixture_of
 from p2o.mixture.selection import HardQuestions, QuestionSelection
@@ -78,9 +78,9 @@ class TemplateEvolution(PhaseSettings, Callback):
             check_reflector(self.reflector, pl_module)
 
     def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Refuses, before training, an engine of the reflector's own that does not fit the policy."""
+        """Refuses, before training, a reflector, or an engine of its own, that does not fit the policy."""
         if self.budget != 0:
-            check_own_engine(self.reflector, pl_module)
+            check_reflection(self.reflector, pl_module, trainer.max_epochs)
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Runs the postponed evolution first if a resumed run left it out or saw it fail."""

@@ -7,6 +7,7 @@ from lightning import LightningModule, Trainer
 from lightning.pytorch.callbacks import ModelCheckpoint
 
 from p2o.errors import InputError
+from p2o.policy.loading import load_window
 from p2o.policy.module import PolicyModule
 from p2o.reflectors.base import Reflector
 
@@ -26,15 +27,19 @@ def check_reflector(reflector: Reflector, module: LightningModule) -> None:
         )
 
 
-def check_own_engine(reflector: Reflector, module: LightningModule) -> None:
-    """Compares an engine that only the reflector has with the policy.
+def check_reflection(reflector: Reflector, module: LightningModule, epochs: int | None) -> None:
+    """Compares the reflector with the policy that is loaded, before the first evolution would.
 
     Raises:
-        InputError: It cannot sample from such a policy.
+        InputError: An engine that only the reflector has cannot sample from such a policy, or the policy could never be
+            asked; a run of one epoch asks nobody.
     """
     assert isinstance(module, PolicyModule)
     if (engine := reflector.own_engine) is not None:
         engine.check(module.policy.config, module.renderer.tokenizer, module.longest)
+    if epochs != 1:
+        for problem in reflector.problems(load_window(module.model, module.longest), module.renderer):
+            raise InputError(problem)
 
 
 def stop_at_evolution(trainer: Trainer, failure: str) -> NoReturn:

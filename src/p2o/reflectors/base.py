@@ -1,7 +1,7 @@
 """What a reflector is given, what it returns, and the base class of all reflectors."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 
@@ -129,6 +129,15 @@ class Reflector(ABC):
     def own_engine(self) -> RolloutEngine | None:
         """The engine that it samples with in place of the run's, if it has one."""
         return None
+
+    def problems(self, window: int, renderer: PromptRenderer) -> Iterator[str]:
+        """Why the policy could never be asked, which is known before training; most reflectors ask another one.
+
+        Args:
+            window: Tokens of prompt and reply that the policy takes together at most.
+            renderer: Renders prompts for the policy.
+        """
+        return iter(())
 
     def reflecting_policy(self, context: ReflectionContext) -> AbstractContextManager[PreTrainedModel]:
         """The policy that it asks, if it samples; where that is sharded, all processes enter it together."""

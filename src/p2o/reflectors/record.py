@@ -2,7 +2,7 @@
 
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import asdict
 from pathlib import Path
@@ -11,6 +11,7 @@ from transformers import PreTrainedModel
 
 from p2o.engines.base import RolloutEngine
 from p2o.errors import InputError
+from p2o.prompts.renderer import PromptRenderer
 from p2o.reflectors.base import Proposal, ReflectionContext, ReflectionFailed, ReflectionJob, Reflector
 
 
@@ -45,6 +46,10 @@ class RecordingReflector(Reflector):
     def own_engine(self) -> RolloutEngine | None:
         """That of the recorded reflector."""
         return self.reflector.own_engine
+
+    def problems(self, window: int, renderer: PromptRenderer) -> Iterator[str]:
+        """Those of the recorded reflector."""
+        return self.reflector.problems(window, renderer)
 
     def reflecting_policy(self, context: ReflectionContext) -> AbstractContextManager[PreTrainedModel]:
         """The policy of the reflector that does the work."""

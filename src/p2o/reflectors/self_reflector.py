@@ -1,7 +1,7 @@
 """Self-Ref: the policy reflects on its own failures."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from typing import Literal
@@ -85,6 +85,16 @@ class SelfReflector(Reflector):
         """True: it asks the engine of the run, on the first process alone."""
         return True
 
+    def problems(self, window: int, renderer: PromptRenderer) -> Iterator[str]:
+        """A reply that leaves no room for what it is asked with."""
+        opening = len(self._opening_ids(renderer))
+        if window <= self.sampling.max_completion_length + opening:
+            extra = f" and an opening of {opening}" if opening else ""
+            yield (
+                f"SelfReflector: expected max_reply_length below the model's window of {window} tokens, got "
+                f"{self.sampling.max_completion_length}{extra}. Lower it: the prompt that reflects needs room as well."
+            )
+
     def reflect(self, jobs: Sequence[ReflectionJob], context: ReflectionContext) -> list[Proposal]:
         """One proposal for each job, from a single call of the engine."""
         with self.reflecting_policy(context) as policy:
@@ -98,13 +108,10 @@ class SelfReflector(Reflector):
         self, jobs: Sequence[ReflectionJob], policy: PreTrainedModel, context: ReflectionContext
     ) -> list[Proposal]:
         window = settled_window(policy)
+        for problem in self.problems(window, context.renderer):
+            raise InputError(problem)
         opening = self._opening_ids(context.renderer)
         room = window - self.sampling.max_completion_length - len(opening)
-        if room < 1:
-            raise InputError(
-                f"SelfReflector: expected max_reply_length below the model's window of {window} tokens, got "
-                f"{self.sampling.max_completion_length}. Lower it."
-            )
         asked = [self._ask(job, context.renderer, room) for job in jobs]
         prompts = [
             Prompt(context.renderer.message(proposal.prompt) + opening, seed)

@@ -10,6 +10,7 @@ import pytest
 from p2o.commands.planning.contradictions import contradictions, rejections
 from p2o.mixture.bare_rollouts import FixedBareRollouts
 from p2o.policy.optimizer import LinearWarmup
+from p2o.reflectors import SelfReflector
 
 
 @pytest.fixture(scope="module")
@@ -72,7 +73,13 @@ def test_shared_questions_are_named(sound):
     [
         ("module.max_prompt_length", 20, r"refuses it: .*the prompt has \d+ tokens, model.max_prompt_length is 20"),
         ("window", 300, "window of 300 tokens together"),
+        ("evolution.reflector", SelfReflector(), "refuses it: .*max_reply_length below .* 2048 tokens, got 2048"),
     ],
 )
 def test_what_fit_refuses_is_named(sound, path, value, message):
     assert re.search(message, "\n".join(rejections(changed(sound, path, value))))
+
+
+def test_a_reflector_is_not_asked_for_where_there_is_no_evolution(sound):
+    run = changed(sound, "evolution.reflector", SelfReflector())
+    assert rejections(changed(run, "evolution.budget", 0)) == rejections(replace(run, epochs=1)) == []
