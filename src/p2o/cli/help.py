@@ -22,7 +22,8 @@ commands:
   completion  complete words in a shell         eval "$(p2o completion bash)"
   grade       grade answers and completions     p2o grade rows.jsonl graded.jsonl
 
-`p2o <command> --help` says more of a command, `p2o --version` which version this is.
+`p2o <command> --help` says more of a command, `p2o --help model` lists the options of a section of the config,
+`p2o --version` says which version this is.
 """
 
 TRAINER = ("fit", "validate", "test")
