@@ -56,6 +56,7 @@ class PhaseSettings:
     credit: Credit = "majority"
     reuse: bool = False
     confirm: Literal["never", "report", "drop"] = "never"
+    crossover: float = 0.0
     carry_over: bool = False
     show_answer: bool = True
     leak_guard: Literal["held_back", "all", "none"] = "held_back"
@@ -83,6 +84,7 @@ class PhaseSettings:
             credit=self.credit,
             reuse=self.reuse,
             confirm=self.confirm,
+            crossover=self.crossover,
         )
 
 
