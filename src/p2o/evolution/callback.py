@@ -27,8 +27,8 @@ class TemplateEvolution(PhaseSettings, Callback):
     Args:
         reflector: Proposes templates.
         selector: Chooses parents (paper: DominanceSelector, its Algorithm 4).
-        budget: Rollouts of one evolution at most, never overshot: a number, or a level of `auto_budget` for this dev
-            size and these completions (paper: heavy_4, 11,040 at 300 dev questions). 0 switches evolution off.
+        budget: Rollouts of one evolution at most: a number, or a level of `auto_budget` for these sizes (paper:
+            heavy_4, 11,040 at 300 dev questions). 0 switches evolution off.
         dev_size: Dev questions at most; half of the hard set if that is fewer (paper: 300).
         width: W, parents of an iteration at most (paper: 16).
         mini_batch_size: B, train questions on which a child is compared with its parent (paper: 3).
@@ -36,7 +36,7 @@ class TemplateEvolution(PhaseSettings, Callback):
         min_parents: Parents of an iteration at least; a smaller front is tried again on other mini-batches (paper: 1).
         completions: Completions of a question whenever a template is evaluated (paper's code: 1).
         temperature: Of these completions (paper's code: 0, greedy).
-        gate: Decides which children are scored on the dev questions (paper: StrictImprovement).
+        gate: Decides which children are scored on dev questions (paper: StrictImprovement).
         screen_size: Score children on so many of the dev questions, a sixth of them say, and ask the others at the end
             as far as they are unsolved: the same cover for half of the rollouts. null: on all of them (paper).
         cover_share: Share of the budget for these other dev questions; 0.5 with a screen (paper: 0).
@@ -45,14 +45,13 @@ class TemplateEvolution(PhaseSettings, Callback):
         reuse: Ask and pay for a pair of question and template once (paper: no).
         confirm: Draw dev questions that one template alone solves again, at the temperature of training, to `report`
             lucky hits or to `drop` them from what is covered. Sets one dev evaluation of the budget aside.
-        crossover: Chance that a proposal unites two templates of the front, each of which solves dev questions that the
-            other does not; the reflector reads up to three of each (paper: 0).
+        crossover: Chance that a proposal unites two templates which solve different dev questions (paper: 0).
+        mined_seed: Score the empty template by the epoch's own rollouts, which are there already (paper: no).
         min_hard_set: With fewer hard questions there is no evolution, and the next epoch is bare (paper's code: 100).
         learn_from: The questions that evolution sees (paper: HardQuestions; Fast-Slow Training: AllQuestions).
         carry_over: Start from the last bank as well as from the empty template (paper: no).
         show_answer: Whether the reflector is shown the gold answers (paper: yes).
-        leak_guard: Rejects templates with the text or the answer of a dev or validation question (`held_back`), of a
-            training question as well (`all`), or none.
+        leak_guard: Rejects templates with the text or answer of a dev or validation question (`held_back`), or `all`.
         on_failure: If reflection cannot go on: `stop`, to resume at this evolution, or `continue` with the old bank.
         seed: Seeds splits and draws, together with the epoch.
     """
@@ -125,7 +124,8 @@ class TemplateEvolution(PhaseSettings, Callback):
         bank, failure, self.finished = TemplateBank(), "", None
         if self.budget != 0 and len(hard := data.selected(self.learn_from)) >= self.min_hard_set:
             guarded = [*({"all": data.train_questions}.get(self.leak_guard, [])), *data.validation_questions]
-            phase = EvolutionPhase(self, pl_module, hard, epoch, data.bank, guarded, self.ledger)
+            mined = data.hard_set.shares(data.num_generations)
+            phase = EvolutionPhase(self, pl_module, hard, epoch, data.bank, guarded, self.ledger, mined)
             self.finished = self._run(phase, trainer)
             failure = self.finished.failure
             bank = data.bank if failure else self.finished.bank
