@@ -110,8 +110,12 @@ study: $(VENV)/.runtime
 survey: $(VENV)/.dev
 	OMP_WAIT_POLICY=passive $(BIN)/pytest tests/survey -m survey -n 2 --dist worksteal
 
+# With MODEL, a folder or hub name of a small instruct model, one seed of every method on it as well: about 90 minutes.
 nightly: $(VENV)/.runtime
 	$(BIN)/p2o compare studies/quickstart_small.yaml
+ifdef MODEL
+	$(BIN)/p2o compare studies/real_lm.yaml --seeds '[0]' --options '{"model.model": "$(MODEL)"}'
+endif
 
 # A step here against a step of TRL, which lives in a virtual environment of its own.
 bench-trl: $(VENV)/.runtime .venv-trl/.ready
