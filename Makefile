@@ -9,7 +9,7 @@
 # make test-minimum the suite with the oldest versions that pyproject.toml allows, in an environment of its own
 # make notebooks    runs notebooks/ and stores what they print and draw
 # make chaos        200 random kills, on one process and on two; every resumed run must equal the undisturbed one
-# make fuzz         property tests for 20 minutes
+# make fuzz         property tests for 10 to 20 minutes
 # Each makes the virtual environment if it is missing; only Python >= 3.11 and make must be there.
 
 PYTHON ?= python3
