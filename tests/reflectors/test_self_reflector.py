@@ -8,6 +8,7 @@ from p2o.engines.transformers import TransformersEngine
 from p2o.errors import InputError
 from p2o.prompts.renderer import PromptRenderer
 from p2o.reflectors.base import Example, ReflectionJob
+from p2o.reflectors.diagnosing import DiagnosingReflector
 from p2o.reflectors.record import RecordingReflector
 from p2o.reflectors.self_reflector import SelfReflector
 from p2o.types import Completion
@@ -150,7 +151,7 @@ def test_that_there_is_no_room_is_known_before_training(tokenizer, tmp_path):
     renderer = PromptRenderer(tokenizer)
     assert not list(SelfReflector(max_reply_length=511).problems(512, renderer))
     recorded = RecordingReflector(SelfReflector(max_reply_length=511, opening="```\n"), tmp_path / "jobs.jsonl")
-    [problem] = recorded.problems(512, renderer)
+    [problem] = DiagnosingReflector(recorded, judge=None).problems(512, renderer)
     assert "got 511 and an opening of" in problem
 
 

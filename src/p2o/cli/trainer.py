@@ -175,8 +175,7 @@ def live_help(command: str) -> str:
     """The help of a command of the Trainer with every option it has, from its parser, without the usage before it."""
     with redirect_stdout(StringIO()) as printed, suppress(SystemExit):
         run_trainer([command, "--help"])
-    _, start, rest = printed.getvalue().partition("options:\n")
-    return start + rest
+    return "".join(printed.getvalue().partition("options:\n")[1:])
 
 
 def _for_one(kind: type[C], command: str) -> type[C]:

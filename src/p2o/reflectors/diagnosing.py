@@ -1,6 +1,6 @@
 """Has failures judged before another reflector reads them."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import replace
 
@@ -8,6 +8,7 @@ from transformers import PreTrainedModel
 
 from p2o.endpoints.usage import ZERO_USAGE, Usage
 from p2o.engines.base import RolloutEngine
+from p2o.prompts.renderer import PromptRenderer
 from p2o.reflectors.base import Example, Proposal, ReflectionContext, ReflectionFailed, ReflectionJob, Reflector
 from p2o.reflectors.failure_judge import FailureJudge
 from p2o.reflectors.feedback import VERDICTS
@@ -44,6 +45,10 @@ class DiagnosingReflector(Reflector):
     def own_engine(self) -> RolloutEngine | None:
         """That of the reflector that does the work."""
         return self.reflector.own_engine
+
+    def problems(self, window: int, renderer: PromptRenderer) -> Iterator[str]:
+        """Those of the reflector that does the work."""
+        return self.reflector.problems(window, renderer)
 
     def reflecting_policy(self, context: ReflectionContext) -> AbstractContextManager[PreTrainedModel]:
         """The policy of the reflector that does the work."""
