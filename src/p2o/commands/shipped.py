@@ -46,7 +46,7 @@ def path_of(name: str, kind: str = "configs") -> Path:
 
 def shipped_as(path: Path) -> str:
     """The name of what comes with p2o and lies at `path` in a checkout, such as configs/quickstart.yaml; "" if none."""
-    kind, short = path.parts[0] if path.parts else "", Path(*path.parts[1:]).with_suffix("").as_posix()
+    kind, _, short = path.as_posix().removesuffix(".yaml").partition("/")
     return PREFIX + short if kind in ("configs", "studies") and short in names(kind) else ""
 
 
