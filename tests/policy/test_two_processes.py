@@ -124,6 +124,11 @@ def test_adapters_train_beside_shards_in_bfloat16(tmp_path):
     assert moved
 
 
+def one_message(printed, message):
+    assert all(text.count("p2o: error") == 1 and message in text for text in printed), printed
+    assert all(text.endswith("exit 2") and "Traceback" not in text for text in printed), printed
+
+
 def without_layers(root, *options):
     """A policy whose class does not say which modules are its layers."""
     LlamaPreTrainedModel._no_split_modules = None
@@ -145,9 +150,23 @@ def without_layers(root, *options):
     ids=["no layers", "no such module", "rank", "questions"],
 )
 def test_what_cannot_be_is_one_message_of_both(tmp_path, options, message, run):
-    printed = fit_on_two(tmp_path, *HALF, *options, run=run)
-    assert all(text.count("p2o: error") == 1 and message in text for text in printed), printed
-    assert all(text.endswith("exit 2") and "Traceback" not in text for text in printed), printed
+    one_message(fit_on_two(tmp_path, *HALF, *options, run=run), message)
+
+
+def test_heads_that_the_processes_of_an_engine_do_not_divide_are_one_message_of_all(tmp_path):
+    engine = ("--model.engine=VLLMEngine", "--model.engine.tensor_parallel_size=3")
+    printed = fit_on_two(tmp_path, "--data.batch_size=1", "--model.mini_batch_size=1", DDP, *engine, processes=3)
+    one_message(printed, "expected a number that divides the model's 4 attention heads")
+
+
+def test_a_checkpoint_of_other_adapters_is_one_message_of_both(tmp_path):
+    """In one file; `test_sharded_runs.py` has folders."""
+    lora = ("--model.adapters=LoRA", "--model.adapters.rank=4")
+    fit(tmp_path / "one", *SHAPED, *lora)
+    resumed = ("--trainer.max_epochs=2", f"--ckpt_path={tmp_path / 'one' / 'checkpoints' / 'last.ckpt'}")
+    for strategy in (DDP, SHARDED):
+        options = (*SHAPED, *HALF, strategy, *lora, "--model.adapters.rank=2", *resumed)
+        one_message(fit_on_two(tmp_path / strategy[-3:], *options), "The checkpoint belongs to another config")
 
 
 def test_tensor_parallelism_is_one_message(tmp_path):
