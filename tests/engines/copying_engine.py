@@ -1,4 +1,4 @@
-"""A stub of an engine that keeps a copy of the weights, such as vLLM: a second model in this process, on any machine."""
+"""A stub of an engine that keeps a copy of the weights, as vLLM does: a second model in this process."""
 
 from copy import deepcopy
 

@@ -1,14 +1,15 @@
 """The quickstart in shards on two processes prints the figures of one: a sixth of it, and all of it."""
 
 import json
+from importlib.util import find_spec
 
 import pytest
-from quickstart_run import CONFIG, farthest, fit_on_two
 
 from p2o.cli.main import main
 from p2o.evolution.proposals import reflection
 from p2o.logprobs.shards import is_sharded
 from p2o.policy import initial
+from quickstart_run import CONFIG, farthest, fit_on_two
 
 pytestmark = pytest.mark.distributed
 SHARDED = ("--trainer.strategy=sharded", "--data.batch_size=6", "--model.mini_batch_size=6")  # of each process
@@ -75,6 +76,16 @@ def test_a_sixth_of_it_has_the_figures_of_one_process(one, tmp_path, engine):
     assert figures(tmp_path) == figures(one)
     assert proposed(tmp_path) == proposed(one)
     assert farthest(one, tmp_path) < 1e-4
+
+
+@pytest.mark.vllm
+@pytest.mark.skipif(not find_spec("vllm"), reason="vllm is not installed")
+def test_a_sixth_of_it_with_vllm_reflects_with_weights_from_files(tmp_path):
+    """After each rollout the canary holds vLLM's weights against those that are trained."""
+    settings = {"dtype": "float32", "engine_args": {"enforce_eager": True, "kv_cache_memory_bytes": 256 * 2**20}}
+    engine = f"--model.engine={json.dumps({'class_path': 'VLLMEngine', 'init_args': settings})}"
+    on_two(tmp_path, *SIXTH, engine, how=run_without_a_second_policy)
+    assert figures(tmp_path)["tokens"]["reflection"] > 0 and figures(tmp_path)["epochs"] == 2
 
 
 @pytest.mark.slow

@@ -27,8 +27,8 @@ class VLLMEngine(RolloutEngine):
     Each call wakes it, transfers the policy's weights if they changed since the last transfer, samples, and puts it to
     sleep. The K rollouts of a question share one prefill, and so do questions under one template.
 
-    There is one model in vLLM, whichever policy is asked for: Self-Ref's reference is transferred in for the reflection
-    and the policy back for the next rollouts, two transfers for each reflection and never a second engine.
+    There is one model in vLLM, whichever policy is asked for: that before training is read from its files for Self-Ref
+    and the policy transferred back for the next rollouts: two transfers for each reflection, and no second engine.
 
     Args:
         dtype: Of weights and cache in vLLM; the policy keeps its own. CPUs without bfloat16 need float32.
