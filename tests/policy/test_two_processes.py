@@ -8,6 +8,7 @@ import torch
 from transformers import LlamaPreTrainedModel
 
 from p2o.errors import InputError
+from p2o.policy.loading import BUNDLED, load_policy
 from p2o.rewards import MathAnswer
 from quickstart_run import SHAPED, farthest, fit, fit_on_two, last, logged
 
@@ -122,6 +123,16 @@ def test_adapters_train_beside_shards_in_bfloat16(tmp_path):
     reached_the_end(fit_on_two(tmp_path, *SHAPED, *lora, *HALF, SHARDED))
     moved = [name for name, value in last(tmp_path)["state_dict"].items() if ".lora_B." in name and bool(value.any())]
     assert moved
+
+
+def test_shards_of_float32_train_in_bfloat16(tmp_path):
+    """Steps of 2e-4 and less, most of which bfloat16 weights could not take."""
+    reached_the_end(fit_on_two(tmp_path, *SHAPED, *HALF, SHARDED, "--trainer.precision=bf16-mixed"))
+    start = load_policy(BUNDLED).state_dict()
+    for name, value in last(tmp_path)["state_dict"].items():
+        assert value.dtype == torch.float32
+        moved = (value - start[name.removeprefix("policy.")]).abs()
+        assert 0 < float(moved.max()) < 1e-3, name
 
 
 def one_message(printed, message):
