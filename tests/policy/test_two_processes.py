@@ -176,7 +176,7 @@ def test_a_checkpoint_of_other_adapters_is_one_message_of_both(tmp_path):
     fit(tmp_path / "one", *SHAPED, *lora)
     resumed = ("--trainer.max_epochs=2", f"--ckpt_path={tmp_path / 'one' / 'checkpoints' / 'last.ckpt'}")
     for strategy in (DDP, SHARDED):
-        options = (*SHAPED, *HALF, strategy, *lora, "--model.adapters.rank=2", *resumed)
+        options = (*SHAPED, *HALF, strategy, *lora, "--model.adapters.alpha=8", *resumed)
         one_message(fit_on_two(tmp_path / strategy[-3:], *options), "The checkpoint belongs to another config")
 
 
