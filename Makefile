@@ -9,7 +9,7 @@
 # make test-minimum the suite with the oldest versions that pyproject.toml allows, in an environment of its own
 # make notebooks    runs notebooks/ and stores what they print and draw
 # make chaos        200 random kills, on one process and on two; every resumed run must equal the undisturbed one
-# make fuzz         property tests for 20 minutes
+# make fuzz         property tests for 10 to 20 minutes
 # Each makes the virtual environment if it is missing; only Python >= 3.11 and make must be there.
 
 PYTHON ?= python3
@@ -110,8 +110,12 @@ study: $(VENV)/.runtime
 survey: $(VENV)/.dev
 	OMP_WAIT_POLICY=passive $(BIN)/pytest tests/survey -m survey -n 2 --dist worksteal
 
+# With MODEL, a folder or hub name of a small instruct model, one seed of every method on it as well: about 90 minutes.
 nightly: $(VENV)/.runtime
 	$(BIN)/p2o compare studies/quickstart_small.yaml
+ifdef MODEL
+	$(BIN)/p2o compare studies/real_lm.yaml --seeds '[0]' --options '{"model.model": "$(MODEL)"}'
+endif
 
 # A step here against a step of TRL, which lives in a virtual environment of its own.
 bench-trl: $(VENV)/.runtime .venv-trl/.ready

@@ -9,6 +9,8 @@ Utilisation is the phase's tokens per second over those of plain rollouts; "in t
 engine calls, so that what is lost to small batches and what is lost between calls can be told apart; "reading" is the
 share of it that goes into prompts, the most that templates read only once could save.
 
+`--world skills` takes the policy and questions of seven families of skills, whose evolution scores at T = 1.
+
 `--screen V` compares instead the paper's way of spending the budget with half of it on "screen, then cover" (V dev
 questions for every child, the others for the pool at the end), in pairs of the same questions and seeds: rollouts,
 engine calls, seconds, and what the bank is worth on hard questions that evolution did not see: how many some template
@@ -21,7 +23,8 @@ import os
 import random
 import statistics
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
@@ -43,11 +46,48 @@ from p2o.policy.module import PolicyModule
 from p2o.prompts.renderer import PromptRenderer
 from p2o.prompts.templates import TemplateBank
 from p2o.reflectors import SelfReflector
-from p2o.rewards import MathAnswer
+from p2o.rewards import ExactAnswer, MathAnswer
+from p2o.rewards.base import Reward
 from p2o.rollouts import RolloutRequest, RolloutWorker
 from p2o.seeds import derive_seed
-from p2o.types import Completion, Prompt
+from p2o.types import Completion, Prompt, Question
+from p2o.worlds import SkillQuestions
 from p2o.worlds.chains import ChainQuestions
+from p2o.worlds.skills import FAMILIES
+from p2o.worlds.skills.base import Split
+
+
+@dataclass(frozen=True)
+class World:
+    """A bundled policy with its questions.
+
+    Args:
+        policy: Its name.
+        reward: Grades its answers.
+        length: Tokens of a completion at most.
+        hard: So many training or validation questions of it that evolution is for.
+        temperature: Of evolution's completions, as its config has it.
+    """
+
+    policy: str
+    reward: Callable[[], Reward]
+    length: int
+    hard: Callable[[Split, int], list[Question]]
+    temperature: float
+
+
+WORLDS = {
+    "quickstart": World(
+        BUNDLED, MathAnswer, 128, lambda split, count: ChainQuestions(split, easy=0, hard=count).load(), 0.0
+    ),
+    "skills": World(
+        "p2o/skills-policy",
+        ExactAnswer,
+        96,
+        lambda split, count: SkillQuestions(split, -(-count // len(FAMILIES))).load()[:count],
+        1.0,
+    ),
+}
 
 
 class WatchedEngine(TransformersEngine):
@@ -82,24 +122,23 @@ class WatchedEngine(TransformersEngine):
         return completions
 
 
-def build(engine: WatchedEngine) -> PolicyModule:
-    """The quickstart's policy, ready to answer without a Trainer."""
-    module = PolicyModule(
-        BUNDLED, engine, MathAnswer(), GroupNormalized(), Masked(), ClippedLoss(), 1.0, max_completion_length=128
-    )
+def build(engine: WatchedEngine, world: World) -> PolicyModule:
+    """The policy of a world, ready to answer without a Trainer."""
+    parts = (engine, world.reward(), GroupNormalized(), Masked(), ClippedLoss())
+    module = PolicyModule(world.policy, *parts, temperature=1.0, max_completion_length=world.length)
     module.instruction = "Answer within \\boxed{}.\nQuestion: "
-    module.renderer = PromptRenderer(load_tokenizer(BUNDLED), module.instruction)
-    module.policy = load_policy(BUNDLED)
+    module.renderer = PromptRenderer(load_tokenizer(world.policy), module.instruction)
+    module.policy = load_policy(world.policy)
     module.trainer = Trainer(accelerator="cpu", logger=False, enable_checkpointing=False)  # where weights are placed
     module.worker = RolloutWorker(engine, module.renderer, module.reward, module.counts)
-    module.max_templated_prompt_length = module.policy.config.max_position_embeddings - 128
+    module.max_templated_prompt_length = module.policy.config.max_position_embeddings - world.length
     return module
 
 
 def plain(seed: int) -> dict[str, Any]:
-    """A training batch: 12 questions, 6 rollouts each."""
+    """A training batch of the quickstart: 12 questions, 6 rollouts each."""
     engine = WatchedEngine()
-    module = build(engine)
+    module = build(engine, WORLDS["quickstart"])
     questions = ChainQuestions("train", easy=6, hard=6).load()
     requests = [RolloutRequest(question, "", seed + k) for question in questions for k in range(6)]
     start = time.perf_counter()
@@ -109,32 +148,34 @@ def plain(seed: int) -> dict[str, Any]:
 
 def phase(seed: int, options: argparse.Namespace, **changes: Any) -> dict[str, Any]:  # noqa: ANN401 (settings)
     """An evolution on hard questions, with other settings than the options say."""
-    engine = WatchedEngine()
-    module = build(engine)
+    engine, world = WatchedEngine(), WORLDS[options.world]
+    module = build(engine, world)
     sizes: dict[str, Any] = {"budget": options.budget, "dev_size": options.dev_size, "width": options.width} | changes
     evolution = TemplateEvolution(
         SelfReflector(temperature=1.0, max_reply_length=96),
         DominanceSelector(),
         min_parents=options.width if options.repeat else 1,
         min_hard_set=12,
+        temperature=world.temperature,
         seed=seed,
         **sizes,
     )
-    hard = ChainQuestions("train", easy=0, hard=options.questions).load()
+    hard = world.hard("train", options.questions)
     search = EvolutionPhase(evolution, module, hard, 0, TemplateBank(), [], evolution.ledger).search
     start = time.perf_counter()
     search.run()
     spent = cost(engine, time.perf_counter() - start)
     spent |= {"templates": len(search.history.pool), "rollouts": search.history.spent, "bank": len(search.bank)}
-    return spent | (held_out(module, search.bank, options.questions, seed) if options.screen else {})
+    return spent | (
+        held_out(module, search.bank, world.hard("validation", options.questions), seed) if options.screen else {}
+    )
 
 
-def held_out(module: PolicyModule, bank: TemplateBank, count: int, seed: int) -> dict[str, float]:
-    """What a bank is worth on as many other hard questions."""
-    questions = ChainQuestions("validation", easy=0, hard=count).load()
+def held_out(module: PolicyModule, bank: TemplateBank, questions: Sequence[Question], seed: int) -> dict[str, float]:
+    """What a bank is worth on other questions."""
     rng = random.Random(seed)
     texts = [template.text for template in bank.templates] or [""]
-    greedy, sampled = SamplingParams(0.0, 128), SamplingParams(1.0, 128)
+    greedy, sampled = (SamplingParams(t, module.sampling.max_completion_length) for t in (0.0, 1.0))
     requests = [RolloutRequest(question, text, seed) for question in questions for text in texts]
     rollouts = module.worker.roll_out(module.policy, requests, greedy, "validation")
     solved = {rollout.question.id for rollout in rollouts if rollout.correct}
@@ -144,7 +185,10 @@ def held_out(module: PolicyModule, bank: TemplateBank, count: int, seed: int) ->
         for question, text in zip(questions, assigned, strict=True)
     ]
     rollouts = module.worker.roll_out(module.policy, requests, sampled, "validation")
-    return {"cover": len(solved) / count, "pass rate": statistics.fmean(rollout.correct for rollout in rollouts)}
+    return {
+        "cover": len(solved) / len(questions),
+        "pass rate": statistics.fmean(rollout.correct for rollout in rollouts),
+    }
 
 
 def compare_screen(options: argparse.Namespace) -> list[dict[str, dict[str, Any]]]:
@@ -187,6 +231,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--pairs", type=int, default=3)
     parser.add_argument("--threads", type=int, default=os.cpu_count())
+    parser.add_argument("--world", choices=WORLDS, default="quickstart", help="policy and questions of the evolution")
     parser.add_argument("--questions", type=int, default=96, help="hard questions, for dev and mini-batches")
     parser.add_argument("--dev-size", type=int, default=24)
     parser.add_argument("--budget", type=int, default=400)

@@ -67,6 +67,16 @@ def test_each_phase_is_one_engine_call_and_the_useful_template_wins(module):
     assert found.bank.best is not None and found.bank.best.text == USEFUL
 
 
+def test_the_empty_template_may_be_scored_by_the_rollouts_of_the_epoch(module):
+    evolution = TemplateEvolution(StaticReflector([USEFUL]), DominanceSelector(), budget=80, mined_seed=True)
+    hard = ChainQuestions("train", easy=0, hard=12).load()
+    mined = {question.id: 1 / 6 for question in hard}
+    found = EvolutionPhase(evolution, module, hard, 0, TemplateBank(), [], evolution.ledger, mined).search
+    found.step()
+    assert module.engine.calls == [] and found.history.spent == 0
+    assert found.history.pool[0].dev_scores == (1 / 6,) * 6
+
+
 def test_a_template_that_no_question_could_carry_is_rejected(module):
     found = search(module, ["long " * 2000, "forged <|end|>"], budget=80)
     found.run()

@@ -226,6 +226,15 @@ def test_seeds_are_scored_at_once_in_order_and_only_while_the_budget_lasts():
     assert policy.calls == [("dev", 12)]
 
 
+def test_known_scores_of_the_empty_template_cost_nothing():
+    policy, known = HintPolicy(), {f"dev{k}": k / 6 for k in range(6)}
+    search = new_search(policy, HintReflector(), 40, seed_templates=("x", "", "topic0"), known_scores=known)
+    search.step()
+    assert [candidate.text for candidate in search.history.pool] == ["x", "", "topic0"]
+    assert search.history.pool[1].dev_scores == tuple(known.values())
+    assert search.history.spent == 2 * 6 * policy.completions == search.history.iterations[0].dev_rollouts
+
+
 def test_there_must_be_a_seed():
     with pytest.raises(ValueError, match="at least one seed"):
         new_search(HintPolicy(), HintReflector(), 100, seed_templates=())

@@ -2,17 +2,19 @@
 
 import json
 import random
+from dataclasses import replace
 
 import pytest
 from hint_task import HintPolicy, HintReflector, questions, rollout, to_example
 
 from p2o.errors import InputError
 from p2o.evolution.gates import SecondChance, StrictImprovement
-from p2o.evolution.history import Candidate, Iteration, Stage, Status
+from p2o.evolution.history import Candidate, History, Iteration, Stage, Status
 from p2o.evolution.search import EvolutionSearch
 from p2o.evolution.selectors import DominanceSelector
 from p2o.evolution.settings import EvolutionSettings, StopReason
 from p2o.evolution.stages.cover_stage import CoverCall, CoverStage
+from p2o.evolution.stages.schedule import Schedule
 from p2o.prompts.templates import Template, TemplateBank
 from p2o.reflectors.base import Proposal
 
@@ -145,6 +147,16 @@ def test_what_the_cover_leaves_goes_back_to_the_search():
     first = stages.index(Stage.COVER)
     assert Stage.SEARCH in stages[first:], "a second round of the search follows"
     assert search.history.spent > 0.85 * 150
+
+
+def test_a_cover_that_has_begun_is_ended_before_the_search_goes_on():
+    """Two templates are left to ask; a second round of the search would be paid from what the cover needs."""
+    settings = EvolutionSettings(500, screen_size=2, cover_share=0.5)
+    ids = [f"d{number}" for number in range(6)]
+    begun = History(tuple(pool((1, 0), (0, 1), (0, 0))), iterations=(Iteration(), Iteration(stage=Stage.COVER)))
+    assert Schedule(settings, begun, ids, 2).next_stage(search_goes_on=True) is Stage.COVER
+    before = replace(begun, iterations=(Iteration(),))
+    assert Schedule(settings, before, ids, 2).next_stage(search_goes_on=True) is Stage.SEARCH
 
 
 def test_a_screen_as_large_as_the_dev_set_is_the_papers_search():

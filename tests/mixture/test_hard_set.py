@@ -50,3 +50,9 @@ def test_a_question_that_an_epoch_does_not_ask_keeps_its_last_observation():
     assert hard_set.hard == {"q0", "q2", "q3"}  # q0 of the first epoch, q2 of the second
     assert hard_set.last == {"q0": 1, "q1": 2, "q2": 1, "q3": 0}
     assert hard_set.asked == {"q3"}
+
+
+def test_the_share_of_correct_rollouts_is_that_of_the_last_time_and_at_most_one():
+    seen = HardSet(2)
+    seen.last = {"a": 0, "b": 2, "c": 8}  # `c` was rolled out again
+    assert seen.shares(4) == {"a": 0.0, "b": 0.5, "c": 1.0}

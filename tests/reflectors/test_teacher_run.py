@@ -247,6 +247,7 @@ def run_and_resume(checkpoint, command):
             print("stopped", stop.code, flush=True)
 
 
+@pytest.mark.distributed
 def test_two_processes_fail_and_evolve_as_one(teacher, tmp_path):
     """A run that fails at its second call and is resumed, on one process and on two.
 

@@ -27,33 +27,32 @@ class TemplateEvolution(PhaseSettings, Callback):
     Args:
         reflector: Proposes templates.
         selector: Chooses parents (paper: DominanceSelector, its Algorithm 4).
-        budget: Rollouts of one evolution at most, never overshot: a number, or a level of `auto_budget` for this dev
-            size and these completions (paper: heavy_4, 11,040 at 300 dev questions). 0 switches evolution off.
+        budget: Rollouts of one evolution at most: a number, or a level of `auto_budget` for these sizes (paper:
+            heavy_4, 11,040 at 300 dev questions). 0 switches evolution off.
         dev_size: Dev questions at most; half of the hard set if that is fewer (paper: 300).
         width: W, parents of an iteration at most (paper: 16).
         mini_batch_size: B, train questions on which a child is compared with its parent (paper: 3).
         proposals: Templates that are proposed for each parent of an iteration at most.
-        min_parents: Parents of an iteration at least, as far as width and budget go: if the front has fewer, each again
-            with another mini-batch. A front of one otherwise makes calls of one (paper: 1).
-        completions: Completions of a question each time a template is evaluated (paper's code: 1).
+        min_parents: Parents of an iteration at least; a smaller front is tried again on other mini-batches (paper: 1).
+        completions: Completions of a question whenever a template is evaluated (paper's code: 1).
         temperature: Of these completions (paper's code: 0, greedy).
-        gate: Decides which children are scored on the dev questions (paper: StrictImprovement).
+        gate: Decides which children are scored on dev questions (paper: StrictImprovement).
         screen_size: Score children on so many of the dev questions, a sixth of them say, and ask the others at the end
             as far as they are unsolved: the same cover for half of the rollouts. null: on all of them (paper).
         cover_share: Share of the budget for these other dev questions; 0.5 with a screen (paper: 0).
         credit: What a template covers: dev questions of whose completions it gets more than half right (`majority`,
-            paper), or all that it gets right at times, by their share (`share`). With one completion it is the same.
-        reuse: Ask and pay for a pair of question and template once; the paper asks and pays again.
-        confirm: Draw dev questions that one template alone solves a second time, at the temperature of training, to
-            `report` lucky hits or to `drop` them from what is covered. Sets one dev evaluation of the budget aside.
+            paper), or all that it gets right at times, by their share (`share`).
+        reuse: Ask and pay for a pair of question and template once (paper: no).
+        confirm: Draw dev questions that one template alone solves again, at the temperature of training, to `report`
+            lucky hits or to `drop` them from what is covered. Sets one dev evaluation of the budget aside.
+        crossover: Chance that a proposal unites two templates which solve different dev questions (paper: 0).
+        mined_seed: Score the empty template by the epoch's own rollouts, which are there already (paper: no).
         min_hard_set: With fewer hard questions there is no evolution, and the next epoch is bare (paper's code: 100).
         learn_from: The questions that evolution sees (paper: HardQuestions; Fast-Slow Training: AllQuestions).
-        carry_over: Start from the templates of the last bank as well as from the empty one (paper: no).
+        carry_over: Start from the last bank as well as from the empty template (paper: no).
         show_answer: Whether the reflector is shown the gold answers (paper: yes).
-        leak_guard: Templates that hold the text or the answer of a question are rejected: of the dev and validation
-            questions (`held_back`), of the training questions as well (`all`), or of none.
-        on_failure: If reflection cannot go on (a wrong key, a dead endpoint, a limit reached): `stop` the run, with a
-            checkpoint that resumes at this evolution, or `continue` with the old bank.
+        leak_guard: Rejects templates with the text or answer of a dev or validation question (`held_back`), or `all`.
+        on_failure: If reflection cannot go on: `stop`, to resume at this evolution, or `continue` with the old bank.
         seed: Seeds splits and draws, together with the epoch.
     """
 
@@ -65,7 +64,7 @@ class TemplateEvolution(PhaseSettings, Callback):
         super().__post_init__()
         if self.min_hard_set < 1:
             raise InputError(f"evolution.min_hard_set must be at least 1, got {self.min_hard_set}.")
-        self.pending = False  # the run ended after an epoch whose evolution nobody needed yet, or that failed
+        self.pending = False  # it ended after an epoch whose evolution nobody needed yet, or that failed
         self.unfinished: dict[str, Any] = {}  # how far the pending evolution came
         self.failure = ""  # why it failed
         self.ledger = Ledger()
@@ -125,7 +124,8 @@ class TemplateEvolution(PhaseSettings, Callback):
         bank, failure, self.finished = TemplateBank(), "", None
         if self.budget != 0 and len(hard := data.selected(self.learn_from)) >= self.min_hard_set:
             guarded = [*({"all": data.train_questions}.get(self.leak_guard, [])), *data.validation_questions]
-            phase = EvolutionPhase(self, pl_module, hard, epoch, data.bank, guarded, self.ledger)
+            mined = data.hard_set.shares(data.num_generations)
+            phase = EvolutionPhase(self, pl_module, hard, epoch, data.bank, guarded, self.ledger, mined)
             self.finished = self._run(phase, trainer)
             failure = self.finished.failure
             bank = data.bank if failure else self.finished.bank

@@ -2,7 +2,7 @@
 
 import random
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, Literal
@@ -56,6 +56,8 @@ class PhaseSettings:
     credit: Credit = "majority"
     reuse: bool = False
     confirm: Literal["never", "report", "drop"] = "never"
+    crossover: float = 0.0
+    mined_seed: bool = False
     carry_over: bool = False
     show_answer: bool = True
     leak_guard: Literal["held_back", "all", "none"] = "held_back"
@@ -83,6 +85,7 @@ class PhaseSettings:
             credit=self.credit,
             reuse=self.reuse,
             confirm=self.confirm,
+            crossover=self.crossover,
         )
 
 
@@ -97,6 +100,7 @@ class EvolutionPhase:
         last_bank: The templates of this epoch, with which the search may start.
         guarded: Questions that no template may give away, besides the dev questions.
         ledger: Where the cost of reflection is booked.
+        mined: Share of correct rollouts of the epoch by the question's id, for `mined_seed`.
     """
 
     def __init__(
@@ -108,6 +112,7 @@ class EvolutionPhase:
         last_bank: TemplateBank,
         guarded: Sequence[Question],
         ledger: Ledger,
+        mined: Mapping[str, float] | None = None,
     ) -> None:
         self.settings = settings
         self.module = module
@@ -138,6 +143,7 @@ class EvolutionPhase:
             seed_templates=["", *carried],
             gate=settings.gate,
             draw_again=self._draw_again,
+            known_scores=mined if settings.mined_seed else None,
         )
 
     def run(self, keep: Callable[[dict[str, Any]], object] = lambda state: None) -> EvolutionResult:

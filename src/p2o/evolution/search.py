@@ -39,6 +39,7 @@ class EvolutionSearch:
         seed_templates: The first templates of the pool, at least one; the budget may leave out some of the last.
         gate: Decides which children are scored on the dev questions.
         draw_again: As `evaluate`, with other draws: only for `settings.confirm`.
+        known_scores: Scores of the empty template by the question's id, if the screen need not be asked for them.
     """
 
     def __init__(
@@ -54,6 +55,7 @@ class EvolutionSearch:
         seed_templates: Sequence[str] = ("",),
         gate: Gate = StrictImprovement(),  # noqa: B008 (it has no state)
         draw_again: Evaluate | None = None,
+        known_scores: Mapping[str, float] | None = None,
     ) -> None:
         self.train = tuple(train)
         self.dev = tuple(dev)
@@ -66,6 +68,7 @@ class EvolutionSearch:
             raise ValueError("Expected at least one seed template; the bare question is the template ''.")
         self.seed_templates = tuple(dict.fromkeys(text.strip() for text in seed_templates))
         self.history = History()
+        self.known_scores = {} if known_scores is None else {"": tuple(known_scores[q.id] for q in self.screen)}
         self.evaluation = Evaluation(evaluate, settings.completions, settings.reuse)
         self.second_draw = Evaluation(draw_again or evaluate, settings.completions, reuse=False)
         batches = MiniBatches(self.train, settings.mini_batch_size, seed)
@@ -153,9 +156,14 @@ class EvolutionSearch:
         return None if self._width() else StopReason.BUDGET
 
     def _score_seeds(self) -> Iteration:
-        """Iteration 0: the dev vectors of the seed templates that the budget pays for."""
-        vectors = self.gepa.score(self.seed_templates[: self._left() // self.dev_cost])
-        seeds = [Candidate(text, Status.SEED, iteration=0, dev_scores=scores) for text, scores in vectors.items()]
+        """Iteration 0: the dev vectors of the seed templates that are known or that the budget pays for."""
+        asked = [text for text in self.seed_templates if text not in self.known_scores]
+        vectors = self.known_scores | self.gepa.score(asked[: self._left() // self.dev_cost])
+        seeds = [
+            Candidate(text, Status.SEED, iteration=0, dev_scores=vectors[text])
+            for text in self.seed_templates
+            if text in vectors
+        ]
         return self._record(self.history.extended(seeds, Iteration(dev_rollouts=self.evaluation.costs["dev"])))
 
     def _search(self) -> Iteration:

@@ -30,6 +30,8 @@ class EvolutionSettings:
         reuse: Whether a pair of question and template is asked and paid for once.
         confirm: Whether dev questions that one template alone solves are asked again, to `report` lucky hits or to
             `drop` them. Of the budget, one evaluation of the dev questions is set aside for it.
+        crossover: Chance of a proposal to be asked for from two templates of the front that complement each other,
+            where there are such.
 
     Raises:
         InputError: A size is out of range.
@@ -47,6 +49,7 @@ class EvolutionSettings:
     credit: Credit = "majority"
     reuse: bool = False
     confirm: Literal["never", "report", "drop"] = "never"
+    crossover: float = 0.0
 
     def __post_init__(self) -> None:
         if self.budget < 0:
@@ -54,6 +57,8 @@ class EvolutionSettings:
         for name in ("width", "mini_batch_size", "completions", "proposals", "patience", "min_parents"):
             if (size := getattr(self, name)) < 1:
                 raise InputError(f"Expected evolution setting {name} to be 1 or more, got {size}.")
+        if not 0 <= self.crossover <= 1:
+            raise InputError(f"evolution.crossover: expected a chance from 0 to 1, got {self.crossover}.")
         if self.screen_size is None and self.cover_share:
             raise InputError(
                 f"evolution.cover_share: expected 0 without evolution.screen_size, got {self.cover_share}: every child "

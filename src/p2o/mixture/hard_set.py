@@ -44,6 +44,14 @@ class HardSet:
         self.last |= self.correct
         self.correct = {}
 
+    def shares(self, rollouts: int) -> dict[str, float]:
+        """Share of each question's rollouts that were correct when it was last asked, by its id, 0-1.
+
+        Under the prompts that were really used, templates included; a question whose rollouts were drawn again has more
+        than `rollouts` of them, and a share of at most 1.
+        """
+        return {question: min(1.0, correct / rollouts) for question, correct in self.last.items()}
+
     def state_dict(self) -> dict[str, Any]:
         """Plain types; sorted, so that equal sets are equal states."""
         return {

@@ -24,25 +24,44 @@ class Example:
 
 
 @dataclass(frozen=True)
+class Partner:
+    """The second parent of a crossover.
+
+    Args:
+        template: Its text.
+        solves: Questions that it gets right and the first parent does not, as the policy is asked them.
+        other_solves: Questions that the first parent gets right and it does not.
+    """
+
+    template: str
+    solves: tuple[str, ...]
+    other_solves: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class ReflectionJob:
-    """Improve `template`, given how it did on these examples.
+    """Improve `template`, given how it did on these examples, or unite it with its partner.
 
     Args:
         template: What is to be improved.
         examples: How it did.
         seed: Of draws, its own for every job of a run.
         number: How many proposals the same evolution made before.
+        partner: The second parent of a crossover; None where one template alone is to be improved.
     """
 
     template: str
     examples: tuple[Example, ...]
     seed: int = 0
     number: int = 0
+    partner: Partner | None = None
 
     @property
     def key(self) -> str:
         """The same for equal jobs alone, in every process: what replies are kept under."""
         texts = [text for example in self.examples for text in (example.inputs, example.outputs, example.feedback)]
+        if self.partner is not None:
+            texts += [self.partner.template, *self.partner.solves, *self.partner.other_solves]
         return f"{derive_seed(self.seed, self.template, *texts):016x}"
 
 

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 
 from p2o.errors import InputError
 from p2o.reflectors.base import Example, ReflectionJob
+from p2o.reflectors.crossover import crossover_prompt
 
 GEPA_PROMPT = """I provided an assistant with the following instructions to perform a task for me:
 ```
@@ -59,9 +60,11 @@ def render_examples(examples: Sequence[Example]) -> str:
 
 
 def reflection_prompt(job: ReflectionJob, prompt: str = GEPA_PROMPT) -> str:
-    """The user message that asks for a better template.
+    """The user message that asks for a better template, or, if the job has a partner, for one out of both.
 
     Both placeholders are filled in one pass: a question that spells a placeholder stays a question.
     """
+    if job.partner is not None:
+        return crossover_prompt(job, job.partner)
     values = {"<curr_param>": job.template, "<side_info>": render_examples(job.examples)}
     return re.sub("|".join(PLACEHOLDERS), lambda match: values[match.group()], prompt)

@@ -10,6 +10,7 @@ from p2o.evolution.evaluation import Evaluation
 from p2o.evolution.gates import Gate, Verdict
 from p2o.evolution.history import Candidate, History, Iteration, RejectedProposal
 from p2o.evolution.proposals.novelty import sift
+from p2o.evolution.proposals.partners import find_partner
 from p2o.evolution.selectors import ParentSelector
 from p2o.evolution.settings import EvolutionSettings
 from p2o.evolution.trials import Child, MiniBatches, Trial, share_correct
@@ -119,10 +120,15 @@ class GepaStage:
 
     def _job(self, trial: Trial, k: int, history: History) -> ReflectionJob:
         worst = [min(graded, key=lambda rollout: rollout.reward) for graded in trial.before]
+        seed = derive_seed(self.seed, "reflect", len(history.iterations), trial.parent, k)
+        rng, partner = random.Random(derive_seed(seed, "crossover")), None
+        if rng.random() < self.settings.crossover:
+            partner = find_partner(history.pool, trial.parent, [question.text for question in self.screen], rng)
         return ReflectionJob(
             template=history.pool[trial.parent].text,
             examples=tuple(self.to_example(rollout) for rollout in worst),
-            seed=derive_seed(self.seed, "reflect", len(history.iterations), trial.parent, k),
+            seed=seed,
+            partner=partner,
         )
 
     def _try_children(

@@ -1,0 +1,93 @@
+"""Has failures judged before another reflector reads them."""
+
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
+from dataclasses import replace
+
+from transformers import PreTrainedModel
+
+from p2o.endpoints.usage import ZERO_USAGE, Usage
+from p2o.engines.base import RolloutEngine
+from p2o.reflectors.base import Example, Proposal, ReflectionContext, ReflectionFailed, ReflectionJob, Reflector
+from p2o.reflectors.failure_judge import FailureJudge
+from p2o.reflectors.feedback import VERDICTS
+from p2o.types import Outcome
+
+
+class DiagnosingReflector(Reflector):
+    """Adds the kind of each failure to the feedback that another reflector reads.
+
+    Equal failures are judged once in a call. A failure that the judge names no kind of keeps its feedback. Record it
+    from outside (`RecordingReflector` around it): a replay then needs neither the judge nor the reflector.
+
+    Args:
+        reflector: Proposes templates from the examples.
+        judge: Names the kinds; its tokens are booked with the proposals.
+    """
+
+    def __init__(self, reflector: Reflector, judge: FailureJudge) -> None:
+        self.reflector = reflector
+        self.judge = judge
+        self._known: dict[Example, str] = {}  # of jobs that are not answered yet: nobody pays for them twice
+
+    @property
+    def name(self) -> str:
+        """The name of the reflector that does the work, and the model that judges."""
+        return f"{self.reflector.name}, judge {self.judge.endpoint.model}"
+
+    @property
+    def samples(self) -> bool:
+        """Whether the reflector that does the work asks the engine of the run."""
+        return self.reflector.samples
+
+    @property
+    def own_engine(self) -> RolloutEngine | None:
+        """That of the reflector that does the work."""
+        return self.reflector.own_engine
+
+    def reflecting_policy(self, context: ReflectionContext) -> AbstractContextManager[PreTrainedModel]:
+        """The policy of the reflector that does the work."""
+        return self.reflector.reflecting_policy(context)
+
+    def reflect(self, jobs: Sequence[ReflectionJob], context: ReflectionContext) -> list[Proposal]:
+        """A proposal for each job, whose usage holds the judging of its failures.
+
+        Raises:
+            ReflectionFailed: Judge or reflector cannot go on; what was paid is told with it.
+        """
+        costs = self._judge(jobs, context)
+        judging = sum(costs.values(), ZERO_USAGE)
+        diagnosed = [replace(job, examples=tuple(map(self._told, job.examples))) for job in jobs]
+        try:
+            proposals = self.reflector.reflect(diagnosed, replace(context, spent=context.spent + judging))
+        except ReflectionFailed as failed:
+            raise ReflectionFailed(str(failed), failed.proposals, failed.usage + judging) from failed
+        self._known.clear()
+        return [
+            replace(proposal, usage=proposal.usage + sum((costs.pop(e, ZERO_USAGE) for e in job.examples), ZERO_USAGE))
+            for job, proposal in zip(jobs, proposals, strict=True)
+        ]
+
+    def _judge(self, jobs: Sequence[ReflectionJob], context: ReflectionContext) -> dict[Example, Usage]:
+        """What judging each failure cost that was not known."""
+        examples = dict.fromkeys(example for job in jobs if job.partner is None for example in job.examples)
+        failures = [example for example in examples if example not in self._known and not _solved(example)]
+        results, stopped = self.judge.judge(failures, context.renderer.tokenizer, context.spent)
+        costs = {example: usage for example, (_, usage) in zip(failures, results, strict=True)}
+        self._known |= {example: kind for example, (kind, _) in zip(failures, results, strict=True) if kind}
+        if stopped:
+            judging = sum(costs.values(), ZERO_USAGE)
+            raise ReflectionFailed(f"DiagnosingReflector: {self.judge.endpoint.failure(stopped)}", usage=judging)
+        return costs
+
+    def _told(self, example: Example) -> Example:
+        kind = self._known.get(example)
+        if kind is None:
+            return example
+        return replace(
+            example, feedback=f"{example.feedback}\nThe kind of failure: {kind}, {self.judge.taxonomy[kind]}."
+        )
+
+
+def _solved(example: Example) -> bool:
+    return example.feedback.startswith(VERDICTS[Outcome.CORRECT])

@@ -1,0 +1,153 @@
+import pytest
+
+from endpoints.chat_server import KEY, ChatServer, completion, status
+from p2o.endpoints.budget import Spending
+from p2o.endpoints.client import Endpoint
+from p2o.endpoints.retry import Retries
+from p2o.endpoints.usage import Usage
+from p2o.errors import InputError
+from p2o.prompts.renderer import PromptRenderer
+from p2o.reflectors import DiagnosingReflector, FailureJudge, RecordingReflector, ReplayReflector, TeacherReflector
+from p2o.reflectors.base import Example, Partner, ReflectionContext, ReflectionFailed, ReflectionJob
+
+SLIPPED = Example("17+26?", "17+26=33", "The final answer is wrong.\nIt was read as: 33")
+GUESSED = Example("3*91?", "Surely 200.", "The final answer is wrong.")
+RIGHT = Example("1+1?", "2", "The final answer is correct.")
+JOBS = [ReflectionJob("a", (SLIPPED, RIGHT)), ReflectionJob("b", (SLIPPED, GUESSED))]
+KINDS = {"SLIP": "a step went wrong", "NO_PLAN": "a guess"}
+USAGE = {"prompt_tokens": 50, "completion_tokens": 5, "total_tokens": 55}
+
+
+def judging_and_reflecting(body):
+    """The judge finds a slip in a sum and a guess elsewhere; the reflector proposes what it was asked."""
+    text = body["messages"][0]["content"]
+    if "Kinds of failure" not in text:
+        return completion(usage=USAGE)
+    return completion("Perhaps NO_PLAN? No: SLIP" if "17+26" in text else "NO_PLAN.", usage=USAGE)
+
+
+@pytest.fixture
+def server(monkeypatch):
+    monkeypatch.setenv("TEACHER_KEY", KEY)
+    with ChatServer() as server:
+        server.script = [judging_and_reflecting]
+        yield server
+
+
+@pytest.fixture
+def build(server):
+    def build(spending=Spending(), **arguments):  # noqa: B008 (frozen)
+        endpoint = Endpoint(
+            server.url,
+            "m",
+            api_key_env="TEACHER_KEY",
+            concurrency=1,
+            retries=Retries(attempts=1, failures_in_a_row=2),
+            spending=spending,
+        )
+        return DiagnosingReflector(
+            TeacherReflector(endpoint), FailureJudge(endpoint, **{"taxonomy": KINDS} | arguments)
+        )
+
+    return build
+
+
+@pytest.fixture
+def context(tokenizer):
+    return ReflectionContext(None, PromptRenderer(tokenizer), None, None, Usage())
+
+
+def asked(server):
+    texts = [body["messages"][0]["content"] for _, _, body, _ in server.requests]
+    judged = [text for text in texts if "Kinds of failure" in text]
+    return judged, [text for text in texts if text not in judged]
+
+
+def test_the_reflector_reads_the_kind_of_each_failure_and_what_is_right_is_not_judged(build, server, context):
+    proposals = build().reflect(JOBS, context)
+    judged, reflected = asked(server)
+    assert ["17+26?" in text for text in judged] == [True, False]  # once, although two jobs show it
+    assert all("1+1" not in text and "SLIP: a step went wrong" in text for text in judged)
+    first, second = reflected
+    slip = "It was read as: 33\nThe kind of failure: SLIP, a step went wrong."
+    assert slip in first and slip in second and "NO_PLAN, a guess." in second
+    assert first.count("The kind of failure") == 1
+    assert [proposal.template for proposal in proposals] == ["Go step by step."] * 2
+    assert [(proposal.usage.calls, proposal.usage.tokens) for proposal in proposals] == [(2, 110), (2, 110)]
+
+
+def test_a_kind_that_is_not_named_leaves_the_feedback_as_it_is(build, server, context):
+    server.script = [completion("Hard to say."), completion("SLIP", finish_reason="length"), completion()]
+    build().reflect(JOBS[1:], context)
+    _, [prompt] = asked(server)
+    assert "The kind of failure" not in prompt
+
+
+def test_a_crossover_is_not_judged(build, server, context):
+    build().reflect([ReflectionJob("a", (SLIPPED,), partner=Partner("b", ("x",), ("y",)))], context)
+    judged, reflected = asked(server)
+    assert (len(judged), len(reflected)) == (0, 1)
+
+
+def test_a_judge_that_cannot_go_on_ends_reflection_and_is_paid_once(build, server, context):
+    reflector = build()
+    server.script = [completion("SLIP", usage=USAGE), status(401)]
+    with pytest.raises(ReflectionFailed, match=r"DiagnosingReflector: .*401") as failed:
+        reflector.reflect(JOBS, context)
+    assert (failed.value.usage.calls, failed.value.usage.tokens) == (2, 55)
+    server.requests.clear()
+    server.script = [judging_and_reflecting]
+    proposals = reflector.reflect(JOBS, context)
+    judged, _ = asked(server)
+    assert len(judged) == 1 and "17+26" not in judged[0]
+    assert sum(proposal.usage.calls for proposal in proposals) == 3
+
+
+def test_a_reflector_that_cannot_go_on_tells_what_the_judge_cost(build, server, context):
+    def deny(body):
+        answer = judging_and_reflecting(body)
+        return answer if "Kinds of failure" in body["messages"][0]["content"] else status(401)
+
+    server.script = [deny]
+    with pytest.raises(ReflectionFailed, match="TeacherReflector") as failed:
+        build().reflect(JOBS, context)
+    assert failed.value.usage.tokens == 110
+
+
+def test_the_limit_counts_what_the_judge_has_spent(build, server, context):
+    """The judge's two calls fit; a reflection of 2,048 tokens more does not."""
+    with pytest.raises(ReflectionFailed, match="beyond the limit"):
+        build(Spending(tokens=2300), max_reply_length=64).reflect(JOBS, context)
+    judged, reflected = asked(server)
+    assert (len(judged), len(reflected)) == (2, 0)
+
+
+def test_a_recording_around_it_replays_without_judge_and_reflector(build, server, context, tmp_path):
+    path = str(tmp_path / "recording.jsonl")
+    proposals = RecordingReflector(build(), path).reflect(JOBS, context)
+    server.requests.clear()
+    replayed = ReplayReflector(path).reflect(JOBS, context)
+    assert [p.template for p in replayed] == [p.template for p in proposals] and not server.requests
+    assert RecordingReflector(build(), path).name == "TeacherReflector m, judge m"
+
+
+def test_a_long_response_loses_its_middle(build, server, context):
+    long = Example("q", "begin " + "word " * 500 + "end", "The final answer is wrong.")
+    build(longest_output=64).reflect([ReflectionJob("a", (long,))], context)
+    [judged], _ = asked(server)
+    assert "begin" in judged and "end" in judged and "tokens left out" in judged
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"taxonomy": {"SLIP": "x"}}, "expected at least two kinds"),
+        ({"taxonomy": {"A slip": "x", "B": "y"}}, "names of letters.*got A slip, B"),
+        ({"taxonomy": {}}, "got none"),
+        ({"max_reply_length": 0}, "of at least 1, got 0 and 4096"),
+        ({"taxonomy": {"A": KEY, "B": "y"}}, "expected the key in the environment variable alone"),
+    ],
+)
+def test_mistakes_are_named(build, arguments, message):
+    with pytest.raises(InputError, match=message):
+        build(**arguments)
