@@ -68,7 +68,7 @@ test-servers: $(VLLM_VENV)/.vllm
 
 # Whole runs on two processes, DDP and FSDP2, against runs on one.
 test-distributed: $(VENV)/.dev
-	OMP_WAIT_POLICY=passive $(BIN)/pytest -m distributed
+	OMP_WAIT_POLICY=passive $(BIN)/pytest -m "distributed and not slow"
 
 test-slow: $(VENV)/.dev
 	OMP_WAIT_POLICY=passive $(BIN)/pytest -n 2 -m slow

@@ -1,16 +1,20 @@
-"""What sharding takes and gives: `python benchmarks/sharding.py [--model llama-135m] [--turns 3]`.
+"""What sharding takes and gives: `python benchmarks/sharding.py [--model llama-135m] [--pairs 5]`.
 
 Steps as in `step.py`, of four questions, by one process and by two that share them and the policy (FSDP2, gloo on the
-CPU). The two sides take turns, one thread a process; in its turn a side is started, and the second of its steps is
-counted. Prints medians and, in brackets, the lowest and the highest.
+CPU), one thread a process. Both sides are started once and take their steps in turn, so that what else the machine does
+hits both alike; the first step of each is not counted. Wall seconds are those of the slower process. Processor seconds
+are those of all processes of a side together, which hardly depend on the load. Prints medians and, in brackets, the
+lowest and the highest, and the same of the ratios within the pairs.
 """
 
 import argparse
+import os
 import socket
 import statistics
 import sys
 import tempfile
 from collections.abc import Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +22,14 @@ from models import SHAPES, prepare
 from step import Side
 
 QUESTIONS = 4
+TOGETHER = ("step_cpu", "generation_cpu", "training_cpu")  # added over the processes of a side
+COLUMNS = {
+    "step": "wall s",
+    "step_cpu": "processor s",
+    "generation_cpu": "of them generation",
+    "training_cpu": "of them training",
+    "peak_gb": "peak GB a process",
+}
 
 
 class Group:
@@ -40,28 +52,18 @@ class Group:
             side.ready()
 
     def step(self) -> dict[str, float]:
-        """A step of all of them: its seconds, and the memory of the process that has most."""
+        """A step of all of them: what they cost together, and else the most that one of them cost."""
         for side in self.sides:
             side.begin()
         costs = [side.cost() for side in self.sides]
         for side in self.sides:
             side.ready()
-        return {name: max(cost[name] for cost in costs) for name in ("step", "generation", "training", "peak_gb")}
+        return {name: (sum if name in TOGETHER else max)(cost[name] for cost in costs) for name in COLUMNS}
 
     def close(self) -> None:
         """Ends them."""
         for side in self.sides:
             side.close()
-
-
-def turn(count: int, settings: dict[str, Any], folder: Path) -> dict[str, float]:
-    """What the second step of so many processes costs."""
-    group = Group(count, settings, folder)
-    try:
-        group.step()
-        return group.step()
-    finally:
-        group.close()
 
 
 def cell(values: Sequence[float]) -> str:
@@ -73,21 +75,24 @@ def main() -> None:
     """The command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--model", default="llama-135m", choices=list(SHAPES))
-    parser.add_argument("--turns", type=int, default=3)
-    parser.add_argument("--tokens", type=int, default=64)
+    parser.add_argument("--pairs", type=int, default=5)
+    parser.add_argument("--tokens", type=int, default=16, help="of a completion")
     options = parser.parse_args()
-    with tempfile.TemporaryDirectory() as name:
+    pairs: list[list[dict[str, float]]] = []
+    with tempfile.TemporaryDirectory() as name, ExitStack() as stack:
         folder = Path(name)
-        worker = prepare(options.model, folder, steps=3, questions=QUESTIONS, tokens=options.tokens)
-        costs = []
-        for _ in range(options.turns):
-            costs.append([turn(count, worker, folder) for count in (1, 2)])
-            print(f"turn {len(costs)}: {costs[-1]}", file=sys.stderr, flush=True)
-    names = {"step": "step s", "generation": "generation s", "training": "training s", "peak_gb": "peak GB a process"}
-    print(f"| processes | {' | '.join(names.values())} |\n|---|{'---|' * len(names)}")
+        settings = prepare(options.model, folder, steps=options.pairs + 2, questions=QUESTIONS, tokens=options.tokens)
+        groups = [Group(count, settings, folder) for count in (1, 2)]
+        for group in groups:
+            stack.callback(group.close)
+            group.step()
+        for _ in range(options.pairs):
+            pairs.append([group.step() for group in groups])
+            print(f"pair {len(pairs)}, load {os.getloadavg()[0]:.1f}: {pairs[-1]}", file=sys.stderr, flush=True)
+    print(f"| processes | {' | '.join(COLUMNS.values())} |\n|---|{'---|' * len(COLUMNS)}")
     for side, title in enumerate(("1", "2, sharded")):
-        print(f"| {title} | " + " | ".join(cell([turn[side][name] for turn in costs]) for name in names) + " |")
-    print("| 2 / 1 | " + " | ".join(cell([two[name] / one[name] for one, two in costs]) for name in names) + " |")
+        print(f"| {title} | " + " | ".join(cell([pair[side][name] for pair in pairs]) for name in COLUMNS) + " |")
+    print("| 2 / 1 | " + " | ".join(cell([two[name] / one[name] for one, two in pairs]) for name in COLUMNS) + " |")
 
 
 if __name__ == "__main__":

@@ -90,7 +90,7 @@ class Kept(DummyLogger):
 def test_kl_to_the_policy_before_training_on_bare_answers(tmp_path):
     """0 of a policy that has not moved; else that of the two policies' own distributions."""
     module, data = parts()
-    module.initial_policy = InitialPolicy(lambda: module.policy, lambda: load_policy(BUNDLED))
+    module.initial_policy = InitialPolicy(lambda: module.policy, lambda: load_policy(BUNDLED), lambda: None)
     trainer = trainer_of(data, tmp_path)
     log = FixedQuestionEvaluation(questions=2, kl=True)
     log.on_train_epoch_start(trainer, module)

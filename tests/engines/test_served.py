@@ -12,6 +12,7 @@ from p2o.engines.canary import check_canary
 from p2o.engines.vllm.servers.transport import INCOMPLETE, update
 from p2o.engines.weight_sync import full_tensors
 from p2o.errors import InputError
+from p2o.policy.sharding import outline_in_files
 from p2o.types import Prompt
 from tiny_policy import build_policy
 
@@ -41,6 +42,16 @@ def sampled_rightly(engine, policy):
     completions = engine.generate(policy, PROMPTS, SAMPLING, "test")
     check_canary(policy, engine, PROMPTS, completions, 1.0)
     return completions
+
+
+def test_the_policy_before_training_is_sent_from_its_files(engine, policy, tokenizer, tmp_path):
+    stored = build_policy(len(tokenizer), tokenizer.eos_token_id, seed=2, head_dim=32, tied=True)
+    stored.save_pretrained(tmp_path / "start", max_shard_size="40KB")
+    outline = outline_in_files(str(tmp_path / "start"))
+    sampled_rightly(engine, policy)
+    completions = engine.generate(outline, PROMPTS, SAMPLING, "test")
+    check_canary(stored, engine, PROMPTS, completions, 1.0)
+    sampled_rightly(engine, policy)
 
 
 def test_a_fitting_server_passes(engine, policy, tokenizer):

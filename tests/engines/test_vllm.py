@@ -13,6 +13,8 @@ from p2o.engines import SamplingParams, VLLMEngine
 from p2o.engines.vllm import colocated as module
 from p2o.errors import InputError
 from p2o.logprobs import completion_logps
+from p2o.policy.loading import load_policy
+from p2o.policy.sharding import outline_in_files
 from p2o.types import Prompt
 from tiny_policy import build_policy
 
@@ -93,6 +95,25 @@ def test_weights_are_transferred_only_when_they_changed(tokenizer, monkeypatch):
     for line, completion in zip(found, completions, strict=True):  # the head is not tied here, in the contract it is
         expected = line[: len(completion.ids)].detach()
         torch.testing.assert_close(torch.tensor(completion.logps), expected, rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.vllm
+@with_vllm
+@pytest.mark.parametrize("tied", [True, False])
+def test_the_policy_before_training_comes_from_files_and_the_policys_own_weights_come_back(tokenizer, tmp_path, tied):
+    stored = build_policy(len(tokenizer), tokenizer.eos_token_id, head_dim=32, tied=tied).to(torch.bfloat16)
+    stored.save_pretrained(tmp_path, max_shard_size="40KB")
+    assert len(list(tmp_path.glob("model*.safetensors"))) > 1
+    outline, start = outline_in_files(str(tmp_path)), load_policy(str(tmp_path))
+    policy = build_policy(len(tokenizer), tokenizer.eos_token_id, 1, head_dim=32, tied=tied)
+    engine = VLLMEngine(**ON_CPU)
+    for model, values in ((policy, policy), (outline, start), (outline, start), (policy, policy)):
+        with torch.autocast("cpu", dtype=torch.bfloat16):  # the trainer's
+            completions = engine.generate(model, PROMPTS, SamplingParams(1.0, 8), "test")
+        found = completion_logps(values, [p.ids for p in PROMPTS], [c.ids for c in completions], 1.0)
+        for line, completion in zip(found, completions, strict=True):
+            expected = line[: len(completion.ids)].detach()
+            torch.testing.assert_close(torch.tensor(completion.logps), expected, rtol=1e-4, atol=1e-4)
 
 
 @pytest.mark.vllm

@@ -1,5 +1,6 @@
 """A policy that is read straight into shards is the policy that each process would have loaded whole."""
 
+from functools import partial
 from types import SimpleNamespace
 
 import pytest
@@ -13,8 +14,9 @@ from p2o.engines.weight_sync import full_tensors
 from p2o.logprobs import ScoringPath, choose_path, scoring_path
 from p2o.logprobs.shards import whole
 from p2o.policy.adapters import LoRA, NoAdapters
+from p2o.policy.initial import InitialPolicy
 from p2o.policy.loading import load_policy
-from p2o.policy.sharding import load_placed, placing
+from p2o.policy.sharding import load_placed, outline_in_files, placing
 from p2o.types import Prompt
 from tiny_policy import build_policy
 
@@ -69,7 +71,26 @@ def compare(folder):
             with whole(found):
                 torch.testing.assert_close(found(ids).logits, expected(ids).logits, rtol=0, atol=1e-5)
         assert all(torch.equal(value, dict(full_tensors(expected))[key]) for key, value in full_tensors(found))
+        reflects_from_files(found, path, adapters)
     assert loaded_whole == [str(folder / "renamed")]
+
+
+def reflects_from_files(policy, path, adapters):
+    """Unless some process cannot: then all of them load shards together."""
+    of_files = partial(outline_in_files, path, adapters)
+    expected = load_policy(path).to(adapters.dtype)
+    for missing in (False, True):
+        outline = (lambda: None) if missing and torch.distributed.get_rank() == 1 else of_files
+        initial = InitialPolicy(lambda: policy, lambda: expected, outline)
+        for _ in range(2):
+            with initial.for_engine() as start:
+                if outline() is None or missing or path.endswith("renamed"):
+                    assert start is (policy if adapters.plain() else expected)
+                else:
+                    assert next(start.parameters()).is_meta
+                    found, wanted = dict(full_tensors(start)), dict(full_tensors(expected))
+                    assert found.keys() == wanted.keys()
+                    assert all(torch.equal(found[name], wanted[name]) for name in wanted)
 
 
 def test_shards_hold_the_weights_of_the_whole_policy(models):

@@ -8,6 +8,7 @@ import torch
 from transformers import LlamaPreTrainedModel
 
 from p2o.errors import InputError
+from p2o.policy.loading import BUNDLED, load_policy
 from p2o.rewards import MathAnswer
 from quickstart_run import SHAPED, farthest, fit, fit_on_two, last, logged
 
@@ -124,6 +125,21 @@ def test_adapters_train_beside_shards_in_bfloat16(tmp_path):
     assert moved
 
 
+def test_shards_of_float32_train_in_bfloat16(tmp_path):
+    """Steps of 2e-4 and less, most of which bfloat16 weights could not take."""
+    reached_the_end(fit_on_two(tmp_path, *SHAPED, *HALF, SHARDED, "--trainer.precision=bf16-mixed"))
+    start = load_policy(BUNDLED).state_dict()
+    for name, value in last(tmp_path)["state_dict"].items():
+        assert value.dtype == torch.float32
+        moved = (value - start[name.removeprefix("policy.")]).abs()
+        assert 0 < float(moved.max()) < 1e-3, name
+
+
+def one_message(printed, message):
+    assert all(text.count("p2o: error") == 1 and message in text for text in printed), printed
+    assert all(text.endswith("exit 2") and "Traceback" not in text for text in printed), printed
+
+
 def without_layers(root, *options):
     """A policy whose class does not say which modules are its layers."""
     LlamaPreTrainedModel._no_split_modules = None
@@ -145,13 +161,25 @@ def without_layers(root, *options):
     ids=["no layers", "no such module", "rank", "questions"],
 )
 def test_what_cannot_be_is_one_message_of_both(tmp_path, options, message, run):
-    printed = fit_on_two(tmp_path, *HALF, *options, run=run)
-    assert all(text.count("p2o: error") == 1 and message in text for text in printed), printed
-    assert all(text.endswith("exit 2") and "Traceback" not in text for text in printed), printed
+    one_message(fit_on_two(tmp_path, *HALF, *options, run=run), message)
+
+
+def test_heads_that_the_processes_of_an_engine_do_not_divide_are_one_message_of_all(tmp_path):
+    engine = ("--model.engine=VLLMEngine", "--model.engine.tensor_parallel_size=3")
+    printed = fit_on_two(tmp_path, "--data.batch_size=1", "--model.mini_batch_size=1", DDP, *engine, processes=3)
+    one_message(printed, "expected a number that divides the model's 4 attention heads")
+
+
+def test_a_checkpoint_of_other_adapters_is_one_message_of_both(tmp_path):
+    """In one file; `test_sharded_runs.py` has folders."""
+    lora = ("--model.adapters=LoRA", "--model.adapters.rank=4")
+    fit(tmp_path / "one", *SHAPED, *lora)
+    resumed = ("--trainer.max_epochs=2", f"--ckpt_path={tmp_path / 'one' / 'checkpoints' / 'last.ckpt'}")
+    for strategy in (DDP, SHARDED):
+        options = (*SHAPED, *HALF, strategy, *lora, "--model.adapters.alpha=8", *resumed)
+        one_message(fit_on_two(tmp_path / strategy[-3:], *options), "The checkpoint belongs to another config")
 
 
 def test_tensor_parallelism_is_one_message(tmp_path):
     strategy = "--trainer.strategy={class_path: lightning.pytorch.strategies.ModelParallelStrategy}"
-    printed = fit_on_two(tmp_path, *SHAPED, *HALF, strategy)
-    assert any("tensor parallelism" in text.lower() for text in printed), printed
-    assert not any("Traceback" in text for text in printed), printed
+    one_message(fit_on_two(tmp_path, *SHAPED, *HALF, strategy), "Tensor parallelism, FSDP1 and DeepSpeed are not")

@@ -25,7 +25,7 @@ class FixedQuestionEvaluation(Callback):
         questions: How many training questions, drawn uniformly by the seed; 0: none. Each costs K rollouts an epoch,
             and up to 2K more if it carries templates.
         kl: Whether the loggers get KL(policy ‖ policy before training) on the bare answers, in nats a token. It keeps
-            the policy before training in memory, which is there anyway if it reflects, and free beside adapters.
+            the policy before training in memory, which is free beside adapters.
     """
 
     def __init__(self, questions: int = 0, kl: bool = False) -> None:

@@ -46,7 +46,7 @@ class Fit:
     micro_batch_tokens: int
     together: int
     vllm: float
-    initial: bool  # whether the policy before training is kept beside the policy, to reflect
+    initial: bool  # whether the policy before training reflects
     need: float  # GiB
 
 
@@ -67,7 +67,7 @@ def fitting(config: PreTrainedConfig, wishes: Wishes, prompt: int, completion: i
             together=together,
             mixed=True,
             recompute=True,
-            copies=int(initial and method != "LoRA"),
+            copies=int(initial and method != "LoRA" and not share),  # vLLM reads its weights from files
             vllm=share,
             adapters=LoRA() if method == "LoRA" else None,
             shards=wishes.gpus if method == "sharded" else 1,

@@ -28,8 +28,8 @@ class RolloutEngine(ABC):
 
     `exact_logps`: whether the log-probabilities it returns are the policy's own but for float32 rounding, so that they
     serve as π_old and need no pass of the trainer's. `processes`: how many processes of the run hold one model together
-    and must all call it, each with prompts of its own or with none. `dtype`: of the engine's own copy of the weights;
-    None if it samples with the policy itself.
+    and must all call it, each with prompts of its own or with none. `dtype`: of the engine's own copy of the weights,
+    which it takes by `full_tensors` alone, as the policy may lie in files; None if it samples with the policy itself.
     """
 
     exact_logps: bool = False

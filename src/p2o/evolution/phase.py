@@ -233,5 +233,7 @@ class EvolutionPhase:
 
     def _context(self, spent: Usage) -> ReflectionContext:
         """What the reflector may use of the run, given what reflection has spent so far."""
-        module = self.module
-        return ReflectionContext(module.engine, module.renderer, module.policy, module.initial_policy, spent)
+        module, before = self.module, self.module.initial_policy
+        copies = module.engine.dtype is not None and self.settings.reflector.own_engine is None
+        initial = before.for_engine if copies else before
+        return ReflectionContext(module.engine, module.renderer, module.policy, initial, spent)

@@ -1,7 +1,6 @@
 """The policy module: rollouts, advantages and updates of a language-model policy."""
 
 from collections.abc import Sequence
-from functools import partial
 from typing import Any
 
 import torch
@@ -21,7 +20,7 @@ from p2o.mixture.data_module import mixture_of
 from p2o.policy.adapters import Adapters, NoAdapters
 from p2o.policy.checkpoints import Stateful, keep_trained, policy_state, restore_policy_state
 from p2o.policy.evaluation import ask_benchmark, validate, validation_accuracies
-from p2o.policy.initial import InitialPolicy
+from p2o.policy.initial import initial_policy_of
 from p2o.policy.loading import load_renderer, load_window
 from p2o.policy.metrics import log_rollouts
 from p2o.policy.non_finite import NonFiniteGuard
@@ -107,7 +106,7 @@ class PolicyModule(LightningModule):
         self.engine, self.reward, self.sampler = engine, reward, sampler
         self.advantage, self.exploration = advantage, exploration
         longest = self.longest = max_prompt_length + max_completion_length  # tokens of a row
-        self.initial_policy = InitialPolicy(lambda: self.policy, partial(load_placed, self, model, longest=longest))
+        self.initial_policy = initial_policy_of(self, model, adapters, longest)
         parts = (context, loss, temperature, aggregation, regularizers, correction)
         loss_of_rows = objective.Objective(*parts, reference=self.initial_policy, exact_engine=engine.exact_logps)
         self.update = OptimizerSteps(loss_of_rows, *sizes, NonFiniteGuard(max_non_finite_steps), step_without_gradient)

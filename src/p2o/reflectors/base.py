@@ -97,7 +97,8 @@ class ReflectionContext:
         engine: The rollout engine.
         renderer: Renders prompts for the policy.
         policy: The present policy.
-        initial_policy: Gives the policy as it was before training, within a `with`.
+        initial_policy: Gives the policy as it was before training within a `with`, to ask the engine with: beside an
+            engine that keeps a copy it may have no values of its own.
         spent: What reflection has cost in this run so far, for limits.
     """
 

@@ -32,9 +32,11 @@ from p2o.types import Completion, Prompt
 class SelfReflector(Reflector):
     """Asks the policy itself, through the rollout engine of the run.
 
-    In a distributed run it reflects on the first process while the others wait, and under DDP only that one loads the
-    `initial` weights. Of a policy in shards those are in shards too; all processes gather the one that reflects, for as
-    long as it does. An engine whose model several processes hold is refused: it would wait for the others for ever.
+    In a distributed run it reflects on the first process while the others wait. Where it asks the run's engine and
+    that keeps a copy of the weights, as vLLM does, the `initial` ones come from the model's files. Else they are
+    loaded: under DDP by the first process alone, of a policy in shards into shards, and all processes gather the one
+    that reflects, for as long as it does. An engine whose model several processes hold is refused: it would wait for
+    the others for ever.
 
     Args:
         weights: `initial` reflects with the policy as it was before training: the paper's authors found that a policy

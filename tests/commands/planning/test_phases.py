@@ -180,6 +180,14 @@ def test_whoever_asks_the_policy_before_training_adds_a_copy(plan_of):
     assert demand_of(plan_of(*alone, "--model.regularizers=[{class_path: ReverseContextKL}]")).copies == 0
 
 
+def test_whoever_reflects_before_an_engine_with_a_copy_adds_none(plan_of):
+    silent = "--fixed_questions.kl=false"
+    assert demand_of(plan_of(silent)).copies == 1
+    assert demand_of(plan_of(silent, "--model.engine=VLLMEngine")).copies == 0
+    own = "--evolution.reflector.engine=VLLMEngine"  # whose weights are held against the policy's in each reflection
+    assert demand_of(plan_of(silent, "--model.engine=VLLMEngine", own)).copies == 1
+
+
 def test_recomputed_layers_leave_one_in_memory(plan_of):
     large = "--model.micro_batch_tokens=1000000"  # the head's share does not count then
     kept, recomputed = plan_of(large), plan_of(large, "--model.gradient_checkpointing=true")
@@ -213,8 +221,9 @@ def test_adapters_have_no_moments_of_frozen_weights_and_no_copy(plan_of):
     assert needs.adam == 8 * trained and needs.weights == 2 * parameters(config) + 4 * trained
 
 
-def test_shards_divide_what_the_policy_keeps(plan_of):
-    whole, sharded = demand_of(plan_of()), demand_of(plan_of("--trainer.strategy=sharded", "--trainer.devices=4"))
+@pytest.mark.parametrize("strategy", ["sharded", "{class_path: p2o.policy.sharding.ShardedStrategy}"])
+def test_shards_divide_what_the_policy_keeps(plan_of, strategy):
+    whole, sharded = demand_of(plan_of()), demand_of(plan_of(f"--trainer.strategy={strategy}", "--trainer.devices=4"))
     config = load_config("p2o/micro-policy")
     one, part = memory(config, whole), memory(config, sharded)
     assert part.adam == one.adam // 4 and part.weights == one.weights // 4

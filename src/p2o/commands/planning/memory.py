@@ -33,7 +33,7 @@ class Demand:
         together: Completions that are written at a time.
         mixed: Whether passes compute in 2 bytes.
         recompute: Whether layers compute their activations again in the backward pass.
-        copies: Copies of the weights beside the policy: 1 if somebody asks the policy before training.
+        copies: Copies of the weights beside the policy: 1 if somebody makes passes of the policy before training.
         vllm: The share of the device that vLLM takes while it is awake; 0: the policy samples itself.
         adapters: What is trained, if not all of the policy.
         shards: Processes that hold the policy together.
@@ -144,7 +144,8 @@ def demand_of(run: PlannedRun, expected: int = 0) -> Demand:
     module, reflector, engine = run.module, run.reflector, run.module.engine
     adapters = module.adapters if isinstance(module.adapters, LoRA) else None
     reflects = isinstance(reflector, SelfReflector) and reflector.weights == "initial" and run.evolves
-    before = reflects or run.kl or _compares(module)
+    in_files = engine.dtype is not None and reflector.own_engine is None  # the engine reads the model's files
+    before = (reflects and not in_files) or run.kl or _compares(module)
     asked = run.data.batch_size * run.data.num_generations
     return Demand(
         micro_batch_tokens=module.update.micro_batch_tokens,

@@ -11,7 +11,7 @@ from p2o.engines.generation_settings import eos_token_ids
 from p2o.engines.transformers import check_window
 from p2o.engines.vllm.start import start_vllm
 from p2o.engines.vllm.tensor_group import TensorGroup
-from p2o.engines.weight_sync import full_tensors, must_transfer, weights_fingerprint
+from p2o.engines.weight_sync import full_tensors, must_transfer, weights_fingerprint, without_autocast
 from p2o.errors import InputError
 from p2o.logprobs.rope import settled_window, window_of
 from p2o.progress import task
@@ -27,8 +27,8 @@ class VLLMEngine(RolloutEngine):
     Each call wakes it, transfers the policy's weights if they changed since the last transfer, samples, and puts it to
     sleep. The K rollouts of a question share one prefill, and so do questions under one template.
 
-    There is one model in vLLM, whichever policy is asked for: Self-Ref's reference is transferred in for the reflection
-    and the policy back for the next rollouts, two transfers for each reflection and never a second engine.
+    There is one model in vLLM, whichever policy is asked for: that before training is read from its files for Self-Ref
+    and the policy transferred back for the next rollouts: two transfers for each reflection, and no second engine.
 
     Args:
         dtype: Of weights and cache in vLLM; the policy keeps its own. CPUs without bfloat16 need float32.
@@ -89,7 +89,7 @@ class VLLMEngine(RolloutEngine):
         self._check_length(prompts, sampling)
         eos = eos_token_ids(policy)
         everyones, own = self._group.share(prompts)
-        with torch.autocast(policy.device.type, enabled=False):  # the trainer's mixed precision is not for vLLM
+        with without_autocast(policy):  # the trainer's mixed precision is not for vLLM
             self._llm = llm = self._llm or start_vllm(policy, self._arguments_for(policy))
             self._wake(llm, policy)
             completions = _sample(llm, everyones, sampling, eos, title)

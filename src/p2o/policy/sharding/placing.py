@@ -7,9 +7,11 @@ from lightning import LightningModule
 from lightning.pytorch.utilities import rank_zero_info
 from transformers import PreTrainedModel
 
+from p2o.engines.weight_sync import take_from_files
+from p2o.io.stored_tensors import StoredTensors
 from p2o.policy.adapters import Adapters, NoAdapters
 from p2o.policy.loading import load_policy, locate, outline_policy
-from p2o.policy.sharding.reading import read_into, weight_folder
+from p2o.policy.sharding.reading import WEIGHTS, read_into, weight_folder
 from p2o.policy.sharding.shard import begin, shard
 
 
@@ -50,6 +52,27 @@ def load_placed(
         _fill(policy, folder, adapters, device)
     begin(policy)
     return policy
+
+
+def outline_in_files(name: str, adapters: Adapters = NoAdapters(), longest: int = 0) -> PreTrainedModel | None:
+    """The policy before training without values: engines that keep a copy read them from the model's files.
+
+    None if the files have other weights than the model that is trained.
+
+    Args:
+        name: As for `load_policy`, like `longest`.
+        adapters: Beside which the run keeps the policy; the outline has none.
+        longest: See there.
+
+    Raises:
+        InputError: A file is damaged.
+    """
+    outline = outline_policy(name, longest=longest)
+    folder = weight_folder(locate(name), outline)
+    if folder is None:
+        return None
+    take_from_files(outline, StoredTensors(sorted(folder.glob(WEIGHTS))), adapters.dtype)
+    return outline
 
 
 def _fill(policy: PreTrainedModel, folder: Path, adapters: Adapters, device: torch.device) -> None:

@@ -14,7 +14,8 @@ from p2o.errors import InputError
 from p2o.logprobs.adapters import base_name
 from p2o.policy.checkpoints.shards import read_shards
 
-FILES = ["model*.safetensors", "*.json"]  # what transformers loads, and not what other programs left beside it
+WEIGHTS = "model*.safetensors"
+FILES = [WEIGHTS, "*.json"]  # what transformers loads, and not what other programs left beside it
 
 
 def weight_folder(name: str, policy: PreTrainedModel) -> Path | None:
@@ -32,7 +33,7 @@ def weight_folder(name: str, policy: PreTrainedModel) -> Path | None:
             folder = Path(snapshot_download(name, allow_patterns=FILES))
         except (HfHubHTTPError, LocalEntryNotFoundError):
             return None
-    if not list(folder.glob("model*.safetensors")):
+    if not list(folder.glob(WEIGHTS)):
         return None
     try:
         found = HuggingFaceStorageReader(str(folder)).read_metadata().state_dict_metadata

@@ -20,6 +20,7 @@ from p2o.engines.vllm.servers.sampling import Phase, no_server_left
 from p2o.engines.vllm.servers.server import Server, ServerLostError
 from p2o.engines.vllm.servers.shared_folder import SharedFolder
 from p2o.engines.vllm.servers.transport import WeightTransport
+from p2o.engines.weight_sync import without_autocast
 from p2o.errors import InputError
 from p2o.io.coroutines import run
 from p2o.progress import task
@@ -102,7 +103,7 @@ class VLLMServers(RolloutEngine):
         """One completion for each prompt, in order; see `RolloutEngine.generate`."""
         check_window(policy, prompts, sampling)
         eos = eos_token_ids(policy)
-        with torch.autocast(policy.device.type, enabled=False):  # the trainer's mixed precision is not for the servers
+        with without_autocast(policy):  # the trainer's mixed precision is not for the servers
             version = self.weights.version_of(policy)
             live = self._with_weights(policy, version)
         self._check_length(live, prompts, sampling)
