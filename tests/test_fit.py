@@ -140,6 +140,7 @@ def test_two_epochs_and_resume_to_three_equal_three(straight, two, tmp_path):
     resumed = fit(tmp_path, 3, "--ckpt_path", str(tmp_path / "checkpoints" / "last.ckpt"))
     assert differences(state(straight[1]), state(resumed)) == []
     summaries = [json.loads((root / "summary.json").read_text()) for root in (straight[0], tmp_path)]
+    assert [summary.pop("starts") for summary in summaries] == [1, 2]
     assert differences(*summaries) == []
 
 
