@@ -1,6 +1,7 @@
 """Every notebook runs from top to bottom, and is stored with what it prints and draws, and nothing of a machine."""
 
 import json
+import logging
 import re
 from pathlib import Path
 
@@ -13,6 +14,15 @@ MACHINE = re.compile(r"/(tmp|home|root|work|usr|opt|Users)/|Warning|Traceback")
 def cells(path):
     content = json.loads(path.read_text(encoding="utf-8"))["cells"]
     return [cell for cell in content if cell["cell_type"] == "code"]
+
+
+@pytest.fixture(autouse=True)
+def lightning_speaks_again():
+    """A notebook may silence Lightning; later tests of the same process read what a run says."""
+    logger = logging.getLogger("lightning.pytorch")
+    level = logger.level
+    yield
+    logger.setLevel(level)
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)

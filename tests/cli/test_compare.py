@@ -65,6 +65,7 @@ def killed_and_run_again(tmp_path_factory):
     return root, folder, (stop.value.code, out.getvalue(), error.getvalue())
 
 
+@pytest.mark.slow
 def test_a_killed_study_goes_on_where_it_was(killed_and_run_again):
     _, folder, _ = killed_and_run_again
     summary = json.loads((folder / "summary.json").read_text())
@@ -72,6 +73,7 @@ def test_a_killed_study_goes_on_where_it_was(killed_and_run_again):
     assert "Restored all states from the checkpoint" in (folder / "log.txt").read_text()
 
 
+@pytest.mark.slow
 def test_a_failed_run_is_shown_with_the_end_of_its_log(killed_and_run_again):
     root, _, (code, _, error) = killed_and_run_again
     assert code == 2
@@ -81,6 +83,7 @@ def test_a_failed_run_is_shown_with_the_end_of_its_log(killed_and_run_again):
     assert "Traceback" not in error
 
 
+@pytest.mark.slow
 def test_the_table_says_what_is_missing(killed_and_run_again):
     root, folder, (_, out, _) = killed_and_run_again
     text = (root / "out" / "study" / "table.md").read_text()
@@ -95,6 +98,7 @@ def test_the_table_says_what_is_missing(killed_and_run_again):
     assert not list(root.glob("out/fits/same-*"))
 
 
+@pytest.mark.slow
 def test_figures_and_other_formats(killed_and_run_again):
     root, folder, _ = killed_and_run_again
     figures = json.loads((root / "out" / "study" / "results.json").read_text())
@@ -109,6 +113,7 @@ def test_figures_and_other_formats(killed_and_run_again):
     assert "\\begin{tabular}" in (root / "out" / "study" / "table.tex").read_text()
 
 
+@pytest.mark.slow
 def test_what_is_done_is_not_run_again(killed_and_run_again, capsys):
     root, folder, _ = killed_and_run_again
     before = {path: path.stat().st_mtime_ns for path in folder.rglob("*")}

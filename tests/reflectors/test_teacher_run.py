@@ -212,6 +212,7 @@ def test_a_recorded_run_is_replayed_offline_to_the_bit(straight, tmp_path):
     assert evolution(replayed)["ledger"][0]["money"] == 0
 
 
+@pytest.mark.slow
 def test_a_kill_within_an_evolution_loses_nothing_that_was_written(straight, teacher, tmp_path):
     """A real process, killed while the teacher answers; what it had paid for is in the recording."""
     path = f"--evolution.reflector.path={tmp_path}/reflection.jsonl"
