@@ -1,0 +1,105 @@
+"""Whether the world of skills can tell methods apart: `python benchmarks/skills_properties.py RUN [RUN …]`.
+
+RUN is the folder of a run of `configs/skills_small.yaml`, whatever its method: `runs/compare/fits/p2o-*` are those of
+`p2o compare studies/skills_small.yaml`. Nothing is run; every figure is read from the folders, and given as mean ±
+standard deviation over them.
+
+* What a bank is made of: templates, and the dev questions that the best single template solves of those that all of
+  them do, each in the evolution of its epoch.
+* How the bare policy learns: accuracy by family after each epoch.
+* How large the hard set would be for τ = 1, 2 and 4, by the rollouts that were made.
+* Whether the alternation oscillates: questions that became hard again after they were not, and again not after that.
+"""
+
+import argparse
+import statistics
+from collections.abc import Iterable, Sequence
+from itertools import pairwise
+from pathlib import Path
+
+from tabulate import tabulate
+
+from p2o.io.tables import read_rows
+from p2o.run_folder.log_columns import QUESTION_LOG
+from p2o.run_folder.paths import RunPaths
+from p2o.run_folder.readers import read_summary
+
+TAUS = (1, 2, 4)
+
+
+def banks(paths: RunPaths) -> list[tuple[int, float | None]]:
+    """The templates of each evolution's bank, and the best one's share of what the pool solves; None if nothing is."""
+    found: list[tuple[int, float | None]] = []
+    for path in sorted(paths.root.glob("evolution/epoch-[0-9]*[0-9].jsonl")):
+        rows = [row for _, row in read_rows(path)]
+        bank = [row for row in rows if row["weight"] is not None]
+        solved = [{i for i, score in enumerate(row["dev_scores"]) if score > 0.5} for row in rows if row["dev_scores"]]
+        covered = set().union(*solved)
+        found.append((len(bank), max(map(len, solved)) / len(covered) if bank and covered else None))
+    return found
+
+
+def hard_sizes(paths: RunPaths, epochs: int) -> list[list[int]]:
+    """Questions with fewer than τ correct rollouts, for each τ, in each epoch [E, 3]."""
+    counts = [[row["correct"] for row in QUESTION_LOG.read(paths.questions(epoch))] for epoch in range(epochs)]
+    return [[sum(correct < tau for correct in epoch) for tau in TAUS] for epoch in counts]
+
+
+def bounces(paths: RunPaths, epochs: int) -> list[int]:
+    """How many questions changed between hard and not hard 0, 1, 2, and 3 or more times [4]."""
+    states: dict[str, list[bool]] = {}
+    for epoch in range(epochs):
+        for row in QUESTION_LOG.read(paths.questions(epoch)):
+            states.setdefault(row["id"], []).append(row["hard"])
+    changes = [sum(a != b for a, b in pairwise(seen)) for seen in states.values()]
+    return [sum(min(change, 3) == kind for change in changes) for kind in range(4)]
+
+
+def spread(values: Iterable[float | None], digits: int = 1) -> str:
+    """Mean ± standard deviation of what is there."""
+    there = [value for value in values if value is not None]
+    if not there:
+        return "–"
+    deviation = statistics.stdev(there) if len(there) > 1 else 0.0
+    return f"{statistics.fmean(there):.{digits}f} ± {deviation:.{digits}f}"
+
+
+def columns(rows: Sequence[Sequence[float | None]], digits: int = 1) -> list[str]:
+    """The spread of each column over runs."""
+    return [spread(column, digits) for column in zip(*rows, strict=True)]
+
+
+def main() -> None:
+    """The command line."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("runs", nargs="+", type=Path)
+    runs = [RunPaths(folder) for folder in parser.parse_args().runs]
+    summaries = [read_summary(paths) for paths in runs]
+    epochs = min(summary["epochs"] for summary in summaries)
+    head = ["", *(f"epoch {epoch}" for epoch in range(epochs))]
+    families = list(summaries[0]["history"][0]["bare"])
+    accuracy = [[[100 * h["bare"][name] for h in s["history"][:epochs]] for s in summaries] for name in families]
+    table = [[name, *columns(rows)] for name, rows in zip(families, accuracy, strict=True)]
+    means = [[statistics.fmean(h["bare"].values()) * 100 for h in s["history"][:epochs]] for s in summaries]
+    print(f"{len(runs)} runs. Bare accuracy, %:\n")
+    print(tabulate([*table, ["all", *columns(means)]], head, tablefmt="pipe"))
+    sizes = [hard_sizes(paths, epochs) for paths in runs]
+    table = [[f"τ = {tau}", *columns([[epoch[i] for epoch in run] for run in sizes], 0)] for i, tau in enumerate(TAUS)]
+    print(f"\nHard questions:\n\n{tabulate(table, head, tablefmt='pipe')}")
+    if evolved := [found for paths in runs if (found := banks(paths))]:
+        shown = min(len(found) for found in evolved)
+        table = [
+            ["templates of the bank", *columns([[size for size, _ in found[:shown]] for found in evolved])],
+            ["best one's share", *columns([[share for _, share in found[:shown]] for found in evolved], 2)],
+        ]
+        print(f"\nAfter each epoch:\n\n{tabulate(table, head[: shown + 1], tablefmt='pipe')}")
+        everything = [pair for found in evolved for pair in found]
+        large, share = sum(size >= 3 for size, _ in everything), spread((share for _, share in everything), 2)
+        print(f"\n{large} of {len(everything)} banks have three templates or more; the best one's share: {share}.")
+    changes = columns([bounces(paths, epochs) for paths in runs])
+    print(f"\nQuestions that changed between hard and not hard, of {sum(bounces(runs[0], epochs))}:\n")
+    print(tabulate([["", *changes]], ["", "never", "once", "twice", "more often"], tablefmt="pipe"))
+
+
+if __name__ == "__main__":
+    main()
