@@ -7,6 +7,8 @@ standard deviation over them.
 * What a bank is made of: templates, and the dev questions that the best single template solves of those that all of
   them do, each in the evolution of its epoch.
 * How the bare policy learns: accuracy by family after each epoch.
+* How bare completions come to their answers (of the validation questions whose completions the run keeps): by the
+  family's own procedure, soundly or with a slip in it, by another family's, or without one.
 * How large the hard set would be for τ = 1, 2 and 4, by the rollouts that were made.
 * Whether the alternation oscillates: questions that became hard again after they were not, and again not after that.
 """
@@ -20,9 +22,12 @@ from pathlib import Path
 from tabulate import tabulate
 
 from p2o.io.tables import read_rows
-from p2o.run_folder.log_columns import QUESTION_LOG
+from p2o.run_folder.log_columns import QUESTION_LOG, ROLLOUT_LOG
 from p2o.run_folder.paths import RunPaths
 from p2o.run_folder.readers import read_summary
+from p2o.worlds.bundled import INSTRUCTION
+from p2o.worlds.skills import Process, read_process
+from p2o.worlds.skills.families import read_task
 
 TAUS = (1, 2, 4)
 
@@ -55,6 +60,14 @@ def bounces(paths: RunPaths, epochs: int) -> list[int]:
     return [sum(min(change, 3) == kind for change in changes) for kind in range(4)]
 
 
+def processes(paths: RunPaths, epoch: int) -> list[float]:
+    """Shares of the ways in which bare validation completions of an epoch went, in %, in the order of `Process`."""
+    rows = [row for row in ROLLOUT_LOG.read(paths.rollouts("validation", epoch)) if row["context"] == "bare"]
+    asked = [(read_task(row["question"].removeprefix(INSTRUCTION)), row["completion"]) for row in rows]
+    ways = [read_process(task, text).process for task, text in asked if task is not None]
+    return [100 * ways.count(way) / len(ways) for way in Process]
+
+
 def spread(values: Iterable[float | None], digits: int = 1) -> str:
     """Mean ± standard deviation of what is there."""
     there = [value for value in values if value is not None]
@@ -83,6 +96,9 @@ def main() -> None:
     means = [[statistics.fmean(h["bare"].values()) * 100 for h in s["history"][:epochs]] for s in summaries]
     print(f"{len(runs)} runs. Bare accuracy, %:\n")
     print(tabulate([*table, ["all", *columns(means)]], head, tablefmt="pipe"))
+    went = [[processes(paths, epoch) for epoch in range(epochs)] for paths in runs]
+    table = [[way, *columns([[epoch[i] for epoch in run] for run in went])] for i, way in enumerate(Process)]
+    print(f"\nBare completions by the way they went, %:\n\n{tabulate(table, head, tablefmt='pipe')}")
     sizes = [hard_sizes(paths, epochs) for paths in runs]
     table = [[f"τ = {tau}", *columns([[epoch[i] for epoch in run] for run in sizes], 0)] for i, tau in enumerate(TAUS)]
     print(f"\nHard questions:\n\n{tabulate(table, head, tablefmt='pipe')}")
