@@ -274,6 +274,7 @@ def test_a_model_without_chat_template_is_refused(tiny_model, tmp_path, capsys):
     assert "has no chat template" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_a_killed_run_goes_on_from_its_last_whole_epoch(two, tmp_path):
     """A real process, killed in the second epoch, and started again by the same command."""
     options = [f"--trainer.default_root_dir={tmp_path}", *SMALL, "--trainer.max_epochs=2", "--ckpt_path=last"]

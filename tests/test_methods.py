@@ -39,6 +39,7 @@ def fit(methods, root, epochs, *options):
     return torch.load(root / "checkpoints" / "last.ckpt", weights_only=True)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("methods", [["dapo", "exploration_historical"], ["teacher_sft"]], ids="+".join)
 def test_resume_is_bitwise(methods, tmp_path):
     options = [WITH_SIGNAL, *(ADDED if "dapo" in methods else [])]
@@ -189,6 +190,7 @@ def test_epochs_without_a_gradient_are_counted_and_kept(tmp_path):
     assert checkpoint["epoch"] == 1  # saved after each of them
 
 
+@pytest.mark.slow
 def test_single_turn_reflection_and_its_best_template_at_inference_time(tmp_path, capsys):
     """`p2o test` asks under the best template of the checkpoint, and says so."""
     methods = ["single_turn", "inference_prompt"]

@@ -78,6 +78,7 @@ def straight(tmp_path_factory):
     return root, calls
 
 
+@pytest.mark.slow
 def test_a_run_ended_within_any_rollout_resumes_bitwise(straight, tmp_path, monkeypatch, capfd):
     """Ended by a signal in its fourth engine call, in the fourth one of its second process, and so on to its end."""
     root, calls = straight
@@ -101,6 +102,7 @@ def test_a_run_ended_within_any_rollout_resumes_bitwise(straight, tmp_path, monk
     assert summary["finished"] and 0 < summary["goodput"] <= 1
 
 
+@pytest.mark.slow
 def test_every_step_can_be_resumed(straight, tmp_path, monkeypatch):
     """Each checkpoint that is written within an epoch is kept aside, and one in three is resumed from."""
     root, _ = straight

@@ -39,6 +39,7 @@ def test_a_gap_that_the_gradient_sees_is_not_warned_of(share):
         warn_of_masked_gap(1, share)
 
 
+@pytest.mark.slow
 def test_a_run_whose_mask_keeps_most_from_the_gradient_says_so(tmp_path):
     """All tokens that the template makes any likelier are masked."""
     with pytest.warns(UserWarning, match="epoch 1: the context mask left out 100% of what templates change") as said:

@@ -55,6 +55,7 @@ def test_parquet(tmp_path):
     assert read(tmp_path / "out.jsonl")[0]["outcome"] == "correct"
 
 
+@pytest.mark.slow
 def test_bombs_take_bounded_time_and_the_pool_lives(tmp_path):
     """Ten bombs and after them an ordinary answer, which needs a living worker."""
     rows = [{"answer": r"\frac{x}{3}", "completion": rf"\boxed{{{text}}}"} for text in [*BOMBS, r"\frac{2x}{6}"]]

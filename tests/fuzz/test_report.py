@@ -46,7 +46,7 @@ def plain(tmp_path_factory):
     return Page((folder / "report.html").read_text(encoding="utf-8"))
 
 
-@cases(3, shrink=False)
+@cases(1, shrink=False, more=3)
 @given(texts(*MARKUP, *MATHS, *WORDS).filter(encodable))
 def test_no_text_becomes_markup(tmp_path, plain, text):
     folder = tmp_path / "run"
@@ -64,7 +64,7 @@ def whole(tmp_path_factory):
     return whole_folder(tmp_path_factory.mktemp("whole") / "run")
 
 
-@cases(6, shrink=False)
+@cases(2, shrink=False, more=3)
 @given(st.data())
 def test_a_damaged_file_is_read_or_named(tmp_path, whole, data):
     files = sorted(str(path.relative_to(whole)) for path in whole.rglob("*") if path.is_file())

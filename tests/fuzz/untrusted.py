@@ -83,11 +83,11 @@ WORDS = ("Solve", "step by step.", "What is 6 times 7?", "42", "The answer is", 
 _FRAGMENTS = CONTROL_TOKENS + THOUGHTS + FENCES + MARKUP + MATHS + ODD + WORDS
 
 
-def cases(suite: int, shrink: bool = True) -> settings:
-    """As many cases in the suite, `NIGHTLY` times as many in `make fuzz`; a case of a second is not made smaller."""
+def cases(suite: int, shrink: bool = True, more: int = 1) -> settings:
+    """As many cases in the suite, `NIGHTLY` x `more` times as many in `make fuzz`; long ones are not made smaller."""
     nightly = settings.get_current_profile_name() == "nightly"
     phases = [phase for phase in settings().phases if shrink or phase is not Phase.shrink]
-    return settings(max_examples=suite * NIGHTLY if nightly else suite, phases=phases)
+    return settings(max_examples=suite * NIGHTLY * more if nightly else suite, phases=phases)
 
 
 def texts(*fragments: str, most: int = 12) -> st.SearchStrategy[str]:

@@ -113,6 +113,7 @@ def test_impossible_adapters_are_one_message(policy, arguments, message):
         LoRA(**arguments)(policy)
 
 
+@pytest.mark.slow
 def test_a_run_trains_adapters_resumes_bitwise_and_exports_what_it_trained(tmp_path):
     straight, resumed = tmp_path / "straight", tmp_path / "resumed"
     fit(straight, *TRAINED, "--trainer.max_epochs=2")

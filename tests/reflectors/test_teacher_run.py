@@ -139,6 +139,7 @@ def test_a_run_whose_key_is_refused_resumes_at_that_evolution_and_nothing_is_los
     assert (first["templates"], first["best_dev_score"]) == (second["templates"], second["best_dev_score"])
 
 
+@pytest.mark.slow
 def test_no_reply_is_paid_for_twice_however_often_it_fails(straight, teacher, tmp_path, capsys):
     """The first failure is within a batch of calls, the second one when the run is resumed."""
     assert straight[2] >= 4

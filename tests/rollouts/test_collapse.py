@@ -75,6 +75,7 @@ def test_a_resumed_watch_goes_on():
     assert seen(second, *[batch(0)] * 5) == seen(first, *[batch(0)] * 5) != []
 
 
+@pytest.mark.slow
 def test_a_run_that_collapses_says_so_while_it_goes_on(tmp_path):
     """A real one: with a learning rate of 0.3 the micro-policy forgets what it could after a few steps."""
     ruinous = ("--model.optimizer.init_args.lr=0.3", "--model.lr_scheduler.init_args.steps=30")

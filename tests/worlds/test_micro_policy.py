@@ -118,6 +118,7 @@ def test_a_long_chain_is_left_unanswered_where_the_path_is_left(measurer, hard, 
     assert left.count("?") >= 0.9 * len(left) > 0.7 * COUNT
 
 
+@pytest.mark.slow
 def test_it_proposes_templates_of_every_kind(measurer):
     # The rarest kind is one in seven proposals: of 64, fewer than two come once in a thousand draws, of 32, in twenty.
     proposals = measurer.reflect(64)

@@ -144,6 +144,7 @@ def test_the_corpus_depends_on_its_seed_alone(renderer):
     assert first == second != other
 
 
+@pytest.mark.slow
 def test_it_is_made_twice_the_same():
     def made():
         torch.manual_seed(0)
