@@ -1,22 +1,10 @@
 import csv
-import resource
-from contextlib import contextmanager
 
 import pytest
 
+from full_disk import full_disk
 from p2o.errors import InputError
 from p2o.run_folder.metrics_log import MetricsLog
-
-
-@contextmanager
-def full_disk():
-    """The kernel refuses to make any file longer."""
-    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (0, limits[1]))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
 
 
 def test_a_disk_that_is_full_when_a_new_metric_comes_loses_no_row(tmp_path):

@@ -1,22 +1,10 @@
 import errno
-import resource
-from contextlib import contextmanager
 
 import pytest
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
+from full_disk import full_disk
 from p2o.run_folder.tensorboard_log import TensorBoardLog
-
-
-@contextmanager
-def full_disk():
-    """The kernel refuses to make any file longer."""
-    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (0, limits[1]))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
 
 
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")  # the thread says it as well

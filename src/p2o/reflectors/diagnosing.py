@@ -1,21 +1,17 @@
 """Has failures judged before another reflector reads them."""
 
-from collections.abc import Iterator, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Sequence
 from dataclasses import replace
 
-from transformers import PreTrainedModel
-
 from p2o.endpoints.usage import ZERO_USAGE, Usage
-from p2o.engines.base import RolloutEngine
-from p2o.prompts.renderer import PromptRenderer
 from p2o.reflectors.base import Example, Proposal, ReflectionContext, ReflectionFailed, ReflectionJob, Reflector
 from p2o.reflectors.failure_judge import FailureJudge
 from p2o.reflectors.feedback import VERDICTS
+from p2o.reflectors.wrapping import WrappingReflector
 from p2o.types import Outcome
 
 
-class DiagnosingReflector(Reflector):
+class DiagnosingReflector(WrappingReflector):
     """Adds the kind of each failure to the feedback that another reflector reads.
 
     Equal failures are judged once in a call. A failure that the judge names no kind of keeps its feedback. Record it
@@ -27,7 +23,7 @@ class DiagnosingReflector(Reflector):
     """
 
     def __init__(self, reflector: Reflector, judge: FailureJudge) -> None:
-        self.reflector = reflector
+        super().__init__(reflector)
         self.judge = judge
         self._known: dict[Example, str] = {}  # of jobs that are not answered yet: nobody pays for them twice
 
@@ -35,24 +31,6 @@ class DiagnosingReflector(Reflector):
     def name(self) -> str:
         """The name of the reflector that does the work, and the model that judges."""
         return f"{self.reflector.name}, judge {self.judge.endpoint.model}"
-
-    @property
-    def samples(self) -> bool:
-        """Whether the reflector that does the work asks the engine of the run."""
-        return self.reflector.samples
-
-    @property
-    def own_engine(self) -> RolloutEngine | None:
-        """That of the reflector that does the work."""
-        return self.reflector.own_engine
-
-    def problems(self, window: int, renderer: PromptRenderer) -> Iterator[str]:
-        """Those of the reflector that does the work."""
-        return self.reflector.problems(window, renderer)
-
-    def reflecting_policy(self, context: ReflectionContext) -> AbstractContextManager[PreTrainedModel]:
-        """The policy of the reflector that does the work."""
-        return self.reflector.reflecting_policy(context)
 
     def reflect(self, jobs: Sequence[ReflectionJob], context: ReflectionContext) -> list[Proposal]:
         """A proposal for each job, whose usage holds the judging of its failures.

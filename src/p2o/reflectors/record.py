@@ -2,21 +2,19 @@
 
 import json
 import os
-from collections.abc import Iterator, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
-from transformers import PreTrainedModel
-
-from p2o.engines.base import RolloutEngine
 from p2o.errors import InputError
-from p2o.prompts.renderer import PromptRenderer
 from p2o.reflectors.base import Proposal, ReflectionContext, ReflectionFailed, ReflectionJob, Reflector
+from p2o.reflectors.wrapping import WrappingReflector
 
 
-class RecordingReflector(Reflector):
+class RecordingReflector(WrappingReflector):
     """Appends each job and its proposal to a JSONL file, with which `ReplayReflector` repeats the run offline.
+
+    The ledger is the same with and without a recording.
 
     Args:
         reflector: Does the work.
@@ -24,36 +22,13 @@ class RecordingReflector(Reflector):
     """
 
     def __init__(self, reflector: Reflector, path: str) -> None:
-        self.reflector = reflector
+        super().__init__(reflector)
         self.path = Path(path)
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             _append(self.path, "")
         except OSError as error:
             raise InputError(f"RecordingReflector: {path!r} cannot be written: {error.strerror}.") from error
-
-    @property
-    def name(self) -> str:
-        """The name of the reflector that does the work, so that the ledger is the same with and without a recording."""
-        return self.reflector.name
-
-    @property
-    def samples(self) -> bool:
-        """Whether the reflector that does the work asks the engine of the run."""
-        return self.reflector.samples
-
-    @property
-    def own_engine(self) -> RolloutEngine | None:
-        """That of the recorded reflector."""
-        return self.reflector.own_engine
-
-    def problems(self, window: int, renderer: PromptRenderer) -> Iterator[str]:
-        """Those of the recorded reflector."""
-        return self.reflector.problems(window, renderer)
-
-    def reflecting_policy(self, context: ReflectionContext) -> AbstractContextManager[PreTrainedModel]:
-        """The policy of the reflector that does the work."""
-        return self.reflector.reflecting_policy(context)
 
     def reflect(self, jobs: Sequence[ReflectionJob], context: ReflectionContext) -> list[Proposal]:
         """What the reflector proposes; written down also if it fails in between."""

@@ -1,0 +1,44 @@
+"""A reflector around another one, which does the work."""
+
+from collections.abc import Iterator
+from contextlib import AbstractContextManager
+
+from transformers import PreTrainedModel
+
+from p2o.engines.base import RolloutEngine
+from p2o.prompts.renderer import PromptRenderer
+from p2o.reflectors.base import ReflectionContext, Reflector
+
+
+class WrappingReflector(Reflector):
+    """To the run it is the reflector that it wraps: it asks the same policy on the same engine, under the same name.
+
+    Args:
+        reflector: Does the work.
+    """
+
+    def __init__(self, reflector: Reflector) -> None:
+        self.reflector = reflector
+
+    @property
+    def name(self) -> str:
+        """The name of the reflector that does the work."""
+        return self.reflector.name
+
+    @property
+    def samples(self) -> bool:
+        """Whether the reflector that does the work asks the engine of the run."""
+        return self.reflector.samples
+
+    @property
+    def own_engine(self) -> RolloutEngine | None:
+        """That of the reflector that does the work."""
+        return self.reflector.own_engine
+
+    def problems(self, window: int, renderer: PromptRenderer) -> Iterator[str]:
+        """Those of the reflector that does the work."""
+        return self.reflector.problems(window, renderer)
+
+    def reflecting_policy(self, context: ReflectionContext) -> AbstractContextManager[PreTrainedModel]:
+        """The policy of the reflector that does the work."""
+        return self.reflector.reflecting_policy(context)
