@@ -1,3 +1,5 @@
+from contextlib import nullcontext
+
 import pytest
 
 from endpoints.chat_server import KEY, ChatServer, completion, status
@@ -114,12 +116,18 @@ def test_a_reflector_that_cannot_go_on_tells_what_the_judge_cost(build, server, 
     assert failed.value.usage.tokens == 110
 
 
-def test_the_limit_counts_what_the_judge_has_spent(build, server, context):
-    """The judge's two calls fit; a reflection of 2,048 tokens more does not."""
-    with pytest.raises(ReflectionFailed, match="beyond the limit"):
-        build(Spending(tokens=2300), max_reply_length=64).reflect(JOBS, context)
+@pytest.mark.parametrize("beyond", [False, True])
+def test_the_limit_counts_what_the_judge_has_spent(build, server, context, beyond):
+    """Two judgements cost 110 tokens, and the reflection fits beside them, or is one token too long."""
+    free = build()
+    free.reflect(JOBS[1:], context)
+    _, [prompt] = asked(server)
+    most = free.reflector.endpoint.count(prompt, context.renderer.tokenizer) + free.reflector.max_reply_length
+    limited = build(Spending(tokens=most + 110 - beyond), max_reply_length=64)
+    with pytest.raises(ReflectionFailed, match="beyond the limit") if beyond else nullcontext():
+        limited.reflect(JOBS[1:], context)
     judged, reflected = asked(server)
-    assert (len(judged), len(reflected)) == (2, 0)
+    assert (len(judged), len(reflected)) == (4, 1 if beyond else 2)
 
 
 def test_a_recording_around_it_replays_without_judge_and_reflector(build, server, context, tmp_path):
