@@ -1,7 +1,9 @@
 """The metrics of a run for TensorBoard, by Lightning's logger, whose errors say which files they are about."""
 
+import threading
 from argparse import Namespace
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +15,8 @@ from p2o.io.places import naming
 class TensorBoardLog(TensorBoardLogger):
     """Writes TensorBoard's files into a folder of the run.
 
-    TensorBoard writes in a thread of its own and raises what failed there at a later call, without the file's name.
+    TensorBoard writes in a thread of its own and raises what failed there at a later call, without the file's name. The
+    traceback that the thread would print before is left out: the run says it in one message.
 
     Args:
         save_dir: The run folder.
@@ -22,6 +25,8 @@ class TensorBoardLog(TensorBoardLogger):
 
     def __init__(self, save_dir: Path, name: str) -> None:
         super().__init__(save_dir, name)
+        if getattr(threading.excepthook, "func", None) is not _unless_raised_again:
+            threading.excepthook = partial(_unless_raised_again, threading.excepthook)
 
     def log_metrics(self, metrics: Mapping[str, float], step: int | None = None) -> None:
         """Logs numbers; an `OSError` names the folder of the files."""
@@ -44,3 +49,8 @@ class TensorBoardLog(TensorBoardLogger):
         """Closes the files; an `OSError` names their folder."""
         with naming(self.log_dir):
             super().finalize(status)
+
+
+def _unless_raised_again(tell: Callable[[threading.ExceptHookArgs], object], failed: threading.ExceptHookArgs) -> None:
+    if type(failed.thread).__name__ != "_AsyncWriterThread":
+        tell(failed)
