@@ -22,6 +22,7 @@ from pathlib import Path
 from tabulate import tabulate
 
 from p2o.io.tables import read_rows
+from p2o.prompts.set_cover import solves
 from p2o.run_folder.log_columns import QUESTION_LOG, ROLLOUT_LOG
 from p2o.run_folder.paths import RunPaths
 from p2o.run_folder.readers import read_summary
@@ -38,7 +39,9 @@ def banks(paths: RunPaths) -> list[tuple[int, float | None]]:
     for path in sorted(paths.root.glob("evolution/epoch-[0-9]*[0-9].jsonl")):
         rows = [row for _, row in read_rows(path)]
         bank = [row for row in rows if row["weight"] is not None]
-        solved = [{i for i, score in enumerate(row["dev_scores"]) if score > 0.5} for row in rows if row["dev_scores"]]
+        solved = [
+            {i for i, score in enumerate(row["dev_scores"]) if solves(score)} for row in rows if row["dev_scores"]
+        ]
         covered = set().union(*solved)
         found.append((len(bank), max(map(len, solved)) / len(covered) if bank and covered else None))
     return found

@@ -235,6 +235,14 @@ def test_known_scores_of_the_empty_template_cost_nothing():
     assert search.history.spent == 2 * 6 * policy.completions == search.history.iterations[0].dev_rollouts
 
 
+def test_scores_that_are_not_known_of_the_whole_screen_are_asked_for():
+    policy = HintPolicy()
+    search = new_search(policy, HintReflector(), 40, known_scores={f"dev{k}": 1.0 for k in range(5)})
+    search.step()
+    assert search.history.spent == 6 * policy.completions
+    assert search.history.pool[0].dev_scores != (1.0,) * 6
+
+
 def test_there_must_be_a_seed():
     with pytest.raises(ValueError, match="at least one seed"):
         new_search(HintPolicy(), HintReflector(), 100, seed_templates=())

@@ -39,7 +39,7 @@ class EvolutionSearch:
         seed_templates: The first templates of the pool, at least one; the budget may leave out some of the last.
         gate: Decides which children are scored on the dev questions.
         draw_again: As `evaluate`, with other draws: only for `settings.confirm`.
-        known_scores: Scores of the empty template by the question's id, if the screen need not be asked for them.
+        known_scores: Scores of the empty template by the question's id. If they have the whole screen, it is not asked.
     """
 
     def __init__(
@@ -68,7 +68,8 @@ class EvolutionSearch:
             raise ValueError("Expected at least one seed template; the bare question is the template ''.")
         self.seed_templates = tuple(dict.fromkeys(text.strip() for text in seed_templates))
         self.history = History()
-        self.known_scores = {} if known_scores is None else {"": tuple(known_scores[q.id] for q in self.screen)}
+        known = [known_scores[q.id] for q in self.screen if known_scores and q.id in known_scores]
+        self.known_scores = {"": tuple(known)} if known and len(known) == len(self.screen) else {}
         self.evaluation = Evaluation(evaluate, settings.completions, settings.reuse)
         self.second_draw = Evaluation(draw_again or evaluate, settings.completions, reuse=False)
         batches = MiniBatches(self.train, settings.mini_batch_size, seed)

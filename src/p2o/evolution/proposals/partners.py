@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 from p2o.evolution.history import Candidate
 from p2o.evolution.selectors import front
+from p2o.prompts.set_cover import solves
 from p2o.reflectors.base import Partner
 
 SHOWN = 3  # questions of each parent: as many as a mini-batch has examples
@@ -39,7 +40,7 @@ def find_partner(
 
 
 def _solved(candidate: Candidate) -> set[int]:
-    return {index for index, score in enumerate(candidate.dev_scores) if score > 0.5}
+    return {index for index, score in enumerate(candidate.dev_scores) if solves(score)}
 
 
 def _some(found: set[int], rng: random.Random) -> list[int]:
