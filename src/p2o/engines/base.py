@@ -1,13 +1,18 @@
 """What a rollout engine is: it is given token ids and returns token ids."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from transformers import PreTrainedConfig, PreTrainedModel, PreTrainedTokenizerBase
 
+from p2o.io.coroutines import Running
+from p2o.progress import task
 from p2o.types import Completion, Prompt
+
+POLL_SECONDS = 0.1
 
 
 @dataclass(frozen=True)
@@ -56,3 +61,59 @@ class RolloutEngine(ABC):
             InputError: Says what was expected.
         """
         return
+
+
+class Submitted:
+    """Completions that are being sampled elsewhere.
+
+    They are given up when nobody holds this object any more.
+
+    Args:
+        sampling: Samples them, in a thread of its own.
+        total: How many there will be.
+        done: Says how many there are.
+        ended: Called once they were waited for, whatever came of them.
+    """
+
+    def __init__(
+        self,
+        sampling: Coroutine[Any, Any, list[Completion]],
+        total: int,
+        done: Callable[[], int],
+        ended: Callable[[], None],
+    ) -> None:
+        self._running = Running(sampling)
+        self._total, self._done, self._ended = total, done, ended
+
+    def wait(self, title: str) -> list[Completion]:
+        """The completions, in the order of their prompts, once all are there; `title` names the wait.
+
+        Raises:
+            InputError: What the engine's `generate` would have raised.
+        """
+        try:
+            with task(title, self._total, "rollout", self._done()) as shown:
+                while not self._running.ended(POLL_SECONDS):
+                    shown.advance(self._done() - shown.done)
+                completions = self._running.result()
+                shown.advance(self._done() - shown.done)
+            return completions
+        finally:
+            self._running.cancel()
+            self._ended()
+
+    def settle(self) -> None:
+        """Waits until nothing is sampled any more; what came of it is kept for `wait`."""
+        self._running.ended()
+
+
+class BackgroundEngine(RolloutEngine):
+    """An engine that samples elsewhere, so that this process may train meanwhile."""
+
+    @abstractmethod
+    def submit(self, policy: PreTrainedModel, prompts: Sequence[Prompt], sampling: SamplingParams) -> Submitted:
+        """Begins one completion for each prompt, from the policy's present weights, which may change from then on.
+
+        Everything else is as in `generate`. Before other weights are sent, the engine waits for what this process has
+        submitted; the processes of a run must all have theirs before one of them asks for other weights.
+        """

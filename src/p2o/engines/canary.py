@@ -5,11 +5,12 @@ else in a run looks as it should. A few sampled tokens tell: their log-probabili
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import torch
 from transformers import PreTrainedModel
 
-from p2o.engines.base import RolloutEngine
+from p2o.engines.base import RolloutEngine, SamplingParams
 from p2o.engines.bounds import bound_of
 from p2o.engines.scored import scored
 from p2o.errors import InputError
@@ -69,3 +70,23 @@ def check_canary(
             "was given last are old, incomplete or another model's. Start again from the last checkpoint; if it comes "
             "back, take another model.engine, or float32 in it, and report it."
         )
+
+
+def try_canary(
+    policy: PreTrainedModel, engine: RolloutEngine, prompts: Sequence[Prompt], sampling: SamplingParams
+) -> None:
+    """The same before rollouts that may end when the policy has other weights: a few tokens are sampled for it alone.
+
+    Args:
+        policy: As it is trained.
+        engine: That is about to sample from it.
+        prompts: Of the rollouts, of which the shortest are tried.
+        sampling: Of the rollouts.
+
+    Raises:
+        InputError: As `check_canary`.
+    """
+    tried = sorted(prompts, key=lambda prompt: len(prompt.ids))[:ROWS]
+    begun = replace(sampling, max_completion_length=min(TOKENS, sampling.max_completion_length))
+    completions = engine.generate(policy, tried, begun, "canary")
+    check_canary(policy, engine, tried, completions, sampling.temperature)

@@ -44,10 +44,22 @@ class EpochLoader(DataLoader[Any]):
     """
 
     first = 0  # batch that the next pass begins with
+    trainer: Trainer | None = None  # of the run whose training batches these are
 
     def __iter__(self) -> Any:  # noqa: ANN401 (an iterator, where torch promises one of its own)
         first, self.first = self.first, 0
         return islice(super().__iter__(), first, None)
+
+    def ahead(self, number: int) -> list[MixtureItem]:
+        """What this process's training batch of a number in the epoch will hold.
+
+        None if the epoch ends before it, or if validation comes right before it, for which the engine gets the weights
+        of then.
+        """
+        assert self.trainer is not None and self.batch_sampler is not None
+        if number >= self.trainer.num_training_batches or _validates_before(number, self.trainer):
+            return []
+        return [self.dataset[index] for index in next(islice(self.batch_sampler, number, None))]
 
     def state_dict(self) -> dict[str, int]:
         """Nothing of its own: how far an epoch came is counted by the Trainer (`p2o.policy.checkpoints.place`)."""
@@ -66,4 +78,17 @@ def in_order(items: Any, batch_size: int, trainer: Trainer | None) -> EpochLoade
     sampler: DistributedSampler[Any] | None = None
     if trainer is not None and trainer.world_size > 1:
         sampler = DistributedSampler(items, trainer.world_size, trainer.global_rank, shuffle=False)
-    return EpochLoader(items, batch_size=batch_size, sampler=sampler, collate_fn=list)
+    loader = EpochLoader(items, batch_size=batch_size, sampler=sampler, collate_fn=list)
+    loader.trainer = trainer
+    return loader
+
+
+def _validates_before(number: int, trainer: Trainer) -> bool:
+    """Whether `trainer.val_check_interval` has validation come right before a batch of the epoch.
+
+    By the clock it may come before any; so it may where its interval does not start anew with each epoch.
+    """
+    every = trainer.val_check_batch
+    if every is None or trainer.check_val_every_n_epoch is None:
+        return True
+    return number % every == 0

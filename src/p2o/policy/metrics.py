@@ -1,7 +1,8 @@
 """What is logged of a rollout batch."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 
 from lightning import LightningModule
 
@@ -24,9 +25,12 @@ def rollout_metrics(groups: Sequence[Sequence[Rollout]]) -> dict[str, float]:
     }
 
 
-def log_rollouts(module: LightningModule, groups: Sequence[Sequence[Rollout]]) -> None:
-    """Logs the metrics of a rollout batch, step by step and as means of the epoch."""
-    module.log_dict(rollout_metrics(groups), batch_size=len(groups), on_step=True, on_epoch=True, sync_dist=True)
+def log_rollouts(
+    module: LightningModule, groups: Sequence[Sequence[Rollout]], figures: Mapping[str, float] = MappingProxyType({})
+) -> None:
+    """Logs the metrics of a rollout batch, and figures that its sampler adds, by step and as means of the epoch."""
+    metrics = {**rollout_metrics(groups), **figures}
+    module.log_dict(metrics, batch_size=len(groups), on_step=True, on_epoch=True, sync_dist=True)
     everyones = gather([(bool(rollout.template), rollout.correct) for group in groups for rollout in group])
     found = context_accuracies([pair for pairs in everyones for pair in pairs])
     for name, (accuracy, count) in found.items():

@@ -127,16 +127,16 @@ class PolicyModule(LightningModule):
         gaps = self.update.context_gaps(self.policy, samples) if mixture_of(self.trainer).assignment.reads_gaps else []
         self.update(self, self.policy, samples)
         groups = [*sampled.train, *sampled.dropped]
-        log_rollouts(self, groups)
+        log_rollouts(self, groups, sampled.figures)
         answers = [objective.final_answer(rollout) for group in groups for rollout in group]
         self.exploration.observe(concatenated(answers))
         return {"rollouts": [rollout for group in groups for rollout in group], "groups": groups, "gaps": gaps}
 
     def rollout_step(self, number: int = 0) -> rollouts.RolloutStep:
         """What the sampler may use of a step, which has its number in the epoch."""
-        place = (self.seed, self.current_epoch, number, self.global_rank)
-        mixture = mixture_of(self.trainer).mixture
-        return rollouts.RolloutStep(self.worker, self.policy, self.initial_policy, self.sampling, *place, mixture)
+        mixture, loader = mixture_of(self.trainer).mixture, self.trainer.train_dataloader
+        place = (self.seed, self.current_epoch, number, self.global_rank, mixture, loader.ahead)  # type: ignore[union-attr]  # made before the first step
+        return rollouts.RolloutStep(self.worker, self.policy, self.initial_policy, self.sampling, *place)
 
     def advantages(self, groups: Sequence[Group]) -> Tensor:
         """How much better than its group each rollout is, exploration included [G, K]."""

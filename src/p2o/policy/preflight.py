@@ -73,6 +73,7 @@ def check_run(stage: str, trainer: Trainer, module: "PolicyModule") -> None:
     else:
         if stage == "fit":
             check_processes(len(data.train_questions), trainer.world_size)
+            _refuse(module.sampler.problems(module.engine, module.update.objective.correction))
             check_guides(module.update.objective.regularizers, data, trainer.max_epochs or 1)
         questions = [*data.train_questions, *data.validation_questions]
         check_questions(questions, module.renderer, module.reward, module.max_prompt_length)

@@ -6,10 +6,11 @@ from p2o.rollouts.endpoint_teacher import EndpointTeacher
 from p2o.rollouts.groups import Group, prompt_numbers
 from p2o.rollouts.prompted_teacher import PromptedTeacher
 from p2o.rollouts.sampler import AllGroups, SampledGroups, Sampler, Workload, padded
+from p2o.rollouts.sampling_ahead import SamplingAhead
 from p2o.rollouts.step import RolloutStep
 from p2o.rollouts.teacher import Teacher, TeacherCompletions
 from p2o.rollouts.training_samples import training_samples
-from p2o.rollouts.worker import RolloutRequest, RolloutWorker
+from p2o.rollouts.worker import RolloutRequest, RolloutWorker, SubmittedRollouts
 
 __all__ = [
     "AllGroups",
@@ -23,6 +24,8 @@ __all__ = [
     "RolloutWorker",
     "SampledGroups",
     "Sampler",
+    "SamplingAhead",
+    "SubmittedRollouts",
     "Teacher",
     "TeacherCompletions",
     "Workload",

@@ -1,10 +1,12 @@
 """What a sampler is: questions in, the groups of rollouts to learn from out."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
+from p2o.engines.base import RolloutEngine
+from p2o.objective.engine_correction import EngineCorrection
 from p2o.rollouts.groups import Group
 from p2o.rollouts.step import RolloutStep
 from p2o.types import MixtureItem
@@ -17,10 +19,12 @@ class SampledGroups:
     Args:
         train: To learn from, as many as there were items, so that all processes take equally many optimizer steps.
         dropped: Rolled out too; they are mined, logged and counted, but not learnt from.
+        figures: Of the sampler's own, by the names that they are logged under.
     """
 
     train: list[Group]
     dropped: list[Group]
+    figures: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -65,6 +69,10 @@ class Sampler(ABC):
     @abstractmethod
     def __call__(self, items: Sequence[MixtureItem], step: RolloutStep) -> SampledGroups:
         """The groups of one step."""
+
+    def problems(self, engine: RolloutEngine, correction: EngineCorrection) -> Iterator[str]:
+        """Why it cannot sample for a run with this engine and this correction, which `p2o fit` then refuses."""
+        return iter(())
 
     def forecast(self, work: Workload) -> dict[str, tuple[int, int]]:
         """Completions of a run at least and at most, by the phase that they are counted as: for `p2o plan`."""

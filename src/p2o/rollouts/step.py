@@ -8,7 +8,7 @@ from transformers import PreTrainedModel
 
 from p2o.engines.base import SamplingParams
 from p2o.rollouts.groups import Group, group_rollouts
-from p2o.rollouts.worker import RolloutRequest, RolloutWorker
+from p2o.rollouts.worker import RolloutRequest, RolloutWorker, SubmittedRollouts
 from p2o.seeds import derive_seed
 from p2o.types import MixtureItem
 
@@ -27,6 +27,8 @@ class RolloutStep:
         number: Of the step within the epoch: another step has other extra questions.
         rank: Of this process.
         mixture: The epoch's items in an order that the names decide.
+        ahead: The items of this process's batch of a number in the epoch; none if it may not be sampled before its
+            turn.
     """
 
     worker: RolloutWorker
@@ -38,11 +40,21 @@ class RolloutStep:
     number: int
     rank: int
     mixture: Callable[..., Sequence[MixtureItem]]
+    ahead: Callable[[int], Sequence[MixtureItem]]
 
     def roll_out(self, items: Sequence[MixtureItem], generation_round: int = 0) -> list[Group]:
         """K graded rollouts of each item, each under its own template; another round of the step has other seeds."""
         names = ("step", self.number, "turn", generation_round) if generation_round else ()
-        requests = [
+        requests = self._requests(items, *names)
+        return group_rollouts(self.worker.roll_out(self.policy, requests, self.sampling, "train"), items)
+
+    def submit(self, batches: Sequence[Sequence[MixtureItem]]) -> list[SubmittedRollouts]:
+        """Begins K rollouts of each item of several batches, from the present policy; `roll_out` would ask the same."""
+        requests = [self._requests(items) for items in batches]
+        return self.worker.submit(self.policy, requests, self.sampling, "train")
+
+    def _requests(self, items: Sequence[MixtureItem], *names: str | int) -> list[RolloutRequest]:
+        return [
             RolloutRequest(
                 item.question,
                 template,
@@ -52,7 +64,6 @@ class RolloutStep:
             for item in items
             for k, (template, guide) in enumerate(item.contexts)
         ]
-        return group_rollouts(self.worker.roll_out(self.policy, requests, self.sampling, "train"), items)
 
     def extra_questions(self, items: Sequence[MixtureItem]) -> Iterator[MixtureItem]:
         """The epoch's other questions, each once, in an order that is this step's and this process's own."""

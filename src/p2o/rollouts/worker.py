@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from transformers import PreTrainedModel
 
 from p2o.distributed.preemption import interruptible
-from p2o.engines.base import RolloutEngine, SamplingParams
-from p2o.engines.canary import check_canary
+from p2o.engines.base import BackgroundEngine, RolloutEngine, SamplingParams, Submitted
+from p2o.engines.canary import check_canary, try_canary
 from p2o.progress import task
 from p2o.prompts.renderer import PromptRenderer
 from p2o.rewards.base import GradingInput, Reward, grade_checked
@@ -64,22 +64,46 @@ class RolloutWorker:
             phase: What the completions are counted as: "train", "evolution", "validation" or "fixed_questions".
             title: Of the progress bar.
         """
-        prompts = [Prompt(self.renderer.question(one.question.text, one.template), one.seed) for one in requests]
+        prompts = self._prompts(requests)
         with interruptible():
             completions = self.engine.generate(policy, prompts, sampling, title)
             check_canary(policy, self.engine, prompts, completions, sampling.temperature)
         self.counts.add(phase, completions)
-        return self._graded(requests, prompts, completions)
+        return self.graded(requests, prompts, completions)
+
+    def submit(
+        self,
+        policy: PreTrainedModel,
+        batches: Sequence[Sequence[RolloutRequest]],
+        sampling: SamplingParams,
+        phase: str,
+    ) -> list["SubmittedRollouts"]:
+        """Begins the rollouts of several batches, by an engine that samples while this process goes on.
+
+        The canary is tried before: when they end, the policy may have other weights. Args are those of `roll_out`.
+        """
+        engine = self.engine
+        assert isinstance(engine, BackgroundEngine)  # `SamplingAhead` has refused others
+        prompts = [self._prompts(requests) for requests in batches]
+        with interruptible():
+            try_canary(policy, engine, [prompt for some in prompts for prompt in some], sampling)
+            submitted = [engine.submit(policy, some, sampling) for some in prompts]
+        parts = zip(batches, prompts, submitted, strict=True)
+        return [SubmittedRollouts(self, requests, some, completions, phase) for requests, some, completions in parts]
 
     def grade_teacher_completions(self, items: Sequence[MixtureItem], completions: Sequence[Completion]) -> list[Group]:
         """Completions that somebody else wrote, K for each item, as groups under the bare prompt."""
         requests = [RolloutRequest(item.question, "", seed=0) for item in items for _ in item.templates]
         prompts = [Prompt(self.renderer.question(request.question.text)) for request in requests]
-        return group_rollouts(self._graded(requests, prompts, completions), items)
+        return group_rollouts(self.graded(requests, prompts, completions), items)
 
-    def _graded(
+    def _prompts(self, requests: Sequence[RolloutRequest]) -> list[Prompt]:
+        return [Prompt(self.renderer.question(one.question.text, one.template), one.seed) for one in requests]
+
+    def graded(
         self, requests: Sequence[RolloutRequest], prompts: Sequence[Prompt], completions: Sequence[Completion]
     ) -> list[Rollout]:
+        """The rollouts that completions make, one for each request and in their order."""
         texts = [self.renderer.decode(completion.ids) for completion in completions]
         inputs = [
             GradingInput(request.question, text, completion.truncated, len(completion.ids))
@@ -93,3 +117,33 @@ class RolloutWorker:
                 requests, prompts, completions, texts, grades, strict=True
             )
         ]
+
+
+@dataclass(frozen=True, eq=False)
+class SubmittedRollouts:
+    """The rollouts of a batch that are being sampled.
+
+    Args:
+        worker: Has begun them.
+        requests: One for each.
+        prompts: Of the requests.
+        completions: What is being sampled.
+        phase: What they are counted as, once they are there.
+    """
+
+    worker: RolloutWorker
+    requests: Sequence[RolloutRequest]
+    prompts: Sequence[Prompt]
+    completions: Submitted
+    phase: str
+
+    def wait(self, title: str) -> list[Completion]:
+        """A completion for each request, in order, which are counted; `title` names the wait for the last of them."""
+        with interruptible():
+            completions = self.completions.wait(title)
+        self.worker.counts.add(self.phase, completions)
+        return completions
+
+    def graded(self, completions: Sequence[Completion]) -> list[Rollout]:
+        """The rollouts that they make."""
+        return self.worker.graded(self.requests, self.prompts, completions)

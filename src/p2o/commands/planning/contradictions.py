@@ -25,6 +25,7 @@ def rejections(run: PlannedRun) -> list[str]:
     found = chain(
         length_problems(module.max_prompt_length, module.sampling.max_completion_length, run.window),
         question_problems(questions, run.renderer, module.reward, module.max_prompt_length),
+        module.sampler.problems(module.engine, module.update.objective.correction),
         run.reflector.problems(run.window, run.renderer) if run.evolves else (),
     )
     return [f"p2o fit refuses it: {problem}" for problem in islice(found, FEW)]

@@ -4,14 +4,16 @@ import logging
 import time
 from collections.abc import Sequence
 from copy import copy
+from threading import Lock
 from typing import Literal
 from urllib.parse import urlsplit
+from weakref import WeakSet
 
 import torch
 from transformers import PreTrainedConfig, PreTrainedModel, PreTrainedTokenizerBase
 
 from p2o.distributed.processes import on_first, rank
-from p2o.engines.base import RolloutEngine, SamplingParams
+from p2o.engines.base import BackgroundEngine, SamplingParams, Submitted
 from p2o.engines.generation_settings import eos_token_ids
 from p2o.engines.transformers import check_window
 from p2o.engines.vllm.servers.compatibility import check_server
@@ -22,8 +24,6 @@ from p2o.engines.vllm.servers.shared_folder import SharedFolder
 from p2o.engines.vllm.servers.transport import WeightTransport
 from p2o.engines.weight_sync import without_autocast
 from p2o.errors import InputError
-from p2o.io.coroutines import run
-from p2o.progress import task
 from p2o.types import Completion, Prompt
 
 logger = logging.getLogger(__name__)
@@ -32,7 +32,7 @@ POLL_SECONDS = 0.5
 STRAGGLER_SECONDS = 60.0  # that a process waits for further servers once one has the weights
 
 
-class VLLMServers(RolloutEngine):
+class VLLMServers(BackgroundEngine):
     """Samples on vLLM servers, on other GPUs or other nodes than those that train.
 
     `p2o serve --config …` prints the command of each server. A call sends them the policy's weights if they have
@@ -78,6 +78,9 @@ class VLLMServers(RolloutEngine):
         self.concurrency = concurrency
         self.group = ServerGroup(cleaned, timeout, api_key_env)
         self._lost: dict[str, str] = {}
+        self._version = ""  # of the weights that were asked for last
+        self._under_way: WeakSet[Submitted] = WeakSet()
+        self._renewing = Lock()
 
     def check(self, config: PreTrainedConfig, tokenizer: PreTrainedTokenizerBase, longest: int) -> None:
         """Refuses servers that do not fit the run, before it begins; see `RolloutEngine.check`."""
@@ -101,22 +104,41 @@ class VLLMServers(RolloutEngine):
         self, policy: PreTrainedModel, prompts: Sequence[Prompt], sampling: SamplingParams, title: str
     ) -> list[Completion]:
         """One completion for each prompt, in order; see `RolloutEngine.generate`."""
+        return self._begin(policy, prompts, sampling).wait(title)
+
+    def submit(self, policy: PreTrainedModel, prompts: Sequence[Prompt], sampling: SamplingParams) -> Submitted:
+        """Begins one completion for each prompt; see `BackgroundEngine.submit`."""
+        submitted = self._begin(policy, prompts, sampling)
+        self._under_way.add(submitted)
+        return submitted
+
+    def _begin(self, policy: PreTrainedModel, prompts: Sequence[Prompt], sampling: SamplingParams) -> Submitted:
         check_window(policy, prompts, sampling)
         eos = eos_token_ids(policy)
         with without_autocast(policy):  # the trainer's mixed precision is not for the servers
             version = self.weights.version_of(policy)
+            if version != self._version:
+                for submitted in list(self._under_way):  # to send others would break it off
+                    submitted.settle()
             live = self._with_weights(policy, version)
+            self._version = version
         self._check_length(live, prompts, sampling)
-        with task(title, len(prompts), "rollout") as sampled:
-            phase = Phase(prompts, sampling, eos, version, lambda: sampled.advance(1))
-            try:
-                return run(self._sample(phase, list(live)))
-            finally:
-                self._lost |= phase.lost
+        phase = Phase(prompts, sampling, eos, version)
+
+        def ended() -> None:
+            self._lost |= phase.lost
+
+        return Submitted(self._sample(phase, list(live)), len(prompts), lambda: len(phase.completions), ended)
 
     async def _sample(self, phase: Phase, urls: list[str]) -> list[Completion]:
         async def renew(server: Server) -> bool:
-            return rank() == 0 and await self.weights.renew(server, phase.version)
+            if rank() > 0:
+                return False
+            with self._renewing:  # another call may be at it in a thread of its own
+                try:
+                    return await server.version() == phase.version or await self.weights.renew(server, phase.version)
+                except ServerLostError:
+                    return False
 
         async with self.group.session() as http:
             return await phase.sample([Server(url, http) for url in urls], self.concurrency, renew)

@@ -24,7 +24,6 @@ class Phase:
         sampling: Temperature and length.
         eos: Ids that end a completion.
         version: Name of the weights that all tokens must come from.
-        advance: Called for each completion.
     """
 
     def __init__(
@@ -33,9 +32,8 @@ class Phase:
         sampling: SamplingParams,
         eos: Sequence[int],
         version: str,
-        advance: Callable[[], None],
     ) -> None:
-        self.prompts, self.sampling, self.eos, self.version, self.advance = prompts, sampling, eos, version, advance
+        self.prompts, self.sampling, self.eos, self.version = prompts, sampling, eos, version
         self.queue = PromptQueue(prompts)
         self.completions: dict[int, Completion] = {}
         self.lost: dict[str, str] = {}  # url -> why
@@ -90,7 +88,6 @@ class Phase:
                 self.stale[server.url] = ", ".join(reply.versions)
                 return
             self.completions[number] = reply.completion
-            self.advance()
 
     async def _failed(self, server: Server, number: int, lost: ServerLostError) -> None:
         if not await server.is_healthy():
