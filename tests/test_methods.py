@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from p2o.cli.main import main
+from p2o.policy.loading import BUNDLED, load_policy
 from p2o.run_folder.question_tables import read_questions
 from test_fit import SMALL, differences, state
 
@@ -169,6 +170,24 @@ def test_questions_that_nobody_solves_are_hinted(tmp_path):
     evolved(["self_hints"], tmp_path / "resumed", 1, *options)
     resumed, _ = evolved(["self_hints"], tmp_path / "resumed", 2, *options, "--ckpt_path=last")
     assert differences(state(straight), state(resumed)) == []
+
+
+def test_a_moving_average_guides_and_resumes_bitwise(tmp_path):
+    """Its weights are in the checkpoint; one that has none is another config's."""
+    average = "--model.regularizers=[{class_path: ReverseContextKL, init_args: {weights: average, decay: 0.9}}]"
+    straight, rows = evolved(["opcd"], tmp_path / "straight", 3, average)
+    kept, weights = straight["p2o"]["average_policy"]["weights"], straight["state_dict"]
+    assert logged(rows, "policy/context_kl")
+    start = dict(load_policy(BUNDLED).named_parameters())
+    assert any(not torch.equal(kept[name], weights[f"policy.{name}"]) for name in kept)
+    assert any(not torch.equal(kept[name], start[name]) for name in kept)
+    evolved(["opcd"], tmp_path / "resumed", 2, average)
+    resumed, _ = evolved(["opcd"], tmp_path / "resumed", 3, average, "--ckpt_path=last")
+    assert differences(state(straight), state(resumed)) == []
+    plain, _ = evolved(["opcd"], tmp_path / "plain", 2)
+    assert plain["p2o"]["average_policy"] == {}
+    with pytest.raises(SystemExit):
+        evolved(["opcd"], tmp_path / "plain", 3, average, "--ckpt_path=last")
 
 
 def test_a_regularizer_that_would_never_act_is_refused(tmp_path, capsys):

@@ -20,9 +20,9 @@ from p2o.mixture.data_module import MixtureDataModule
 from p2o.objective.advantages import GroupNormalized
 from p2o.objective.context_estimators import Masked
 from p2o.objective.losses import ClippedLoss
-from p2o.policy.initial import InitialPolicy
 from p2o.policy.loading import BUNDLED, load_policy, load_tokenizer
 from p2o.policy.module import PolicyModule
+from p2o.policy.references import InitialPolicy
 from p2o.prompts.renderer import PromptRenderer
 from p2o.prompts.templates import Template, TemplateBank
 from p2o.rewards import MathAnswer

@@ -50,17 +50,18 @@ def test_the_expected_gradient_is_that_of_the_divergence(part, exact):
     assert_close(found, expected)
 
 
-@pytest.mark.parametrize("weights", ["current", "initial"])
+@pytest.mark.parametrize("weights", ["current", "initial", "average"])
 def test_the_loss_is_the_term_of_guided_rows_alone(policy, weights):
     """Against a plain loop; the denominator counts all tokens."""
-    initial = build_policy(policy.config.vocab_size, policy.config.eos_token_id, seed=9)
-    teacher = policy if weights == "current" else initial
+    initial, average = (build_policy(policy.config.vocab_size, policy.config.eos_token_id, seed=s) for s in (9, 8))
+    teacher = {"current": policy, "initial": initial, "average": average}[weights]
 
     def logps(model, prompt):
         return completion_logps(model, [prompt], [GUIDED.completion_ids], TEMPERATURE)[0].tolist()
 
     distances = [a - b for a, b in zip(logps(policy, BARE), logps(teacher, GUIDE), strict=True)]
-    parts = dict(regularizers=[ReverseContextKL(0.5, weights)], reference=lambda: nullcontext(initial))
+    references = dict(reference=lambda: nullcontext(initial), average=lambda: nullcontext(average))
+    parts = dict(regularizers=[ReverseContextKL(0.5, weights)], **references)
     loss, grads = gradient(policy, Masked(), [GUIDED, UNGUIDED], **parts)
     assert loss == pytest.approx(sum(0.5 * d * d / 2 for d in distances) / 5, rel=1e-4)
     assert any(grad.abs().max() > 0 for grad in grads)

@@ -8,8 +8,8 @@ from p2o.engines import SamplingParams, TransformersEngine
 from p2o.engines.weight_sync import full_tensors, weights_fingerprint
 from p2o.errors import InputError
 from p2o.policy.adapters import LoRA, NoAdapters
-from p2o.policy.initial import InitialPolicy
 from p2o.policy.loading import load_policy
+from p2o.policy.references import InitialPolicy
 from p2o.policy.sharding import outline_in_files
 from p2o.types import Prompt
 from tiny_policy import build_policy

@@ -14,8 +14,8 @@ from p2o.engines.weight_sync import full_tensors
 from p2o.logprobs import ScoringPath, choose_path, scoring_path
 from p2o.logprobs.shards import whole
 from p2o.policy.adapters import LoRA, NoAdapters
-from p2o.policy.initial import InitialPolicy
 from p2o.policy.loading import load_policy
+from p2o.policy.references import InitialPolicy
 from p2o.policy.sharding import load_placed, outline_in_files, placing
 from p2o.types import Prompt
 from tiny_policy import build_policy

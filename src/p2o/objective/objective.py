@@ -17,7 +17,7 @@ from p2o.objective.engine_correction import EngineCorrection, NoCorrection
 from p2o.objective.losses import PolicyLoss
 from p2o.objective.micro_batches import by_tokens, equal_passes
 from p2o.objective.outputs import LossOutput, Mean
-from p2o.objective.regularizers import Regularizer, k3
+from p2o.objective.regularizers import Regularizer, Weights, k3
 from p2o.objective.rows import TrainingSample
 
 
@@ -27,6 +27,10 @@ class OldLogps:
 
     bare: Tensor | None = None  # [T], under x
     templated: Tensor | None = None  # [T], under x̃
+
+
+Reference = Callable[[], AbstractContextManager[PreTrainedModel]]
+"""Gives a policy to compare with, as long as a `with` lasts."""
 
 
 def no_reference() -> AbstractContextManager[PreTrainedModel]:
@@ -50,6 +54,7 @@ class Objective:
         regularizers: Terms that are added to the loss of each token.
         correction: Weighs tokens against the engine's own log-probs.
         reference: π_ref, asked for when a regularizer reads it.
+        average: The moving average of π_θ, likewise.
         exact_engine: Whether the engine's log-probs serve as those of π_old under x̃; a correction asks for both.
     """
 
@@ -59,7 +64,8 @@ class Objective:
     aggregation: Aggregation = TokenMean()
     regularizers: Sequence[Regularizer] = ()
     correction: EngineCorrection = NoCorrection()
-    reference: Callable[[], AbstractContextManager[PreTrainedModel]] = no_reference
+    reference: Reference = no_reference
+    average: Reference = no_reference
     exact_engine: bool = False
 
     def needs(self, row: TrainingSample) -> bool:
@@ -166,9 +172,9 @@ class Objective:
         """
         guided = torch.tensor([[bool(row.guide_ids)] for row in rows], device=logps.device)  # [R, 1]
         context_kl = kl = torch.full_like(logps.detach(), torch.nan)
-        known: dict[tuple[bool, bool], Tensor] = {}
+        known: dict[tuple[bool, Weights], Tensor] = {}
         for regularizer in self.regularizers:
-            kind = (regularizer.guided, regularizer.frozen)
+            kind = (regularizer.guided, regularizer.weights)
             if regularizer.reads_reference and kind not in known:
                 known[kind] = self._reference_logps(regularizer, policy, rows, logps)
             term = regularizer(logps, known.get(kind, torch.zeros_like(logps)), entropies)  # [R, T]
@@ -192,7 +198,12 @@ class Objective:
         bare = self.context.bare_gradient
         prompts = [(regularizer.guided and rows[i].guide_ids) or rows[i].prompt(bare) for i in scored]
         completions = [rows[i].completion_ids for i in scored]
-        with torch.no_grad(), self.reference() if regularizer.frozen else nullcontext(policy) as reference:
+        references: dict[Weights, Reference] = {
+            "current": lambda: nullcontext(policy),
+            "initial": self.reference,
+            "average": self.average,
+        }
+        with torch.no_grad(), references[regularizer.weights]() as reference:
             lines = completion_logps(reference, prompts, completions, self.temperature)  # [S, T]
         found = {i: line[: len(rows[i].completion_ids)] for i, line in zip(scored, lines, strict=True)}
         return _stack(logps, [found.get(i) for i in range(len(rows))])

@@ -20,12 +20,12 @@ from p2o.mixture.data_module import mixture_of
 from p2o.policy.adapters import Adapters, NoAdapters
 from p2o.policy.checkpoints import Stateful, keep_trained, policy_state, restore_policy_state
 from p2o.policy.evaluation import ask_benchmark, validate, validation_accuracies
-from p2o.policy.initial import initial_policy_of
 from p2o.policy.loading import load_renderer, load_window
 from p2o.policy.metrics import log_rollouts
 from p2o.policy.non_finite import NonFiniteGuard
 from p2o.policy.optimizer import LinearWarmup, check_optimizer
 from p2o.policy.preflight import check_lengths, check_run, check_sizes
+from p2o.policy.references import average_policy_of, initial_policy_of
 from p2o.policy.sharding import load_placed
 from p2o.policy.update import OptimizerSteps
 from p2o.rewards.base import Reward
@@ -103,19 +103,19 @@ class PolicyModule(LightningModule):
         check_optimizer(optimizer, lr_scheduler)
         self.automatic_optimization = False  # several optimizer steps per rollout batch
         self.model, self.adapters, self.gradient_checkpointing = model, adapters, gradient_checkpointing
-        self.engine, self.reward, self.sampler = engine, reward, sampler
-        self.advantage, self.exploration = advantage, exploration
+        self.engine, self.reward, self.instruction = engine, reward, instruction
+        self.sampler, self.advantage, self.exploration = sampler, advantage, exploration
+        self.optimizer, self.lr_scheduler, self.chat_template_kwargs = optimizer, lr_scheduler, chat_template_kwargs
         longest = self.longest = max_prompt_length + max_completion_length  # tokens of a row
         self.initial_policy = initial_policy_of(self, model, adapters, longest)
+        self.average_policy = average_policy_of(self, regularizers)
         parts = (context, loss, temperature, aggregation, regularizers, correction)
-        loss_of_rows = objective.Objective(*parts, reference=self.initial_policy, exact_engine=engine.exact_logps)
+        loss_of_rows = objective.Objective(*parts, self.initial_policy, self.average_policy, engine.exact_logps)
         self.update = OptimizerSteps(loss_of_rows, *sizes, NonFiniteGuard(max_non_finite_steps), step_without_gradient)
-        self.sampling = SamplingParams(temperature, max_completion_length)
-        self.max_prompt_length, self.seed, self._loaded = max_prompt_length, seed, False
-        self.optimizer, self.lr_scheduler = optimizer, lr_scheduler
-        self.instruction, self.chat_template_kwargs = instruction, chat_template_kwargs
-        self.counts, guard = rollouts.RolloutCounts(), self.update.guard
-        self.stateful_parts: dict[str, Stateful] = dict(sampler=sampler, exploration=exploration, non_finite=guard)
+        self.sampling, self.max_prompt_length = SamplingParams(temperature, max_completion_length), max_prompt_length
+        self.counts, self.seed, self._loaded = rollouts.RolloutCounts(), seed, False
+        self.stateful_parts: dict[str, Stateful] = dict(sampler=sampler, exploration=exploration)
+        self.stateful_parts |= dict(non_finite=self.update.guard, average_policy=self.average_policy)
 
     # ---- the algorithm
 
@@ -187,7 +187,7 @@ class PolicyModule(LightningModule):
     def configure_optimizers(self) -> OptimizerLRScheduler:
         """The optimizer of the policy's parameters, and the schedule of its learning rate."""
         optimizer = self.optimizer([parameter for parameter in self.policy.parameters() if parameter.requires_grad])
-        return {"optimizer": optimizer, "lr_scheduler": self.lr_scheduler(optimizer)}
+        return {"optimizer": self.average_policy.following(optimizer), "lr_scheduler": self.lr_scheduler(optimizer)}
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Adds what `p2o export` and the summary need, in plain types."""

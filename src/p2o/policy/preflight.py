@@ -16,7 +16,7 @@ from p2o.mixture.data_module import MixtureDataModule, mixture_of
 from p2o.objective import Regularizer
 from p2o.policy.loading import load_config
 from p2o.policy.metrics import validation_metric
-from p2o.policy.sharding import check_strategy
+from p2o.policy.sharding import ShardedStrategy, check_strategy
 from p2o.prompts.renderer import PromptRenderer
 from p2o.rewards.base import Reward
 from p2o.types import Question
@@ -62,6 +62,7 @@ def check_run(stage: str, trainer: Trainer, module: "PolicyModule") -> None:
             accuracy is not measured.
     """
     check_strategy(trainer.strategy)
+    _refuse(average_problems(module.update.objective.regularizers, isinstance(trainer.strategy, ShardedStrategy)))
     check_group(module.engine.processes, trainer.world_size, load_config(module.model))
     module.engine.check(load_config(module.model), module.renderer.tokenizer, module.longest)
     watch()
@@ -92,6 +93,15 @@ def check_guides(regularizers: Iterable[Regularizer], data: MixtureDataModule, e
                 f"model.regularizers: {type(regularizer).__name__} compares bare rollouts of questions that carry "
                 "templates with the templated policy, and data.bare_rollouts leaves none. Set it to 1 or more."
             )
+
+
+def average_problems(regularizers: Iterable[Regularizer], sharded: bool) -> Iterator[str]:
+    """A moving average of a policy that lies in shards, which nobody keeps."""
+    if sharded and any(part.averages for part in regularizers):
+        yield (
+            "model.regularizers: weights: average needs the whole policy on each process, and trainer.strategy keeps "
+            "it in shards. Set weights to current or initial, or train without shards."
+        )
 
 
 def check_questions(

@@ -178,6 +178,9 @@ def test_whoever_asks_the_policy_before_training_adds_a_copy(plan_of):
     assert demand_of(plan_of("--evolution.budget=0")).copies == 1  # the quickstart's fixed questions
     assert demand_of(plan_of(*alone, "--model.regularizers=[{class_path: ReferenceKL}]")).copies == 1
     assert demand_of(plan_of(*alone, "--model.regularizers=[{class_path: ReverseContextKL}]")).copies == 0
+    average = "--model.regularizers=[{class_path: ReverseContextKL, init_args: {weights: average}}]"
+    assert demand_of(plan_of(*alone, average)).copies == 1
+    assert demand_of(plan_of("--evolution.budget=0", average)).copies == 2
 
 
 def test_whoever_reflects_before_an_engine_with_a_copy_adds_none(plan_of):

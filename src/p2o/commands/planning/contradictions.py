@@ -8,7 +8,7 @@ import torch
 from p2o.commands.planning.evolution_size import evolution_size
 from p2o.commands.planning.run import PlannedRun
 from p2o.policy.optimizer import LinearWarmup
-from p2o.policy.preflight import length_problems, question_problems
+from p2o.policy.preflight import average_problems, length_problems, question_problems
 
 FEW = 5  # of what is refused: a wrong column makes every question odd
 
@@ -23,6 +23,7 @@ def rejections(run: PlannedRun) -> list[str]:
     module = run.module
     questions = [*run.data.train_questions, *run.data.validation_questions]
     found = chain(
+        average_problems(module.update.objective.regularizers, run.sharded),
         length_problems(module.max_prompt_length, module.sampling.max_completion_length, run.window),
         question_problems(questions, run.renderer, module.reward, module.max_prompt_length),
         module.sampler.problems(module.engine, module.update.objective.correction),

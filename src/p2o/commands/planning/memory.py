@@ -33,7 +33,8 @@ class Demand:
         together: Completions that are written at a time.
         mixed: Whether passes compute in 2 bytes.
         recompute: Whether layers compute their activations again in the backward pass.
-        copies: Copies of the weights beside the policy: 1 if somebody makes passes of the policy before training.
+        copies: Copies of the weights beside the policy: one if somebody makes passes of the policy before
+            training, and one if a regularizer reads their moving average.
         vllm: The share of the device that vLLM takes while it is awake; 0: the policy samples itself.
         adapters: What is trained, if not all of the policy.
         shards: Processes that hold the policy together.
@@ -146,6 +147,7 @@ def demand_of(run: PlannedRun, expected: int = 0) -> Demand:
     reflects = isinstance(reflector, SelfReflector) and reflector.weights == "initial" and run.evolves
     in_files = engine.dtype is not None and reflector.own_engine is None  # the engine reads the model's files
     before = (reflects and not in_files) or run.kl or _compares(module)
+    averages = any(part.averages for part in module.update.objective.regularizers)
     asked = run.data.batch_size * run.data.num_generations
     return Demand(
         micro_batch_tokens=module.update.micro_batch_tokens,
@@ -154,7 +156,7 @@ def demand_of(run: PlannedRun, expected: int = 0) -> Demand:
         together=min(vars(engine).get("batch_size", asked), asked),
         mixed=run.mixed,
         recompute=module.gradient_checkpointing,
-        copies=int(before and not adapters),  # without its adapters, the policy is the one before training
+        copies=int(before and not adapters) + averages,  # without its adapters, the policy is the one before training
         vllm=engine.arguments["gpu_memory_utilization"] if isinstance(engine, VLLMEngine) else 0.0,
         adapters=adapters,
         shards=run.processes if run.sharded else 1,
@@ -163,4 +165,4 @@ def demand_of(run: PlannedRun, expected: int = 0) -> Demand:
 
 def _compares(module: PolicyModule) -> bool:
     """Whether a regularizer asks the policy before training."""
-    return any(part.reads_reference and part.frozen for part in module.update.objective.regularizers)
+    return any(part.reads_reference and part.weights == "initial" for part in module.update.objective.regularizers)

@@ -1,10 +1,13 @@
 """What a regularizer is: a term of the loss of a token."""
 
 from abc import ABC, abstractmethod
+from typing import Literal
 
 from torch import Tensor
 
 from p2o.objective.rows import TrainingSample
+
+Weights = Literal["current", "initial", "average"]
 
 
 class Regularizer(ABC):
@@ -15,13 +18,20 @@ class Regularizer(ABC):
     `reads_reference`, `reads_entropies`: what it looks at, so that nothing is computed for nothing.
     `guided`: whether its reference sees the guide of a bare rollout, the template that the question carries; the term
     is then taken for such rollouts alone.
-    `frozen`: whether its reference is the policy before training, and not the present one.
+    `weights`: of its reference: those of the present policy, of the one before training, or their moving average, which
+    keeps `decay` of itself at each optimizer step.
     """
 
     reads_reference: bool
     reads_entropies: bool
     guided: bool = False
-    frozen: bool = True
+    weights: Weights = "initial"
+    decay: float = 0.0
+
+    @property
+    def averages(self) -> bool:
+        """Whether it compares with the moving average of the policy."""
+        return self.reads_reference and self.weights == "average"
 
     def acts_on(self, row: TrainingSample) -> bool:
         """Whether a completion has such a term."""

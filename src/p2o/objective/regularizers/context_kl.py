@@ -1,11 +1,9 @@
 """On-policy context distillation: the bare policy is pulled towards itself under a template, on its own completions."""
 
-from typing import Literal
-
 from torch import Tensor
 
 from p2o.errors import InputError
-from p2o.objective.regularizers.base import Regularizer
+from p2o.objective.regularizers.base import Regularizer, Weights
 from p2o.objective.regularizers.divergence import LIMIT, k3
 
 
@@ -18,18 +16,22 @@ class ContextKL(Regularizer):
 
     Args:
         beta: What the divergence is multiplied by.
-        weights: Of the guided policy: `current`, those of the moment, or `initial`, those before training.
+        weights: Of the guided policy: `current`, those of the moment, `initial`, those before training, or `average`,
+            an exponential moving average of them that begins as those before training: a copy more in memory and in
+            every checkpoint.
+        decay: What the average keeps of itself at each optimizer step, from 0 to below 1 (0.99: a hundred steps back).
     """
 
     reads_reference = True
     reads_entropies = False
     guided = True
 
-    def __init__(self, beta: float = 1.0, weights: Literal["current", "initial"] = "current") -> None:
+    def __init__(self, beta: float = 1.0, weights: Weights = "current", decay: float = 0.99) -> None:
         if beta <= 0:
             raise InputError(f"{type(self).__name__} needs beta > 0, got {beta}. Leave it out instead.")
-        self.beta = beta
-        self.frozen = weights == "initial"
+        if not 0 <= decay < 1:
+            raise InputError(f"{type(self).__name__} needs a decay from 0 to below 1, got {decay}.")
+        self.beta, self.weights, self.decay = beta, weights, decay
 
 
 class ReverseContextKL(ContextKL):

@@ -81,7 +81,7 @@ def restore_policy_state(
         counts.load_state_dict(state)
     if module.trainer.state.fn is TrainerFn.FITTING:
         for name, part in parts.items():
-            load_part(f"model.{name}", part, state[name])
+            load_part(f"model.{name}", part, state.get(name, {}))
 
 
 def check_belongs(checkpoint: Mapping[str, Any], module: AnyModule) -> None:
