@@ -54,7 +54,7 @@ class StubServer:
         return [byte for byte in digest[: settings["max_tokens"]]]  # 256, the eos, is never among them
 
     async def update(self, request):
-        name, body = request.path.strip("/"), await request.json() if request.can_read_body else None
+        name, body = request.path.strip("/"), await request.json() if request.body_exists else None
         self.updates.append(name)
         if name == self.fail_updates:
             return web.json_response({"error": {"message": "Worker failed with error 'no weights for'"}}, status=500)
@@ -79,9 +79,9 @@ class StubServer:
 
 
 @contextmanager
-def stub_servers(count):
+def stub_servers(count, make=StubServer):
     """So many of them, with their urls, until the `with` ends."""
-    loop, stubs, urls = asyncio.new_event_loop(), [StubServer() for _ in range(count)], []
+    loop, stubs, urls = asyncio.new_event_loop(), [make() for _ in range(count)], []
     thread = threading.Thread(target=loop.run_forever, daemon=True)
     thread.start()
     runners = []

@@ -7,6 +7,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from itertools import takewhile
 
+from p2o.distributed.processes import together
 from p2o.engines.base import BackgroundEngine, RolloutEngine
 from p2o.errors import InputError
 from p2o.objective.engine_correction import EngineCorrection
@@ -77,7 +78,8 @@ class SamplingAhead(Sampler):
                 self._begin([items, *self._following(step)], step, step.number)
             batch = self._ahead.popleft()
             begun = time.monotonic()
-            completions = batch.rollouts.wait(WAITING)
+            # Together: to send other weights would break off what another process still waits for.
+            completions = together(lambda: batch.rollouts.wait(WAITING))
             waited = time.monotonic() - begun
             if not self._ahead:
                 self._begin(self._following(step), step, step.number + 1)
