@@ -1,3 +1,5 @@
+from types import SimpleNamespace
+
 import pytest
 
 from factories import question, rollout
@@ -6,6 +8,7 @@ from p2o.mixture.assignment import WhileHelpful
 from p2o.mixture.bare_rollouts import AnnealedBareRollouts
 from p2o.mixture.data_module import MixtureDataModule
 from p2o.mixture.epoch_draw import EasyMixing
+from p2o.mixture.epoch_items import in_order
 from p2o.mixture.selection import AllQuestions, AskedQuestions, GradedQuestions, HardQuestions
 from p2o.prompts.templates import Template, TemplateBank
 from p2o.questions.base import QuestionSource
@@ -166,3 +169,24 @@ def test_the_state_key_in_checkpoints():
 def test_impossible_sizes_are_refused(settings, message):
     with pytest.raises(InputError, match=message):
         module(**settings)
+
+
+@pytest.mark.parametrize("rank", [0, 1])
+def test_the_items_ahead_are_those_that_the_loader_will_hand_out(rank):
+    """Of this process, as far as the epoch goes."""
+    stub_trainer = SimpleNamespace(
+        world_size=2, global_rank=rank, num_training_batches=3, val_check_batch=3, check_val_every_n_epoch=1
+    )
+    loader = in_order(module().mixture(0), 3, stub_trainer)  # 10 items: four batches, of which three are trained on
+    came = list(loader)
+    assert len(came) == 4
+    assert [loader.ahead(number) for number in range(5)] == [[], came[1], came[2], [], []]
+
+
+def test_nothing_is_ahead_of_a_validation_within_the_epoch():
+    stub_trainer = SimpleNamespace(world_size=1, num_training_batches=7, val_check_batch=2, check_val_every_n_epoch=1)
+    loader = in_order(module().mixture(0), 3, stub_trainer)
+    assert [bool(loader.ahead(number)) for number in range(7)] == [False, True, False, True, False, True, False]
+    for other in ({"val_check_batch": None}, {"check_val_every_n_epoch": None}):  # by the clock; across epochs
+        loader.trainer = SimpleNamespace(**vars(stub_trainer) | other)
+        assert not any(loader.ahead(number) for number in range(7))

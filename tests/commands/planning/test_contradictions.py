@@ -11,6 +11,7 @@ from p2o.commands.planning.contradictions import contradictions, rejections
 from p2o.mixture.bare_rollouts import FixedBareRollouts
 from p2o.policy.optimizer import LinearWarmup
 from p2o.reflectors import SelfReflector
+from p2o.rollouts import SamplingAhead
 
 
 @pytest.fixture(scope="module")
@@ -73,6 +74,7 @@ def test_shared_questions_are_named(sound):
     [
         ("module.max_prompt_length", 20, r"refuses it: .*the prompt has \d+ tokens, model.max_prompt_length is 20"),
         ("window", 300, "window of 300 tokens together"),
+        ("module.sampler", SamplingAhead(), "refuses it: model.sampler: SamplingAhead expects a model.engine that"),
         ("evolution.reflector", SelfReflector(), "refuses it: .*max_reply_length below .* 2048 tokens, got 2048"),
     ],
 )
