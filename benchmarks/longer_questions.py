@@ -1,9 +1,10 @@
 """What runs on the skills have learnt of longer questions: `python benchmarks/longer_questions.py RUN [RUN …]`.
 
 RUN is the folder of a finished run of `configs/skills_small.yaml`, whatever its method. Its last checkpoint is asked
-greedily by `p2o test`, validation questions of lengths from four to twelve, four of each a family: training had lengths
-up to nine, and so had the policy's own. Each is asked bare and under the best template of the checkpoint, if it has
-one: does putting the template back help a policy into which it was distilled, or hurt (arXiv 2606.11627, abstract read)?
+greedily by `p2o test`, validation questions of lengths from four to twelve, four of each a family: training had
+lengths up to nine, and so had the policy's own. Each is asked bare and under the best template of the checkpoint, if it
+has one: does putting the template back help a policy into which it was distilled, or hurt (arXiv 2606.11627, abstract
+read)?
 
 Runs whose folders differ by their seed alone are one row, mean ± standard deviation over them; `reverse`, which no
 template helps, is left out.
