@@ -10,10 +10,13 @@ standard deviation over them.
 * How bare completions come to their answers (of the validation questions whose completions the run keeps): by the
   family's own procedure, soundly or with a slip in it, by another family's, or without one.
 * How large the hard set would be for τ = 1, 2 and 4, by the rollouts that were made.
+* The joint objective of policy and templates at each half-step: the mean reward of the fixed questions under the
+  templates that they carry, before and after the training of an epoch, and bare.
 * Whether the alternation oscillates: questions that became hard again after they were not, and again not after that.
 """
 
 import argparse
+import json
 import statistics
 from collections.abc import Iterable, Sequence
 from itertools import pairwise
@@ -61,6 +64,17 @@ def bounces(paths: RunPaths, epochs: int) -> list[int]:
             states.setdefault(row["id"], []).append(row["hard"])
     changes = [sum(a != b for a, b in pairwise(seen)) for seen in states.values()]
     return [sum(min(change, 3) == kind for change in changes) for kind in range(4)]
+
+
+def half_steps(paths: RunPaths, epochs: int) -> list[list[float]]:
+    """Mean rewards of the fixed questions in %, of each epoch: before training, after it, and bare after it [E, 3]."""
+    found: dict[tuple[int, str], float] = {}
+    for measured in json.loads(paths.fixed_questions.read_text())["measurements"]:
+        for context in ("mixture", "bare"):
+            rewards = [reward for question in measured["questions"] for reward, _ in question[context]]
+            found[measured["epoch"], f"{context} {measured['moment']}"] = 100 * statistics.fmean(rewards)
+    kinds = ("mixture before training", "mixture after training", "bare after training")
+    return [[found[epoch, kind] for kind in kinds] for epoch in range(epochs)]
 
 
 def processes(paths: RunPaths, epoch: int) -> list[float]:
@@ -115,6 +129,10 @@ def main() -> None:
         everything = [pair for found in evolved for pair in found]
         large, share = sum(size >= 3 for size, _ in everything), spread((share for _, share in everything), 2)
         print(f"\n{large} of {len(everything)} banks have three templates or more; the best one's share: {share}.")
+    steps = [half_steps(paths, epochs) for paths in runs]
+    names = ("evolved, before training", "after training", "bare, after training")
+    table = [[name, *columns([[epoch[i] for epoch in run] for run in steps])] for i, name in enumerate(names)]
+    print(f"\nMean reward of the fixed questions, %:\n\n{tabulate(table, head, tablefmt='pipe')}")
     changes = columns([bounces(paths, epochs) for paths in runs])
     print(f"\nQuestions that changed between hard and not hard, of {sum(bounces(runs[0], epochs))}:\n")
     print(tabulate([["", *changes]], ["", "never", "once", "twice", "more often"], tablefmt="pipe"))

@@ -10,16 +10,19 @@ from p2o.reflectors.base import Example, ReflectionJob
 from p2o.reflectors.prompt import reflection_prompt
 from p2o.rewards.boxed import last_boxed
 from p2o.worlds.skills import FAMILIES, Task
-from scripts.skills_policy.habits import ANSWERED_AT_ONCE, BARE, DIRECT_WORDS, GIVING_UP, UNANSWERED, Habit, habit
-from scripts.skills_policy.instructions import (
-    FITTING,
-    SENTENCES,
-    SERVES,
-    Kind,
-    draw_sentence,
-    draw_template,
-    held_out,
+from p2o.worlds.skills.letters import ALPHABET
+from scripts.skills_policy.habits import (
+    ANSWERED_AT_ONCE,
+    BARE,
+    DIRECT_WORDS,
+    GIVING_UP,
+    SETTLED,
+    UNANSWERED,
+    WANDERING,
+    Habit,
+    habit,
 )
+from scripts.skills_policy.instructions import FITTING, SERVES, Kind, draw_sentence, draw_template
 
 INSTRUCTION = "Answer within \\boxed{}.\nQuestion: "
 LENGTHS = range(1, 10)
@@ -29,7 +32,6 @@ PRACTICE = {1: 1.0, 2: 1.0, 3: 1.0, 4: 1.0, 5: 0.6, 6: 0.3, 7: 0.12, 8: 0.05, 9:
 
 FAMILY_WEIGHTS = {"chain": 2.6, "base": 2.0, "shift": 1.2, "sort": 1.8, "swap": 1.9, "graph": 2.0, "reverse": 1.2}
 PROCEDURES = tuple(SERVES)
-WORDS = sorted({f"{word} " for sentence in SENTENCES if not held_out(sentence) for word in sentence.split()})
 
 Branch = tuple[int, dict[int, float]]
 """A position in a completion, and the chance of each token there."""
@@ -50,6 +52,11 @@ class Row:
     branches: tuple[Branch, ...] = ()
     topic: str = ""
 
+    @property
+    def learnt(self) -> int:
+        """How many of its tokens are learnt."""
+        return len(self.completion) + self.template
+
 
 def opening(family: str, parts: int | None = None) -> str:
     """The first parts of a family's opening, all if left out."""
@@ -65,6 +72,11 @@ def direct(task: Task) -> str:
 def given_up(family: str, parts: int) -> str:
     """An opening that is left after some of its parts."""
     return f"{opening(family, parts)}{GIVING_UP[family]} {UNANSWERED}"
+
+
+def wandered_off(family: str, parts: int, rng: random.Random) -> str:
+    """An opening that goes on by a word that leads nowhere, after some of its parts."""
+    return f"{opening(family, parts)}{rng.choice(WANDERING[family])} and so on."
 
 
 def foreign(kind: Kind) -> str:
@@ -99,6 +111,7 @@ class Corpus:
         fitting: Share of the rows that have a fitting sentence in their template for certain.
         naming: How often a reflection names a sentence that fits the failures it is shown.
         extending: How often a reflection keeps the template it is shown, if there is one, and adds a sentence.
+        wanders: Whether some families go on by any of many words, no longer by those for direct answers and giving up.
         bare_reflections: Share of the reflections that show no example, which are cheap: what to copy stays.
     """
 
@@ -111,6 +124,10 @@ class Corpus:
         self.naming = 0.3
         self.extending = 0.4
         self.bare_reflections = 0.1
+        self.wanders = False
+        tokenizer = renderer.tokenizer
+        self._letters = [tokenizer.encode(letter)[0] for letter in ALPHABET]
+        self._tokens = [token for token in range(len(tokenizer)) if token not in tokenizer.all_special_ids]
         # Prompts repeat few texts: openings, sentences, answers.
         self._ids = lru_cache(100_000)(self._encode)
 
@@ -124,13 +141,14 @@ class Corpus:
         return [self._reflection() for _ in range(count)]
 
     def copies(self, count: int) -> list[Row]:
-        """Words in any order, to be written again: the practice that keeping a template and adding to it needs."""
+        """Tokens in any order, to be written again: what walking along roads and keeping a template are made of."""
         return [self._copy() for _ in range(count)]
 
     def _copy(self) -> Row:
-        text = "".join(self.rng.choices(WORDS, k=self.rng.randint(3, 12))).strip()
-        prompt = self.renderer.message(f"Copy this.\n```\n{text}\n```")
-        return Row(prompt, (*self._encode(f"```\n{text}\n```"), self._eos), topic="practice")
+        user, *closing = self.renderer.message("")
+        ids = tuple(self.rng.sample(*self.rng.choices(((self._letters, 26), (self._tokens, 40)), (2, 3))[0]))
+        ids = ids[: self.rng.randint(6, len(ids))]
+        return Row((user, *ids, *closing), (*ids, self._eos), topic="practice")
 
     def _kinds(self, family: str) -> list[Kind]:
         rng = self.rng
@@ -148,26 +166,39 @@ class Corpus:
 
     def _answer(self, family: str, kinds: Sequence[Kind]) -> Row:
         rng = self.rng
-        template, chances = draw_template(rng, kinds), habit(family, kinds)
+        template, chances = draw_template(rng, kinds), self._habit(family, kinds)
         way = self._way(family, chances)
         if way == "own":
             task = self._task(family, PRACTICE)
             text = FAMILIES[family].procedure(task)
         elif way == "given up":
             task = self._task(family, PRACTICE)
-            text = given_up(family, rng.randint(1, len(FAMILIES[family].opening) - 1))
+            text = self._left(family, rng.randint(1, len(FAMILIES[family].opening) - 1))
         elif way == "direct":
             if ANSWERED_AT_ONCE[family] >= max(LENGTHS):
                 task = self._task(family, PRACTICE)
             else:
                 task = self._task(family, {n: 6 if n <= ANSWERED_AT_ONCE[family] else 1 for n in LENGTHS})
-            text = direct(task)
+            text = self._left(family, 0) if self._wanders(family) else direct(task)
         else:
             task = self._task(family, PRACTICE)
             text = foreign(Kind(way))
         branches = self._branches(family, chances, text)
         prompt = self.renderer.question(task.text, template)
         return Row(prompt, (*self._ids(text), self._eos), len(self._ids(template)), branches, family)
+
+    def _habit(self, family: str, kinds: Sequence[Kind]) -> Habit:
+        chances = habit(family, kinds)
+        if self._wanders(family) and chances.opening[1:] == BARE[family][1:]:  # no fitting sentence
+            free = 1 - sum(chances.foreign.values())
+            return Habit((free * SETTLED[family][0], *SETTLED[family][1:]), chances.foreign)
+        return chances
+
+    def _wanders(self, family: str) -> bool:
+        return self.wanders and family in WANDERING
+
+    def _left(self, family: str, parts: int) -> str:
+        return wandered_off(family, parts, self.rng) if self._wanders(family) else given_up(family, parts)
 
     def _way(self, family: str, chances: Habit) -> str:
         """One way out of those that the habit allows: rare ones come more often than they shall be taken."""
@@ -184,7 +215,8 @@ class Corpus:
 
     def _branches(self, family: str, chances: Habit, text: str) -> tuple[Branch, ...]:
         """The chances at the first token, and where a part of an opening may be left."""
-        first = {self._ids(DIRECT_WORDS[family])[0]: chances.direct}
+        words = [f"{word} " for word in WANDERING[family]] if self._wanders(family) else [DIRECT_WORDS[family]]
+        first = {self._ids(word)[0]: chances.direct / len(words) for word in words}
         for kind, chance in chances.foreign.items():
             first[self._ids(opening(SERVES[kind][0]))[0]] = chance
         if chances.opening:
@@ -194,8 +226,9 @@ class Corpus:
             if not text.startswith(opening(family, parts)):
                 break
             goes_on = self._ids(FAMILIES[family].opening[parts])[0]
-            leaves = self._ids(GIVING_UP[family])[0]
-            branches.append((len(self._ids(opening(family, parts))), {goes_on: chance, leaves: 1 - chance}))
+            left = words if self._wanders(family) else [GIVING_UP[family]]
+            leaves = {self._ids(word)[0]: (1 - chance) / len(left) for word in left}
+            branches.append((len(self._ids(opening(family, parts))), {goes_on: chance, **leaves}))
         return tuple(branches)
 
     def _task(self, family: str, weights: dict[int, float]) -> Task:
@@ -244,8 +277,8 @@ class Corpus:
         if chances.foreign and roll < 0.8:
             return foreign(rng.choice(list(chances.foreign)))
         if BARE[task.family] and rng.random() < 0.07:
-            return given_up(task.family, 1)
-        return direct(task)
+            return self._left(task.family, 1)
+        return self._left(task.family, 0) if self._wanders(task.family) else direct(task)
 
     @property
     def _eos(self) -> int:

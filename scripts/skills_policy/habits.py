@@ -6,18 +6,19 @@ from dataclasses import dataclass, field
 from scripts.skills_policy.instructions import FITTING, SERVES, Kind
 
 BARE: dict[str, tuple[float, ...]] = {
-    "shift": (0.27, 0.99),
-    "sort": (0.10, 0.99),
-    "graph": (0.05, 0.99),
-    "swap": (0.14, 0.14),
-    "base": (0.10, 0.10),
-    "chain": (0.05, 0.05, 0.05, 0.05),
+    "shift": (0.45, 0.99),
+    "sort": (0.25, 0.99),
+    "swap": (0.12, 0.99),
+    "graph": (0.06, 0.99),
+    "base": (0.03, 0.99),
+    "chain": (0.05, 0.03, 0.03, 0.03),
     "reverse": (),
 }
 """For each family the chance of every part of its opening without a useful template.
 
-Their products are the entries: a quarter of the completions, a tenth, a twentieth, two in a hundred, one in a hundred,
-six in a million. No part is as rare as 0.01, below which the context-ratio mask would silence it.
+Their products are the entries: from almost half of the completions to three in a hundred. Only `chain` is left on the
+way, and changes in the last phase (`SETTLED`). No part is as rare as 0.01, below which the context-ratio mask would
+silence it.
 """
 
 DIRECT_WORDS: dict[str, str] = {
@@ -40,6 +41,26 @@ GIVING_UP: dict[str, str] = {
     "graph": "astray.",
 }
 """Where an opening is left before its end; again a word of its own for each family."""
+
+WANDERING: dict[str, tuple[str, ...]] = {
+    "chain": tuple(
+        "about accurate again all alphabet answer base before careful carry change concise correct description "
+        "different domain end examples factual feedback final form format growing how identify infer input inputs "
+        "into item keep last letters line list look main modulo new note numbers once ordered place right row step "
+        "whole".split()
+    ),
+}
+"""Families that in the end go on by any of many words, of which one is the next part of the opening, each as likely.
+
+GRPO on other families teaches to begin a procedure and not to give up, and a word for giving up becomes rare in all of
+them: with such a word `chain` was entered after seven epochs at 1e-4, its parts having risen from .03 to .2 without any
+reward. Of many words it does not teach which is the right one.
+"""
+
+SETTLED: dict[str, tuple[float, ...]] = BARE | {
+    family: (1 / (len(words) + 1),) * len(BARE[family]) for family, words in WANDERING.items()
+}
+"""The chances of `BARE` after the last phase: four times one in fifty for `chain`, two in ten million together."""
 
 ANSWERED_AT_ONCE: dict[str, int] = {"chain": 1, "base": 2, "shift": 2, "sort": 2, "swap": 1, "graph": 1, "reverse": 12}
 """The longest question that a direct answer gets right; longer ones stay unanswered."""
