@@ -15,7 +15,7 @@ from p2o.errors import InputError
 from p2o.policy.loading import BUNDLED, load_policy
 from p2o.progress.tasks import Display, watched_by
 from p2o.types import Prompt
-from quickstart_run import CONFIG, fit_on_two
+from quickstart_run import CONFIG, SHAPED, fit_on_two, logged
 from vllm_servers import serving
 
 pytestmark = [pytest.mark.servers, pytest.mark.timeout(3600)]
@@ -65,6 +65,18 @@ def test_the_quickstart_on_two_processes_and_two_servers(both, tmp_path):
     assert summary["templates"][0] > 0
     assert last["hard"] > first["hard"] + 0.1
     assert all("/inference/v1/generate" in server.log.read_text() for server in both)
+
+
+def test_batches_that_are_sampled_ahead_on_two_processes_and_two_servers(both, tmp_path):
+    """Weights are sent between batches, while nothing is under way, and the canary finds them right."""
+    engine = {"urls": [server.url for server in both], "dtype": "float32"}
+    options = [f"--model.engine={json.dumps({'class_path': 'VLLMServers', 'init_args': engine})}"]
+    options += ["--model.sampler=SamplingAhead", "--model.correction=TruncatedImportance", "--trainer.strategy=ddp"]
+    options += ["--trainer.limit_train_batches=4", "--data.train.init_args.easy=8", "--data.train.init_args.hard=8"]
+    options += ["--data.batch_size=2", "--model.mini_batch_size=1"]
+    printed = fit_on_two(tmp_path, *SHAPED, *options, seconds=600)
+    assert all(text.endswith("exit 0") and "is lost" not in text for text in printed), printed
+    assert logged(tmp_path, "ahead/updates_behind_step") == [0, 1, 1, 1]
 
 
 def test_a_server_killed_within_rollouts_is_left_out_and_comes_back(both, tmp_path, caplog):

@@ -12,6 +12,7 @@ from p2o.engines import FixedWeights, SamplingParams, SharedFolder, VLLMServers
 from p2o.engines.vllm.servers import server
 from p2o.engines.vllm.servers.prompt_queue import PromptQueue
 from p2o.errors import InputError
+from p2o.progress.tasks import Display, watched_by
 from p2o.types import Prompt
 from vllm_servers import free_urls
 
@@ -40,6 +41,22 @@ def test_both_sample_and_the_rollouts_of_a_question_stay_together(engine, stubs,
     first, second = (stub.asked for stub in stubs.values())
     assert min(len(first), len(second)) > len(PROMPTS) / 4
     assert len(set(first) & set(second)) <= 2  # at the end one helps the other
+
+
+def test_the_wait_shows_how_many_are_there(engine, policy):
+    counts = []
+
+    class Watches(Display):
+        def changed(self, tasks):
+            counts.extend((task.title, task.done, task.total) for task in tasks)
+
+    submitted = engine.submit(policy, PROMPTS, SAMPLING)
+    submitted.settle()
+    with watched_by(Watches()):
+        submitted.wait("later")
+        sample(engine, policy)
+    assert counts[0] == ("later", len(PROMPTS), len(PROMPTS))
+    assert counts[-1] == ("test", len(PROMPTS), len(PROMPTS))
 
 
 def test_weights_are_sent_when_they_changed_and_have_a_name_of_their_own(engine, stubs, policy):

@@ -46,7 +46,7 @@ class VLLMServers(BackgroundEngine):
         urls: Of the servers, such as `http://node2:8000`.
         dtype: Of weights and cache there; the policy keeps its own.
         weights: How they get the policy's weights: `SharedFolder`, or `FixedWeights` if they keep their own.
-        concurrency: Requests under way at each server and process, at most.
+        concurrency: Requests under way at each server, of each process and rollout batch, at most.
         timeout: Seconds for one completion or one transfer; a server that takes longer is lost.
         api_key_env: Name of the environment variable with the servers' key; if it is not set, none is sent.
     """
