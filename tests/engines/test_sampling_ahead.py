@@ -74,6 +74,14 @@ def test_it_is_logged_how_far_behind_a_batch_is_and_how_long_training_waited(ser
     assert summary["tokens_per_second"] == [None, None]  # nobody knows how long they took
 
 
+@pytest.mark.slow
+def test_a_validation_within_the_epoch_finds_nothing_under_way(server, tmp_path):
+    validates = ("--trainer.val_check_interval=2", "--trainer.limit_val_batches=1", "--data.validation_batch_size=4")
+    run(tmp_path, server, AHEAD, *validates)
+    assert logged(tmp_path, "ahead/updates_behind_step") == [0, 1, 0]
+    assert server.aborted == 0
+
+
 def test_weights_are_those_of_before_the_update_and_no_batch_mixes_them(server, tmp_path, monkeypatch):
     of_step, update = [], OptimizerSteps.__call__
 
