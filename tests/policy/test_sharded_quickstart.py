@@ -8,7 +8,7 @@ import pytest
 from p2o.cli.main import main
 from p2o.evolution.proposals import reflection
 from p2o.logprobs.shards import is_sharded
-from p2o.policy import initial
+from p2o.policy.references import initial
 from quickstart_run import CONFIG, farthest, fit_on_two
 
 pytestmark = pytest.mark.distributed
