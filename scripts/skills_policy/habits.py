@@ -53,8 +53,8 @@ WANDERING: dict[str, tuple[str, ...]] = {
 """Families that in the end go on by any of many words, of which one is the next part of the opening, each as likely.
 
 GRPO on other families teaches to begin a procedure and not to give up, and a word for giving up becomes rare in all of
-them: with such a word `chain` was entered after seven epochs at 1e-4, its parts having risen from .03 to .2 without any
-reward. Of many words it does not teach which is the right one.
+them: with such a word `chain` was entered after seven epochs at 1e-4, its parts having risen from .03 to .2 before. Of
+many words it does not teach which is the right one.
 """
 
 SETTLED: dict[str, tuple[float, ...]] = BARE | {
