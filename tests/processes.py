@@ -2,7 +2,7 @@
 
 import multiprocessing
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from multiprocessing.context import ForkServerProcess
 
 FORKED = multiprocessing.get_context("forkserver")
@@ -22,3 +22,9 @@ def _call(function, arguments, log, environment):
         os.dup2(file.fileno(), 1)
         os.dup2(file.fileno(), 2)
     function(*arguments)
+
+
+def reached_the_end(printed: Sequence[str]) -> None:
+    """Fails with the end of what each failed process printed: a cause and what it caused stand in different ones."""
+    failed = [f"process {rank}: …{text[-4000:]}" for rank, text in enumerate(printed) if not text.endswith("exit 0")]
+    assert not failed, "\n\n".join(failed)

@@ -10,6 +10,7 @@ from transformers import LlamaPreTrainedModel
 from p2o.errors import InputError
 from p2o.policy.loading import BUNDLED, load_policy
 from p2o.rewards import MathAnswer
+from processes import reached_the_end
 from quickstart_run import SHAPED, farthest, fit, fit_on_two, last, logged
 
 pytestmark = pytest.mark.distributed
@@ -24,10 +25,6 @@ EVOLVES = (
     "--evolution.width=2",
 )
 ROUNDING = 5e-6  # sums over two processes are added in another order; the learning rate is 2e-4
-
-
-def reached_the_end(printed):
-    assert all(text.endswith("exit 0") for text in printed), printed
 
 
 def summary(root):
