@@ -1,7 +1,7 @@
 import pytest
 
 from factories import rollout
-from p2o.policy.metrics import context_accuracies, rollout_metrics
+from p2o.policy.metrics import context_accuracies, rollout_metrics, weighted_means
 
 
 def test_rollout_metrics():
@@ -10,9 +10,14 @@ def test_rollout_metrics():
     assert metrics["train/templated"] == 0.25
     assert metrics["train/completion_length"] == 2
     assert (metrics["outcome/correct"], metrics["outcome/wrong"], metrics["outcome/timeout"]) == (0.25, 0.75, 0)
-    assert metrics["frac_reward_zero_std/all_wrong_bare"] == 0.5
 
 
 def test_accuracies_by_context_leave_out_what_was_not_sampled():
     assert context_accuracies([(False, True), (False, False), (False, False)]) == {"bare": (pytest.approx(1 / 3), 3)}
     assert context_accuracies([(False, True), (True, True)]) == {"bare": (1.0, 1), "templated": (1.0, 1)}
+
+
+def test_a_process_with_more_rollouts_counts_for_more():
+    """0.5 of 6 and 0.75 of 2 are 4.5 of 8."""
+    assert weighted_means([({"reward": 0.5}, 6), ({"reward": 0.75}, 2)]) == ({"reward": 0.5625}, 8)
+    assert weighted_means([({"reward": 0.7}, 6)]) == ({"reward": 0.7}, 6)

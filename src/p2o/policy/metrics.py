@@ -12,7 +12,7 @@ from p2o.types import Outcome, Rollout
 
 
 def rollout_metrics(groups: Sequence[Sequence[Rollout]]) -> dict[str, float]:
-    """Mean reward, accuracy by context, outcome kinds, lengths and zero-variance groups by cause; shares are 0-1."""
+    """Mean reward, outcome kinds and lengths over all rollouts; shares are 0-1."""
     rollouts = [rollout for group in groups for rollout in group]
     outcomes = Counter(rollout.grade.outcome for rollout in rollouts)
     lengths = [len(rollout.completion.ids) for rollout in rollouts]
@@ -21,20 +21,31 @@ def rollout_metrics(groups: Sequence[Sequence[Rollout]]) -> dict[str, float]:
         "train/completion_length": sum(lengths) / len(lengths),
         "train/templated": sum(bool(rollout.template) for rollout in rollouts) / len(rollouts),
         **{f"outcome/{outcome}": outcomes[outcome] / len(rollouts) for outcome in Outcome},
-        **zero_std_shares(groups),
     }
 
 
 def log_rollouts(
     module: LightningModule, groups: Sequence[Sequence[Rollout]], figures: Mapping[str, float] = MappingProxyType({})
 ) -> None:
-    """Logs the metrics of a rollout batch, and figures that its sampler adds, by step and as means of the epoch."""
-    metrics = {**rollout_metrics(groups), **figures}
-    module.log_dict(metrics, batch_size=len(groups), on_step=True, on_epoch=True, sync_dist=True)
+    """Logs the metrics of a rollout batch, and figures that its sampler adds, by step and as means of the epoch.
+
+    A mean over rollouts counts every rollout of every process equally: groups and processes have different numbers of
+    them where a sampler asks again.
+    """
+    count = sum(map(len, groups))
+    for mine, weight in ((rollout_metrics(groups), count), ({**zero_std_shares(groups), **figures}, len(groups))):
+        means, total = weighted_means(gather((mine, weight)))
+        module.log_dict(means, batch_size=total, on_step=True, on_epoch=True, sync_dist=True)
     everyones = gather([(bool(rollout.template), rollout.correct) for group in groups for rollout in group])
     found = context_accuracies([pair for pairs in everyones for pair in pairs])
     for name, (accuracy, count) in found.items():
         module.log(f"train/accuracy_{name}", accuracy, batch_size=count, on_step=False, on_epoch=True, sync_dist=True)
+
+
+def weighted_means(parts: Sequence[tuple[Mapping[str, float], int]]) -> tuple[dict[str, float], int]:
+    """The means over all parts, given those of each part and over how many things they are, and how many all are."""
+    total = sum(count for _, count in parts)
+    return {name: sum(means[name] * (count / total) for means, count in parts) for name in parts[0][0]}, total
 
 
 def context_accuracies(rollouts: Sequence[tuple[bool, bool]]) -> dict[str, tuple[float, int]]:
