@@ -172,6 +172,21 @@ def test_questions_that_nobody_solves_are_hinted(tmp_path):
     assert differences(state(straight), state(resumed)) == []
 
 
+@pytest.mark.slow
+def test_hints_are_tried_from_the_least_on(tmp_path):
+    """The first tier is of no use, the second is whole at its second part; an epoch goes without. Resume is bitwise."""
+    hints = ["Hm.", "Go through the chain step by step."]
+    tiers = [{"class_path": "StaticReflector", "init_args": {"templates": [hint] * 99}} for hint in hints]
+    options = [f"--model.sampler.init_args.tiers={json.dumps(tiers)}", "--model.sampler.init_args.increments=2"]
+    straight, rows = evolved(["scaffolded_hints"], tmp_path / "straight", 2, *options)
+    assert [set(tier["hints"].values()) for tier in straight["p2o"]["sampler"]["tiers"]] == [{hint} for hint in hints]
+    shares = [logged(rows, f"train/accuracy_{context}") for context in ("bare", "templated")]
+    assert max(shares[1]) > max(shares[0])
+    evolved(["scaffolded_hints"], tmp_path / "resumed", 1, *options)
+    resumed, _ = evolved(["scaffolded_hints"], tmp_path / "resumed", 2, *options, "--ckpt_path=last")
+    assert differences(state(straight), state(resumed)) == []
+
+
 def test_a_moving_average_guides_and_resumes_bitwise(tmp_path):
     """Its weights are in the checkpoint; one that has none is another config's."""
     average = "--model.regularizers=[{class_path: ReverseContextKL, init_args: {weights: average, decay: 0.9}}]"

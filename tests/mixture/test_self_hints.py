@@ -33,7 +33,7 @@ def test_a_question_that_all_rollouts_fail_is_asked_again_under_a_hint_of_its_ow
     step, part = Step(policy, tokenizer), SelfHints(StaticReflector(["Add slowly.", "It is 4, is it not?"]))
     sampled = part([mixture_item(n) for n in (0, 1, 3)], step)
     assert step.asked == [["q0", "q1", "q3"], ["q0"]]  # the hint of 3 gives its answer away
-    assert part.hints == {"q0": "Add slowly."}
+    assert part.bank.hints == {"q0": "Add slowly."}
     templates = [[one.template for one in group] for group in sampled.train]
     assert templates == [["Add slowly.", ""], ["", ""], ["", ""]]
     assert [[one.question.id for one in group] for group in sampled.dropped] == [["q0"]]
@@ -54,7 +54,7 @@ def test_a_hint_is_written_once(policy, tokenizer):
 def test_a_hint_that_cannot_be_asked_with_is_no_hint(policy, tokenizer, hint):
     part = SelfHints(StaticReflector([hint]))
     part([mixture_item(0)], Step(policy, tokenizer))
-    assert part.hints == {}
+    assert part.bank.hints == {}
 
 
 @pytest.mark.parametrize(

@@ -92,6 +92,21 @@ def test_dynamic_sampling_decides_its_rounds_together(tmp_path):
     reached_the_end(fit_on_two(tmp_path, *HALF, SHARDED, *rounds))
 
 
+def test_hints_of_two_processes_are_those_of_one(tmp_path):
+    """They try a hint equally often, though each has other questions that fail."""
+    hints = ["Hm.", "Go through the chain step by step."]
+    tiers = [{"class_path": "StaticReflector", "init_args": {"templates": [hint] * 99}} for hint in hints]
+    settings = {"tiers": tiers, "increments": 2, "warm_up": 0}
+    sampler = {"class_path": "p2o.mixture.scaffolded_hints.ScaffoldedHints", "init_args": settings}
+    options = (f"--model.sampler={json.dumps(sampler)}", "--model.context=Templated")
+    fit(tmp_path / "one", *options)
+    reached_the_end(fit_on_two(tmp_path / "two", *HALF, DDP, *options))
+    kept = [last(tmp_path / name)["p2o"]["sampler"]["tiers"] for name in ("one", "two")]
+    assert [tier["hints"] for tier in kept[0]] == [tier["hints"] for tier in kept[1]] and kept[0][1]["hints"]
+    assert summary(tmp_path / "two") == summary(tmp_path / "one")
+    assert farthest(tmp_path / "one", tmp_path / "two") < ROUNDING
+
+
 def spoil_the_second(root, *options):
     """A reward whose process of rank 1 finds something amiss in its third step."""
     graded, grade = [], MathAnswer.grade

@@ -1,0 +1,89 @@
+"""Hints of single questions, written by a reflector from a failure and the gold answer."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from p2o.distributed.unions import concatenated, first_rank_wins
+from p2o.endpoints import ZERO_USAGE, Usage
+from p2o.errors import InputError
+from p2o.logprobs.rope import settled_window
+from p2o.logprobs.shards import is_sharded
+from p2o.questions.answer_leak import gives_away
+from p2o.reflectors import ReflectionContext, ReflectionJob, Reflector
+from p2o.reflectors.feedback import to_example
+from p2o.rollouts import Group, RolloutStep
+from p2o.seeds import derive_seed
+from p2o.types import Question
+
+
+@dataclass(frozen=True)
+class HintBank:
+    """The hints that were written, each once, and what the writing cost all processes.
+
+    Args:
+        hints: By question id.
+        spent: In the run so far, for hints that were rejected too.
+    """
+
+    hints: Mapping[str, str] = field(default_factory=dict)
+    spent: Usage = ZERO_USAGE
+
+    def extended(self, reflector: Reflector, failed: Sequence[Group], step: RolloutStep, *tier: int) -> "HintBank":
+        """The bank with hints for the questions that had none: those that are usable.
+
+        All processes must take part, each with its own groups.
+
+        Args:
+            reflector: Writes them, from the first rollout of each group.
+            failed: Groups without any success.
+            step: The training step that rolled them out.
+            tier: Of several banks: which it is, for the seeds.
+        """
+        first = {group[0].question.id: group[0] for group in failed if group[0].question.id not in self.hints}
+        worker = step.worker
+        jobs = [
+            ReflectionJob(
+                "",
+                (to_example(rollout, worker.renderer.instruction),),
+                derive_seed(step.seed, "hint", name, *tier),
+                number,
+            )
+            for number, (name, rollout) in enumerate(first.items(), len(self.hints))
+        ]
+        context = ReflectionContext(worker.engine, worker.renderer, step.policy, step.initial_policy, self.spent)
+        proposals = reflector.reflect(jobs, context) if jobs else []
+        usage = sum((proposal.usage for proposal in proposals), ZERO_USAGE)
+        worker.counts.rollouts["hints"] = worker.counts.rollouts.get("hints", 0) + len(proposals)
+        worker.counts.tokens["hints"] = worker.counts.tokens.get("hints", 0) + usage.completion_tokens
+        written = zip((rollout.question for rollout in first.values()), proposals, strict=True)
+        mine = {asked.id: one.template for asked, one in written if _usable(asked, one.template, step)}
+        return HintBank({**self.hints, **first_rank_wins(mine)}, sum(concatenated([usage]), self.spent))
+
+    def state_dict(self) -> dict[str, Any]:
+        """The hints in order of their questions, and what they cost."""
+        return {"hints": dict(sorted(self.hints.items())), "spent": self.spent.plain()}
+
+    @classmethod
+    def of(cls, state: Mapping[str, Any]) -> "HintBank":
+        """The bank whose state it is."""
+        return cls(dict(state["hints"]), Usage(**state["spent"]))
+
+
+def check_whole(step: RolloutStep, sampler: str) -> None:
+    """Refuses a policy in shards: each process asks for the hints of its own questions.
+
+    Raises:
+        InputError: The policy lies in shards.
+    """
+    if is_sharded(step.policy):
+        raise InputError(f"{sampler} needs the whole policy on each process, not trainer.strategy: sharded.")
+
+
+def _usable(question: Question, hint: str, step: RolloutStep) -> bool:
+    """Whether there is a hint that keeps the answer to itself, and fits into the window without control tokens."""
+    renderer = step.worker.renderer
+    if not hint or gives_away(hint, question) or renderer.special_token_in(hint):
+        return False
+    room = settled_window(step.policy) - step.sampling.max_completion_length
+    return len(renderer.question(question.text, hint)) <= room
