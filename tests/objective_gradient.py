@@ -1,4 +1,4 @@
-"""The loss of an objective over micro-batches, and its gradient."""
+"""Rows of ragged lengths, the loss of an objective over micro-batches, and its gradient."""
 
 import torch
 
@@ -6,8 +6,23 @@ from p2o.objective.aggregation import TokenMean
 from p2o.objective.losses import ClippedLoss
 from p2o.objective.micro_batches import micro_batches
 from p2o.objective.objective import Objective
+from p2o.objective.rows import TrainingSample
 
 TEMPERATURE = 0.7
+
+
+def make_rows(templated: bool) -> list[TrainingSample]:
+    generator = torch.Generator().manual_seed(3)
+
+    def ids(count: int) -> tuple[int, ...]:
+        return tuple(torch.randint(0, 250, (count,), generator=generator).tolist())
+
+    rows = []
+    for length, advantage in [(5, 1.2), (11, -0.4), (1, -0.8), (7, 0.0), (9, 2.0), (3, -0.3)]:
+        bare = ids(4 + length % 3)
+        prompt = ids(6) + bare if templated and length % 2 else bare
+        rows.append(TrainingSample(bare, prompt, ids(length), advantage))
+    return rows
 
 
 def gradient(

@@ -67,7 +67,7 @@ def whole_folder(root: Path, text: str = T) -> Path:
     (root / "config.yaml").write_text(yaml.safe_dump(config, allow_unicode=True), encoding="utf-8")
     t = template_id(text)
     for epoch, records in enumerate(mined(t)):
-        write_questions(RunPaths(root), epoch, records, {t: text})
+        write_questions(RunPaths(root), epoch, records, {t: text}, {t: (-0.75, 5)} if epoch else {})
     _evolution(RunPaths(root), text)
     (root / "fixed_questions.json").write_text(json.dumps({"measurements": fixed_questions()}), encoding="utf-8")
     _rollouts(RunPaths(root), text)

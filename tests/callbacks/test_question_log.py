@@ -72,7 +72,7 @@ def test_a_question_that_an_epoch_does_not_ask_stays_hard():
 
 def test_files_hold_what_was_recorded(tmp_path):
     for number, records in enumerate(EPOCHS):
-        write_questions(RunPaths(tmp_path), number, records, TEXTS if number else {})
+        write_questions(RunPaths(tmp_path), number, records, TEXTS if number else {}, {})
     assert [read_questions(path) for path in sorted(tmp_path.glob("questions/*.parquet"))] == EPOCHS
     assert json.loads(RunPaths(tmp_path).question_templates.read_text()) == TEXTS
     assert json.loads(RunPaths(tmp_path).question_summary.read_text())["epochs"] == summarise(EPOCHS, TEXTS)
@@ -80,8 +80,8 @@ def test_files_hold_what_was_recorded(tmp_path):
 
 def test_an_epoch_that_is_run_again_replaces_its_file_and_those_behind_do_not_count(tmp_path):
     for number, records in enumerate(EPOCHS):
-        write_questions(RunPaths(tmp_path), number, records, TEXTS)
-    write_questions(RunPaths(tmp_path), 0, EPOCHS[0][:1], {})
+        write_questions(RunPaths(tmp_path), number, records, TEXTS, {})
+    write_questions(RunPaths(tmp_path), 0, EPOCHS[0][:1], {}, {})
     [only] = json.loads(RunPaths(tmp_path).question_summary.read_text())["epochs"]
     assert only["questions"] == 1
 
@@ -92,21 +92,21 @@ def test_earlier_epochs_are_read_once_and_their_entries_stay(tmp_path, monkeypat
     monkeypatch.setattr(question_tables, "read_questions", lambda path: read.append(path) or read_questions(path))
     epochs = [*EPOCHS, [entry(2, "a", 2)], [entry(3, "a", 0)]]
     for number, records in enumerate(epochs):
-        write_questions(paths, number, records, TEXTS)
+        write_questions(paths, number, records, TEXTS, {})
     assert read == []
     expected = {"epochs": summarise(epochs, TEXTS), "hard": ["a", "b", "c"]}
     assert json.loads(paths.question_summary.read_text()) == expected
-    write_questions(paths, 3, epochs[3], TEXTS)  # again, by a run that went back: the summary knows of a later epoch
+    write_questions(paths, 3, epochs[3], TEXTS, {})  # again, by a run that went back
     assert json.loads(paths.question_summary.read_text()) == expected
     assert read == [paths.questions(number) for number in range(3)]
     for damage in ("{", '{"epochs": [7]}', '{"epochs": []}'):
         paths.question_summary.write_text(damage)
-        write_questions(paths, 3, epochs[3], TEXTS)
+        write_questions(paths, 3, epochs[3], TEXTS, {})
         assert json.loads(paths.question_summary.read_text()) == expected
 
 
 def test_an_interrupted_write_damages_nothing(tmp_path, monkeypatch):
-    write_questions(RunPaths(tmp_path), 0, EPOCHS[0], {})
+    write_questions(RunPaths(tmp_path), 0, EPOCHS[0], {}, {})
     before = {path.name: path.read_bytes() for path in (tmp_path / "questions").iterdir()}
 
     def die(*_):
@@ -114,5 +114,5 @@ def test_an_interrupted_write_damages_nothing(tmp_path, monkeypatch):
 
     monkeypatch.setattr(os, "replace", die)
     with pytest.raises(KeyboardInterrupt):
-        write_questions(RunPaths(tmp_path), 0, EPOCHS[1], TEXTS)
+        write_questions(RunPaths(tmp_path), 0, EPOCHS[1], TEXTS, {})
     assert {path.name: path.read_bytes() for path in (tmp_path / "questions").iterdir()} == before

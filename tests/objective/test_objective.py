@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch.testing import assert_close
 
-from objective_gradient import TEMPERATURE, gradient
+from objective_gradient import TEMPERATURE, gradient, make_rows
 from p2o.errors import InputError
 from p2o.logprobs import completion_logps, completion_logps_and_entropies
 from p2o.objective import objective as objective_module
@@ -21,20 +21,6 @@ from p2o.objective.objective import Objective
 from p2o.objective.regularizers import EntropyBonus, ReferenceKL
 from p2o.objective.rows import TrainingSample
 from tiny_policy import build_policy
-
-
-def make_rows(templated: bool) -> list[TrainingSample]:
-    generator = torch.Generator().manual_seed(3)
-
-    def ids(count: int) -> tuple[int, ...]:
-        return tuple(torch.randint(0, 250, (count,), generator=generator).tolist())
-
-    rows = []
-    for length, advantage in [(5, 1.2), (11, -0.4), (1, -0.8), (7, 0.0), (9, 2.0), (3, -0.3)]:
-        bare = ids(4 + length % 3)
-        prompt = ids(6) + bare if templated and length % 2 else bare
-        rows.append(TrainingSample(bare, prompt, ids(length), advantage))
-    return rows
 
 
 def test_logps_do_not_depend_on_padding(policy):

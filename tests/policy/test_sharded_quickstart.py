@@ -9,6 +9,8 @@ from p2o.cli.main import main
 from p2o.evolution.proposals import reflection
 from p2o.logprobs.shards import is_sharded
 from p2o.policy.references import initial
+from p2o.run_folder.paths import RunPaths
+from p2o.run_folder.question_tables import read_template_gaps
 from processes import reached_the_end
 from quickstart_run import CONFIG, farthest, fit_on_two
 
@@ -77,6 +79,8 @@ def test_a_sixth_of_it_has_the_figures_of_one_process(one, tmp_path, engine):
     assert figures(tmp_path) == figures(one)
     assert proposed(tmp_path) == proposed(one)
     assert farthest(one, tmp_path) < 1e-4
+    told, expected = (read_template_gaps(RunPaths(root), 1) for root in (tmp_path, one))
+    assert expected and {name: (pytest.approx(gap, abs=1e-4), n) for name, (gap, n) in expected.items()} == told
 
 
 @pytest.mark.vllm

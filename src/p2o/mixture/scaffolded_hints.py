@@ -49,9 +49,7 @@ class ScaffoldedHints(Sampler):
         if step.epoch < self.warm_up:
             return SampledGroups(groups, [])
         failed = [group for group in groups if not any(rollout.correct for rollout in group)]
-        tried: dict[int, list[Rollout]] = {
-            id(group): [] for group in failed
-        }  # the last one correct, or none
+        tried: dict[int, list[Rollout]] = {id(group): [] for group in failed}  # the last one correct, or none
         banks = list(self.banks)
         for tier, reflector in enumerate(self.tiers):
             banks[tier] = banks[tier].extended(reflector, _unsolved(failed, tried), step, tier)

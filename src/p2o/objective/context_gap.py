@@ -1,13 +1,18 @@
 """How much a completion relies on its template: what the bare prompt makes of it."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from statistics import fmean
 
 import torch
+from torch import Tensor
 from transformers import PreTrainedModel
 
 from p2o.logprobs import completion_logps
 from p2o.objective.micro_batches import by_tokens, equal_passes
 from p2o.objective.rows import TrainingSample
+
+TemplateGap = tuple[str, float]
+"""A template, and Δ of a completion that was sampled under it, in nats."""
 
 
 @torch.no_grad()
@@ -37,3 +42,26 @@ def context_gaps(
         for place, completion, line in zip(part, completions, logps, strict=True):
             means[jobs[place]] = float(line[: len(completion)].mean())
     return [None if row.is_bare else means[i, True] - means[i, False] for i, row in enumerate(rows)]
+
+
+def gaps_of_successes(
+    rows: Sequence[TrainingSample], log_ratio: Tensor, mask: Tensor, known: Sequence[bool]
+) -> list[TemplateGap]:
+    """Δ of each correct row that was sampled under a template, from log-probabilities that the update has anyway.
+
+    Args:
+        rows: R of them.
+        log_ratio: log π(y_t|x) - log π(y_t|T(x, z)) [R, T].
+        mask: True on completion tokens [R, T].
+        known: Whether both are known of a row, R.
+    """
+    means = ((log_ratio * mask).sum(1) / mask.sum(1).clamp(min=1)).tolist()  # [R]
+    told = zip(rows, means, known, strict=True)
+    return [(row.template, mean) for row, mean, is_known in told if row.template and row.correct and is_known]
+
+
+def by_template(gaps: Sequence[TemplateGap]) -> Mapping[str, tuple[float, int]]:
+    """The mean Δ under each template, and over how many completions it is."""
+    names = dict.fromkeys(template for template, _ in gaps)
+    found = {name: [gap for template, gap in gaps if template == name] for name in names}
+    return {name: (fmean(values), len(values)) for name, values in found.items()}

@@ -12,6 +12,7 @@ from p2o.errors import InputError
 from p2o.logprobs import Ids, completion_logps, completion_logps_and_entropies, pad
 from p2o.objective.aggregation import Aggregation, TokenMean, weighted_sum
 from p2o.objective.context_estimators import ContextEstimator
+from p2o.objective.context_gap import gaps_of_successes
 from p2o.objective.context_mask import context_mask_stats
 from p2o.objective.engine_correction import EngineCorrection, NoCorrection
 from p2o.objective.losses import PolicyLoss
@@ -150,6 +151,7 @@ class Objective:
             entropy=_mean(entropies.detach(), mask),
             kl=_mean(kl, mask & ~kl.isnan()),
             context_mask_stats=context_mask_stats(weights, bare - templated, mask, with_template),
+            gaps=gaps_of_successes(rows, bare - templated, mask, [self._knows_both(scored) for scored in old]),
             context_kl=_mean(context_kl, mask & ~context_kl.isnan()),
             mismatch=_mean(mismatch, mask & compared),
             mismatch_max=float(torch.where(mask & compared, mismatch, torch.zeros_like(mismatch)).max()),
@@ -217,6 +219,10 @@ class Objective:
                 "and model.engine returns none. Take another engine, or NoCorrection."
             )
         return None
+
+    def _knows_both(self, scored: OldLogps) -> bool:
+        """Whether π_old was scored under both contexts; on policy, the gradient's own stand for those under x."""
+        return self.context.bare_gradient and self.context.reads_bare and scored.templated is not None
 
     def _is_compared(self, row: TrainingSample, scored: OldLogps) -> bool:
         """Whether both trainer and engine told the log-probs of the row's tokens under x̃.

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
+from p2o.objective.context_gap import TemplateGap
 from p2o.objective.context_mask import ContextMaskStats, no_context_mask_stats
 
 
@@ -27,6 +28,7 @@ class LossOutput:
     context_mask_stats: ContextMaskStats  # which templated tokens the context estimator gave weight 0
     mismatch: Mean  # |log π_trainer - log π_engine| of sampled tokens, under the prompt they were sampled with
     mismatch_max: float  # the largest of them; 0 if there is none
+    gaps: Sequence[TemplateGap] = ()  # of each correct row that was sampled under a template, where both are known
     context_kl: Mean = Mean(0.0, 0)  # log π_θ(y_t|x) - log π(y_t|T(x, z)) of bare rollouts y with a guide z
 
 

@@ -18,6 +18,8 @@ class TrainingSample:
     guide_ids: tuple[
         int, ...
     ] = ()  # T(x, z) with the template z that a bare y was left without; empty if there is none
+    template: str = ""  # z; empty where y was sampled under x itself
+    correct: bool = False  # whether y was graded as correct
 
     @property
     def is_bare(self) -> bool:

@@ -125,12 +125,13 @@ class PolicyModule(LightningModule):
         advantages = self.advantages(sampled.train)  # [G, K]
         samples = rollouts.training_samples(sampled.train, advantages, self.renderer)
         gaps = self.update.context_gaps(self.policy, samples) if mixture_of(self.trainer).assignment.reads_gaps else []
-        self.update(self, self.policy, samples)
+        learnt = self.update(self, self.policy, samples)
         groups = [*sampled.train, *sampled.dropped]
         log_rollouts(self, groups, sampled.figures)
         answers = [objective.final_answer(rollout) for group in groups for rollout in group]
         self.exploration.observe(concatenated(answers))
-        return {"rollouts": [rollout for group in groups for rollout in group], "groups": groups, "gaps": gaps}
+        rolled = [rollout for group in groups for rollout in group]
+        return {"rollouts": rolled, "groups": groups, "gaps": gaps, "gaps_of_successes": learnt}
 
     def rollout_step(self, number: int = 0) -> rollouts.RolloutStep:
         """What the sampler may use of a step, which has its number in the epoch."""

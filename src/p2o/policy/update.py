@@ -15,7 +15,7 @@ from transformers import PreTrainedModel
 
 from p2o.distributed.processes import gather
 from p2o.engines.agreement import Agreement
-from p2o.objective.context_gap import context_gaps
+from p2o.objective.context_gap import TemplateGap, context_gaps
 from p2o.objective.load_balancing import balanced
 from p2o.objective.micro_batches import chunks, equal_passes, micro_batches
 from p2o.objective.objective import Objective, OldLogps
@@ -74,8 +74,11 @@ class OptimizerSteps:
 
     def __call__(
         self, module: LightningModule, policy: PreTrainedModel, groups: Sequence[Sequence[TrainingSample]]
-    ) -> None:
+    ) -> list[TemplateGap]:
         """Old log-probs of all rows first: π_old is the policy before the first step.
+
+        Returns Δ of the correct completions of all processes that were sampled under a template, as far as the context
+        estimator reads both contexts.
 
         Args:
             module: Whose optimizer and scheduler step.
@@ -91,7 +94,7 @@ class OptimizerSteps:
         old = [self.objective.old_logps(policy, rows, self.micro_batch_tokens, once) for rows in passed]
         steps = [self._step(module, policy, *parts) for parts in zip(passed, old, sizes, strict=True)]
         policy.zero_grad()  # to none: rollouts have their memory
-        self._log(module, steps)
+        return self._log(module, steps)
 
     def _step(
         self,
@@ -134,7 +137,7 @@ class OptimizerSteps:
             count_as_step(module)
         return Step(outputs, loss, norm, taken)
 
-    def _log(self, module: LightningModule, steps: Sequence[Step]) -> None:
+    def _log(self, module: LightningModule, steps: Sequence[Step]) -> list[TemplateGap]:
         """Means over the steps and over all processes, each of which logs the same."""
         everyones = gather(steps)
         losses = [fmean(step.loss for step in same) for same in zip(*everyones, strict=True)]
@@ -154,6 +157,10 @@ class OptimizerSteps:
         )
         for name, (share, count) in joined_context_mask_stats(outputs).shares().items():
             module.log(f"context/{name}", share, batch_size=count, on_step=False, on_epoch=True, sync_dist=True)
+        if gaps := [gap for output in outputs for gap in output.gaps]:
+            mean = fmean(gap for _, gap in gaps)
+            module.log("context/gap", mean, batch_size=len(gaps), on_step=False, on_epoch=True, sync_dist=True)
+        return gaps
 
 
 def count_as_step(module: LightningModule) -> None:

@@ -35,6 +35,8 @@ def _of_group(group: Group, advantages: Sequence[float], renderer: PromptRendere
             engine_logps=rollout.completion.logps or (),
             truncated=rollout.completion.truncated,
             guide_ids=guides.get(rollout.guide, ()),
+            template=rollout.template,
+            correct=rollout.correct,
         )
         for rollout, advantage in zip(group, advantages, strict=True)
     ]

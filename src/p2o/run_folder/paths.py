@@ -75,6 +75,10 @@ class RunPaths:
         """What became of every training question in an epoch."""
         return self.root / "questions" / f"{_epoch(epoch)}.parquet"
 
+    def template_gaps(self, epoch: int) -> Path:
+        """How much less likely the bare policy made what was right under each template, in an epoch."""
+        return self.root / "questions" / f"{_epoch(epoch)}.gaps.json"
+
     def candidates(self, epoch: int) -> Path:
         """Every template that the evolution after an epoch tried."""
         return self.root / "evolution" / f"{_epoch(epoch)}.jsonl"

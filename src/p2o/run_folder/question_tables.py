@@ -15,17 +15,33 @@ from p2o.run_folder.question_record import QuestionRecord
 from p2o.run_folder.readers import read_json
 
 
-def write_questions(paths: RunPaths, epoch: int, records: Sequence[QuestionRecord], texts: Mapping[str, str]) -> None:
+def write_questions(
+    paths: RunPaths,
+    epoch: int,
+    records: Sequence[QuestionRecord],
+    texts: Mapping[str, str],
+    gaps: Mapping[str, tuple[float, int]],
+) -> None:
     """Adds an epoch; files of later epochs, which a run left that went another way, do not count in the summary.
 
     The entries of earlier epochs stay as they are, and the summary keeps which questions are hard, so that it takes no
     longer, and no more memory, after many epochs.
+
+    Args:
+        paths: Of the run.
+        epoch: Number of the epoch, from 0.
+        records: Of its questions.
+        texts: Of templates, by id.
+        gaps: By template id the mean Δ of correct completions (`p2o.objective.context_gap`), and how many they are.
     """
     known = read_json(paths.question_templates) if paths.question_templates.is_file() else {}
     path = paths.questions(epoch)
     path.parent.mkdir(parents=True, exist_ok=True)
     write_json(paths.question_templates, known | dict(texts))
     write_parquet(path, [asdict(record) for record in records], QUESTION_LOG.schema())
+    write_json(
+        paths.template_gaps(epoch), {id: {"gap": gap, "completions": n} for id, (gap, n) in sorted(gaps.items())}
+    )
     logged = [number for number in range(epoch) if paths.questions(number).is_file()]
     entries, hard = _so_far(paths, logged, known | dict(texts))
     [(entry, now)] = entries_and_hard_sets([records], known | dict(texts), hard if logged else None)
@@ -54,3 +70,20 @@ def read_questions(path: Path) -> list[QuestionRecord]:
         QuestionRecord(**(row | {"templates": tuple(row["templates"]), "outcomes": tuple(row["outcomes"])}))
         for row in QUESTION_LOG.read(path)
     ]
+
+
+def read_template_gaps(paths: RunPaths, epoch: int) -> dict[str, tuple[float, int]]:
+    """By template id the mean Δ of correct completions in an epoch, and how many they are; empty if it is not there.
+
+    Raises:
+        InputError: The file is damaged.
+    """
+    path = paths.template_gaps(epoch)
+    found = read_json(path) if path.is_file() else {}
+    try:
+        return {id: (float(entry["gap"]), int(entry["completions"])) for id, entry in found.items()}
+    except (TypeError, KeyError, ValueError) as error:
+        raise InputError(
+            f"{path}: expected a gap and a number of completions by template, as p2o fit writes them: {error}. Delete "
+            "the file to go on without it."
+        ) from error

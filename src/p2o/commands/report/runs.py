@@ -11,7 +11,7 @@ from p2o.errors import InputError
 from p2o.run_folder.log_columns import VALIDATION_LOG
 from p2o.run_folder.paths import RunPaths
 from p2o.run_folder.question_record import QuestionRecord
-from p2o.run_folder.question_tables import read_questions
+from p2o.run_folder.question_tables import read_questions, read_template_gaps
 from p2o.run_folder.readers import (
     CANDIDATE,
     REJECTED,
@@ -44,6 +44,7 @@ class Run:
     config: dict[str, Any]
     summary: dict[str, Any]
     questions: dict[int, list[QuestionRecord]]  # by epoch
+    gaps: dict[int, dict[str, tuple[float, int]]]  # by epoch and template id: mean Δ, and of how many
     evolutions: list[Evolution]
     measurements: list[dict[str, Any]]  # of the fixed questions
     metrics: dict[int, dict[str, float]]  # by epoch what was logged last, of the CSV logger
@@ -85,6 +86,7 @@ def load_run(folder: Path, name: str) -> Run:
         config=read_run_config(paths),
         summary=summary,
         questions={n: read_questions(paths.questions(n)) for n in epochs if paths.questions(n).is_file()},
+        gaps={n: read_template_gaps(paths, n) for n in epochs},
         evolutions=[
             Evolution(
                 n,

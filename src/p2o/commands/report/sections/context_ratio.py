@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Sequence
 
-from p2o.commands.report.blocks import Block, Figures, Missing, Section, Text
+from p2o.commands.report.blocks import Block, Figures, Missing, Section, Text, ValueTable
 from p2o.commands.report.charts import Line, bar_chart, line_chart
 from p2o.commands.report.runs import Run, per_run
 from p2o.commands.report.texts import shortened
@@ -11,6 +11,11 @@ from p2o.commands.report.texts import shortened
 SIDES = ("below", "above")
 PARTS = 5  # of a completion: the log has fifths
 MOST = 0.5  # of the gap
+RELIES = (
+    "Δ is the mean of log π(token | bare question) - log π(token | under the template) over correct completions that "
+    "had a gradient, in nats: 0 where the bare policy would have written the same, far below 0 where it relies on the "
+    "template."
+)
 NOTE = "Of templated rollouts with signal; all others take no part in the gradient."
 
 
@@ -53,6 +58,7 @@ def _blocks(run: Run) -> list[Block]:
         ),
         Text(_masks(run)),
         *_gap(run, last),
+        *_reliance(run),
     ]
 
 
@@ -71,6 +77,23 @@ def _gap(run: Run, epoch: int) -> list[Block]:
             "flag" if share > MOST else "plain",
         )
     ]
+
+
+def _reliance(run: Run) -> list[Block]:
+    """How each template was used in an epoch, and how much its successes relied on it."""
+    texts = {candidate["id"]: candidate["text"] for search in run.searches for candidate in search.candidates}
+    rows = []
+    for epoch, gaps in sorted(run.gaps.items()):
+        records = run.questions.get(epoch, [])
+        used = [pair for one in records for pair in zip(one.templates, one.outcomes, strict=True)]
+        for id, (gap, count) in sorted(gaps.items(), key=lambda entry: entry[1]):
+            outcomes = [outcome for template, outcome in used if template == id]
+            right = f"{outcomes.count('correct')} of {len(outcomes)}"
+            rows.append([str(epoch), shortened(texts.get(id, id), 80), right, f"{gap:+.2f}", str(count)])
+    if not rows:
+        return []
+    head = ["epoch", "template", "correct rollouts", "Δ", "completions"]
+    return [ValueTable("What successes rely on", head, rows), Text(RELIES, "small")]
 
 
 def _masks(run: Run) -> str:

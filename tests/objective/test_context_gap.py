@@ -1,0 +1,50 @@
+"""Δ of correct completions as the update sees it, against a pass of its own over both contexts."""
+
+from dataclasses import replace
+
+import pytest
+import torch
+
+from objective_gradient import TEMPERATURE, make_rows
+from p2o.objective.aggregation import TokenMean
+from p2o.objective.context_estimators import Importance, Masked, Replace, Templated
+from p2o.objective.context_gap import by_template, context_gaps, gaps_of_successes
+from p2o.objective.losses import ClippedLoss
+from p2o.objective.objective import Objective
+
+
+def test_gaps_are_of_correct_templated_rows_whose_log_probs_are_known():
+    """Row 0: (-1 - 3) / 2; row 1 is bare, row 2 wrong, and of row 3 nobody scored both."""
+    [row] = make_rows(templated=False)[:1]
+    known = replace(row, template="z", correct=True)
+    rows = [known, replace(row, correct=True), replace(known, correct=False), known]
+    log_ratio = torch.tensor([[-1.0, -3.0, 9.0]] * 4)
+    mask = torch.tensor([[True, True, False]] * 4)
+    assert gaps_of_successes(rows, log_ratio, mask, [True, True, True, False]) == [("z", -2.0)]
+
+
+def test_by_template():
+    assert by_template([("a", -1.0), ("b", 0.5), ("a", -3.0)]) == {"a": (-2.0, 2), "b": (0.5, 1)}
+
+
+@pytest.mark.parametrize("on_policy", [True, False])
+def test_the_update_finds_what_a_pass_of_its_own_finds(policy, on_policy):
+    rows = [
+        replace(row, template="z" * (not row.is_bare), correct=row.advantage > 0) for row in make_rows(templated=True)
+    ]
+    wanted = [
+        ("z", gap)
+        for row, gap in zip(rows, context_gaps(policy, rows, TEMPERATURE, 64), strict=True)
+        if gap is not None and row.correct
+    ]
+    assert len(wanted) == 2
+    objective = Objective(Masked(), ClippedLoss(), TEMPERATURE, TokenMean())
+    output = objective(policy, rows, objective.old_logps(policy, rows, 64, on_policy), 1.0)
+    assert output.gaps == [(name, pytest.approx(gap, abs=1e-5)) for name, gap in wanted]
+
+
+@pytest.mark.parametrize("estimator", [Replace(), Importance(), Templated()])
+def test_an_estimator_that_reads_one_context_tells_no_gap(policy, estimator):
+    rows = [replace(row, template="z", correct=True) for row in make_rows(templated=True)]
+    objective = Objective(estimator, ClippedLoss(), TEMPERATURE, TokenMean())
+    assert objective(policy, rows, objective.old_logps(policy, rows, 64, True), 1.0).gaps == []
