@@ -1,15 +1,18 @@
 import json
 import os
+from types import SimpleNamespace
 
 import pytest
 
 from factories import rollout
-from p2o.callbacks.question_log import add
+from p2o.callbacks import question_log
+from p2o.callbacks.question_log import QuestionLog, add
+from p2o.errors import InputError
 from p2o.run_folder import question_tables
 from p2o.run_folder.hard_set_summary import summarise
 from p2o.run_folder.paths import RunPaths
 from p2o.run_folder.question_record import QuestionRecord, record, template_id
-from p2o.run_folder.question_tables import read_questions, write_questions
+from p2o.run_folder.question_tables import read_questions, read_template_gaps, write_questions
 
 T, U = template_id("Go slowly."), template_id("Go fast.")
 TEXTS = {T: "Go slowly.", U: "Go fast."}
@@ -116,3 +119,28 @@ def test_an_interrupted_write_damages_nothing(tmp_path, monkeypatch):
     with pytest.raises(KeyboardInterrupt):
         write_questions(RunPaths(tmp_path), 0, EPOCHS[1], TEXTS, {})
     assert {path.name: path.read_bytes() for path in (tmp_path / "questions").iterdir()} == before
+
+
+def test_an_epoch_that_breaks_off_goes_on_where_its_checkpoint_left_it(tmp_path, monkeypatch):
+    """Δ of three correct completions, the first of them before the checkpoint."""
+    mixture = SimpleNamespace(hard_set=SimpleNamespace(tau=1))
+    monkeypatch.setattr(question_log, "mixture_of", lambda trainer: mixture)
+    run = SimpleNamespace(current_epoch=2, default_root_dir=tmp_path, is_global_zero=True)
+    steps = [[("Go slowly.", -1.0)], [("Go slowly.", -2.0), ("Go fast.", 0.5)]]
+    log, other = QuestionLog(), QuestionLog()
+    log.on_train_batch_end(run, None, {"groups": [], "gaps_of_successes": steps[0]}, None, 0)
+    state = json.loads(json.dumps(log.state_dict()))
+    log.on_train_batch_end(run, None, {"groups": [], "gaps_of_successes": steps[1]}, None, 1)  # after the checkpoint
+    other.load_state_dict(state)
+    other.on_train_batch_end(run, None, {"groups": [], "gaps_of_successes": steps[1]}, None, 1)
+    other.on_train_epoch_end(run, None)
+    assert read_template_gaps(RunPaths(tmp_path), 2) == {T: (-1.5, 2), U: (0.5, 1)}
+    assert other.state_dict()["processes"][0]["gaps"] == []
+
+
+def test_damaged_gaps_are_told_of(tmp_path):
+    path = RunPaths(tmp_path).template_gaps(0)
+    path.parent.mkdir()
+    path.write_text('{"a": {"gap": null, "completions": 3}}')
+    with pytest.raises(InputError, match="expected a gap and a number of completions by template"):
+        read_template_gaps(RunPaths(tmp_path), 0)

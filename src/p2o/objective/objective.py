@@ -144,6 +144,8 @@ class Objective:
         losses, context_kl, kl = self._regularized(losses, policy, rows, logps, entropies)
         with_template = torch.tensor([[not row.is_bare] for row in rows], device=mask.device)  # [R, 1]
         compared = torch.tensor([[self._is_compared(*pair)] for pair in zip(rows, old, strict=True)]).to(mask.device)
+        both = self.context.bare_gradient and self.context.reads_bare  # on policy, the gradient's own are those under x
+        known = [both and scored.templated is not None for scored in old]  # R
         mismatch = (templated - engine).abs()  # [R, T]
         return LossOutput(
             loss=weighted_sum(losses, shares, mask) / size,
@@ -151,7 +153,7 @@ class Objective:
             entropy=_mean(entropies.detach(), mask),
             kl=_mean(kl, mask & ~kl.isnan()),
             context_mask_stats=context_mask_stats(weights, bare - templated, mask, with_template),
-            gaps=gaps_of_successes(rows, bare - templated, mask, [self._knows_both(scored) for scored in old]),
+            gaps=gaps_of_successes(rows, bare - templated, mask, known),
             context_kl=_mean(context_kl, mask & ~context_kl.isnan()),
             mismatch=_mean(mismatch, mask & compared),
             mismatch_max=float(torch.where(mask & compared, mismatch, torch.zeros_like(mismatch)).max()),
@@ -219,10 +221,6 @@ class Objective:
                 "and model.engine returns none. Take another engine, or NoCorrection."
             )
         return None
-
-    def _knows_both(self, scored: OldLogps) -> bool:
-        """Whether π_old was scored under both contexts; on policy, the gradient's own stand for those under x."""
-        return self.context.bare_gradient and self.context.reads_bare and scored.templated is not None
 
     def _is_compared(self, row: TrainingSample, scored: OldLogps) -> bool:
         """Whether both trainer and engine told the log-probs of the row's tokens under x̃.
