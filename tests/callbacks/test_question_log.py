@@ -127,12 +127,12 @@ def test_an_epoch_that_breaks_off_goes_on_where_its_checkpoint_left_it(tmp_path,
     monkeypatch.setattr(question_log, "mixture_of", lambda trainer: mixture)
     run = SimpleNamespace(current_epoch=2, default_root_dir=tmp_path, is_global_zero=True)
     steps = [[("Go slowly.", -1.0)], [("Go slowly.", -2.0), ("Go fast.", 0.5)]]
-    log, other = QuestionLog(), QuestionLog()
-    log.on_train_batch_end(run, None, {"groups": [], "gaps_of_successes": steps[0]}, None, 0)
-    state = json.loads(json.dumps(log.state_dict()))
-    log.on_train_batch_end(run, None, {"groups": [], "gaps_of_successes": steps[1]}, None, 1)  # after the checkpoint
+    log, other, asked = QuestionLog(), QuestionLog(), [[rollout(True, "Go slowly.")]]
+    log.on_train_batch_end(run, None, {"groups": asked, "gaps_of_successes": steps[0]}, None, 0)
+    state = log.state_dict()
+    log.on_train_batch_end(run, None, {"groups": asked, "gaps_of_successes": steps[1]}, None, 1)  # after the checkpoint
     other.load_state_dict(state)
-    other.on_train_batch_end(run, None, {"groups": [], "gaps_of_successes": steps[1]}, None, 1)
+    other.on_train_batch_end(run, None, {"groups": asked, "gaps_of_successes": steps[1]}, None, 1)
     other.on_train_epoch_end(run, None)
     assert read_template_gaps(RunPaths(tmp_path), 2) == {T: (-1.5, 2), U: (0.5, 1)}
     assert other.state_dict()["processes"][0]["gaps"] == []
