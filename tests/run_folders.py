@@ -10,6 +10,7 @@ from p2o.run_folder.log_columns import ROLLOUT_LOG, VALIDATION_LOG
 from p2o.run_folder.paths import RunPaths
 from p2o.run_folder.question_record import QuestionRecord, template_id
 from p2o.run_folder.question_tables import write_questions
+from p2o.types import TemplateGap
 
 T = "Go slowly."
 HOSTILE = (
@@ -67,7 +68,9 @@ def whole_folder(root: Path, text: str = T) -> Path:
     (root / "config.yaml").write_text(yaml.safe_dump(config, allow_unicode=True), encoding="utf-8")
     t = template_id(text)
     for epoch, records in enumerate(mined(t)):
-        write_questions(RunPaths(root), epoch, records, {t: text}, {t: (-0.75, 5)} if epoch else {})
+        write_questions(
+            RunPaths(root), epoch, records, {t: text}, [TemplateGap(text, -0.75, 0.125, 5)] if epoch else []
+        )
     _evolution(RunPaths(root), text)
     (root / "fixed_questions.json").write_text(json.dumps({"measurements": fixed_questions()}), encoding="utf-8")
     _rollouts(RunPaths(root), text)

@@ -94,3 +94,20 @@ class Rollout:
     def correct(self) -> bool:
         """Whether the answer was graded correct; shaped rewards do not change it."""
         return self.grade.outcome is Outcome.CORRECT
+
+
+@dataclass(frozen=True)
+class TemplateGap:
+    """How far what was right under a template is from the bare policy: one completion, or the mean over some.
+
+    Args:
+        template: Its text.
+        gap: Δ, in nats.
+        masked: Share of the tokens that the context estimator gives weight 0, 0-1.
+        completions: Over how many it is.
+    """
+
+    template: str
+    gap: float
+    masked: float
+    completions: int = 1

@@ -13,6 +13,7 @@ from p2o.run_folder.hard_set_summary import summarise
 from p2o.run_folder.paths import RunPaths
 from p2o.run_folder.question_record import QuestionRecord, record, template_id
 from p2o.run_folder.question_tables import read_questions, read_template_gaps, write_questions
+from p2o.types import TemplateGap
 
 T, U = template_id("Go slowly."), template_id("Go fast.")
 TEXTS = {T: "Go slowly.", U: "Go fast."}
@@ -75,7 +76,7 @@ def test_a_question_that_an_epoch_does_not_ask_stays_hard():
 
 def test_files_hold_what_was_recorded(tmp_path):
     for number, records in enumerate(EPOCHS):
-        write_questions(RunPaths(tmp_path), number, records, TEXTS if number else {}, {})
+        write_questions(RunPaths(tmp_path), number, records, TEXTS if number else {}, [])
     assert [read_questions(path) for path in sorted(tmp_path.glob("questions/*.parquet"))] == EPOCHS
     assert json.loads(RunPaths(tmp_path).question_templates.read_text()) == TEXTS
     assert json.loads(RunPaths(tmp_path).question_summary.read_text())["epochs"] == summarise(EPOCHS, TEXTS)
@@ -83,8 +84,8 @@ def test_files_hold_what_was_recorded(tmp_path):
 
 def test_an_epoch_that_is_run_again_replaces_its_file_and_those_behind_do_not_count(tmp_path):
     for number, records in enumerate(EPOCHS):
-        write_questions(RunPaths(tmp_path), number, records, TEXTS, {})
-    write_questions(RunPaths(tmp_path), 0, EPOCHS[0][:1], {}, {})
+        write_questions(RunPaths(tmp_path), number, records, TEXTS, [])
+    write_questions(RunPaths(tmp_path), 0, EPOCHS[0][:1], {}, [])
     [only] = json.loads(RunPaths(tmp_path).question_summary.read_text())["epochs"]
     assert only["questions"] == 1
 
@@ -95,21 +96,21 @@ def test_earlier_epochs_are_read_once_and_their_entries_stay(tmp_path, monkeypat
     monkeypatch.setattr(question_tables, "read_questions", lambda path: read.append(path) or read_questions(path))
     epochs = [*EPOCHS, [entry(2, "a", 2)], [entry(3, "a", 0)]]
     for number, records in enumerate(epochs):
-        write_questions(paths, number, records, TEXTS, {})
+        write_questions(paths, number, records, TEXTS, [])
     assert read == []
     expected = {"epochs": summarise(epochs, TEXTS), "hard": ["a", "b", "c"]}
     assert json.loads(paths.question_summary.read_text()) == expected
-    write_questions(paths, 3, epochs[3], TEXTS, {})  # again, by a run that went back
+    write_questions(paths, 3, epochs[3], TEXTS, [])  # again, by a run that went back
     assert json.loads(paths.question_summary.read_text()) == expected
     assert read == [paths.questions(number) for number in range(3)]
     for damage in ("{", '{"epochs": [7]}', '{"epochs": []}'):
         paths.question_summary.write_text(damage)
-        write_questions(paths, 3, epochs[3], TEXTS, {})
+        write_questions(paths, 3, epochs[3], TEXTS, [])
         assert json.loads(paths.question_summary.read_text()) == expected
 
 
 def test_an_interrupted_write_damages_nothing(tmp_path, monkeypatch):
-    write_questions(RunPaths(tmp_path), 0, EPOCHS[0], {}, {})
+    write_questions(RunPaths(tmp_path), 0, EPOCHS[0], {}, [])
     before = {path.name: path.read_bytes() for path in (tmp_path / "questions").iterdir()}
 
     def die(*_):
@@ -117,7 +118,7 @@ def test_an_interrupted_write_damages_nothing(tmp_path, monkeypatch):
 
     monkeypatch.setattr(os, "replace", die)
     with pytest.raises(KeyboardInterrupt):
-        write_questions(RunPaths(tmp_path), 0, EPOCHS[1], TEXTS, {})
+        write_questions(RunPaths(tmp_path), 0, EPOCHS[1], TEXTS, [])
     assert {path.name: path.read_bytes() for path in (tmp_path / "questions").iterdir()} == before
 
 
@@ -126,7 +127,9 @@ def test_an_epoch_that_breaks_off_goes_on_where_its_checkpoint_left_it(tmp_path,
     mixture = SimpleNamespace(hard_set=SimpleNamespace(tau=1))
     monkeypatch.setattr(question_log, "mixture_of", lambda trainer: mixture)
     run = SimpleNamespace(current_epoch=2, default_root_dir=tmp_path, is_global_zero=True)
-    steps = [[("Go slowly.", -1.0)], [("Go slowly.", -2.0), ("Go fast.", 0.5)]]
+    slow, slower = TemplateGap("Go slowly.", -1.0, 0.5), TemplateGap("Go slowly.", -2.0, 0.0)
+    fast = TemplateGap("Go fast.", 0.5, 0.0)
+    steps = [[slow], [slower, fast]]
     log, other, asked = QuestionLog(), QuestionLog(), [[rollout(True, "Go slowly.")]]
     log.on_train_batch_end(run, None, {"groups": asked, "gaps_of_successes": steps[0]}, None, 0)
     state = log.state_dict()
@@ -134,13 +137,15 @@ def test_an_epoch_that_breaks_off_goes_on_where_its_checkpoint_left_it(tmp_path,
     other.load_state_dict(state)
     other.on_train_batch_end(run, None, {"groups": asked, "gaps_of_successes": steps[1]}, None, 1)
     other.on_train_epoch_end(run, None)
-    assert read_template_gaps(RunPaths(tmp_path), 2) == {T: (-1.5, 2), U: (0.5, 1)}
+    means = {T: TemplateGap("Go slowly.", -1.5, 0.25, 2), U: TemplateGap(U, 0.5, 0.0, 1)}  # U has no text in the log
+    assert read_template_gaps(RunPaths(tmp_path), 2) == means
     assert other.state_dict()["processes"][0]["gaps"] == []
 
 
 def test_damaged_gaps_are_told_of(tmp_path):
     path = RunPaths(tmp_path).template_gaps(0)
     path.parent.mkdir()
+    RunPaths(tmp_path).question_templates.write_text("{}")
     path.write_text('{"a": {"gap": null, "completions": 3}}')
-    with pytest.raises(InputError, match="expected a gap and a number of completions by template"):
+    with pytest.raises(InputError, match="expected gap, masked and completions by template"):
         read_template_gaps(RunPaths(tmp_path), 0)

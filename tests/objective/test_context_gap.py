@@ -11,6 +11,7 @@ from p2o.objective.context_estimators import Importance, Masked, Replace, Templa
 from p2o.objective.context_gap import by_template, context_gaps, gaps_of_successes
 from p2o.objective.losses import ClippedLoss
 from p2o.objective.objective import Objective
+from p2o.types import TemplateGap
 
 
 def test_gaps_are_of_correct_templated_rows_whose_log_probs_are_known():
@@ -20,11 +21,13 @@ def test_gaps_are_of_correct_templated_rows_whose_log_probs_are_known():
     rows = [known, replace(row, correct=True), replace(known, correct=False), known]
     log_ratio = torch.tensor([[-1.0, -3.0, 9.0]] * 4)
     mask = torch.tensor([[True, True, False]] * 4)
-    assert gaps_of_successes(rows, log_ratio, mask, [True, True, True, False]) == [("z", -2.0)]
+    weights = torch.tensor([[1.0, 0.0, 0.0]] * 4)
+    assert gaps_of_successes(rows, log_ratio, weights, mask, [True] * 3 + [False]) == [TemplateGap("z", -2.0, 0.5)]
 
 
 def test_by_template():
-    assert by_template([("a", -1.0), ("b", 0.5), ("a", -3.0)]) == {"a": (-2.0, 2), "b": (0.5, 1)}
+    gaps = [TemplateGap("a", -1.0, 0.5), TemplateGap("b", 0.5, 0.0), TemplateGap("a", -3.0, 0.0)]
+    assert by_template(gaps) == [TemplateGap("a", -2.0, 0.25, 2), TemplateGap("b", 0.5, 0.0, 1)]
 
 
 @pytest.mark.parametrize("on_policy", [True, False])
@@ -33,14 +36,14 @@ def test_the_update_finds_what_a_pass_of_its_own_finds(policy, on_policy):
         replace(row, template="z" * (not row.is_bare), correct=row.advantage > 0) for row in make_rows(templated=True)
     ]
     wanted = [
-        ("z", gap)
+        gap
         for row, gap in zip(rows, context_gaps(policy, rows, TEMPERATURE, 64), strict=True)
         if gap is not None and row.correct
     ]
     assert len(wanted) == 2
     objective = Objective(Masked(), ClippedLoss(), TEMPERATURE, TokenMean())
     output = objective(policy, rows, objective.old_logps(policy, rows, 64, on_policy), 1.0)
-    assert output.gaps == [(name, pytest.approx(gap, abs=1e-5)) for name, gap in wanted]
+    assert [one.gap for one in output.gaps] == pytest.approx(wanted, abs=1e-5)
 
 
 @pytest.mark.parametrize("estimator", [Replace(), Importance(), Templated()])

@@ -9,10 +9,11 @@ from lightning import Callback, LightningModule, Trainer
 from p2o.distributed.processes import gather, of_this_process
 from p2o.distributed.unions import first_rank_wins
 from p2o.mixture.data_module import mixture_of
-from p2o.objective.context_gap import TemplateGap, by_template
+from p2o.objective.context_gap import by_template
 from p2o.run_folder.paths import RunPaths
 from p2o.run_folder.question_record import QuestionRecord, joined, record, template_id
 from p2o.run_folder.question_tables import write_questions
+from p2o.types import TemplateGap
 
 
 class QuestionLog(Callback):
@@ -58,14 +59,13 @@ class QuestionLog(Callback):
         records, texts = first_rank_wins(self._records), first_rank_wins(self._texts)
         if self.enabled and trainer.is_global_zero:
             paths = RunPaths(Path(trainer.default_root_dir))
-            gaps = {template_id(text): found for text, found in by_template(self._gaps).items()}
-            write_questions(paths, trainer.current_epoch, list(records.values()), texts, gaps)
+            write_questions(paths, trainer.current_epoch, list(records.values()), texts, by_template(self._gaps))
         self._forget()  # a checkpoint between epochs holds none of them
 
     def state_dict(self) -> dict[str, Any]:
         """What the epoch has recorded so far, by process, in plain types."""
         records = {id: asdict(entry) for id, entry in self._records.items()}
-        gaps = [list(gap) for gap in self._gaps]
+        gaps = [asdict(gap) for gap in self._gaps]
         return {"processes": gather({"records": records, "texts": self._texts, "gaps": gaps})}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
@@ -73,7 +73,7 @@ class QuestionLog(Callback):
         if mine := of_this_process(state_dict["processes"]):
             self._records = {id: QuestionRecord(**entry) for id, entry in mine["records"].items()}
             self._texts = dict(mine["texts"])
-            self._gaps = [(template, gap) for template, gap in mine.get("gaps", ())]  # older checkpoints have none
+            self._gaps = [TemplateGap(**gap) for gap in mine.get("gaps", ())]  # older checkpoints have none
 
     def _forget(self) -> None:
         self._records, self._texts, self._gaps = {}, {}, []

@@ -1,6 +1,7 @@
 """How much a completion relies on its template: what the bare prompt makes of it."""
 
-from collections.abc import Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Sequence
 from statistics import fmean
 
 import torch
@@ -10,9 +11,7 @@ from transformers import PreTrainedModel
 from p2o.logprobs import completion_logps
 from p2o.objective.micro_batches import by_tokens, equal_passes
 from p2o.objective.rows import TrainingSample
-
-TemplateGap = tuple[str, float]
-"""A template, and Δ of a completion that was sampled under it, in nats."""
+from p2o.types import TemplateGap
 
 
 @torch.no_grad()
@@ -45,23 +44,31 @@ def context_gaps(
 
 
 def gaps_of_successes(
-    rows: Sequence[TrainingSample], log_ratio: Tensor, mask: Tensor, known: Sequence[bool]
+    rows: Sequence[TrainingSample], log_ratio: Tensor, weights: Tensor, mask: Tensor, known: Sequence[bool]
 ) -> list[TemplateGap]:
     """Δ of each correct row that was sampled under a template, from log-probabilities that the update has anyway.
 
     Args:
         rows: R of them.
         log_ratio: log π(y_t|x) - log π(y_t|T(x, z)) [R, T].
+        weights: m, of the context estimator [R, T].
         mask: True on completion tokens [R, T].
         known: Whether both are known of a row, R.
     """
-    means = ((log_ratio * mask).sum(1) / mask.sum(1).clamp(min=1)).tolist()  # [R]
-    told = zip(rows, means, known, strict=True)
-    return [(row.template, mean) for row, mean, is_known in told if row.template and row.correct and is_known]
+    figures = torch.stack([log_ratio, (weights == 0).to(log_ratio.dtype)])  # [2, R, T]
+    means = (figures * mask).sum(-1) / mask.sum(-1).clamp(min=1)  # [2, R]
+    told = zip(rows, *means.tolist(), known, strict=True)
+    return [
+        TemplateGap(row.template, *found) for row, *found, is_known in told if row.template and row.correct and is_known
+    ]
 
 
-def by_template(gaps: Sequence[TemplateGap]) -> Mapping[str, tuple[float, int]]:
-    """The mean Δ under each template, and over how many completions it is."""
-    names = dict.fromkeys(template for template, _ in gaps)
-    found = {name: [gap for template, gap in gaps if template == name] for name in names}
-    return {name: (fmean(values), len(values)) for name, values in found.items()}
+def by_template(gaps: Sequence[TemplateGap]) -> list[TemplateGap]:
+    """The means over all completions under each template."""
+    found: defaultdict[str, list[TemplateGap]] = defaultdict(list)
+    for gap in gaps:
+        found[gap.template].append(gap)
+    return [
+        TemplateGap(name, fmean(one.gap for one in some), fmean(one.masked for one in some), len(some))
+        for name, some in found.items()
+    ]

@@ -153,7 +153,7 @@ class Objective:
             entropy=_mean(entropies.detach(), mask),
             kl=_mean(kl, mask & ~kl.isnan()),
             context_mask_stats=context_mask_stats(weights, bare - templated, mask, with_template),
-            gaps=gaps_of_successes(rows, bare - templated, mask, known),
+            gaps=gaps_of_successes(rows, bare - templated, weights, mask, known),
             context_kl=_mean(context_kl, mask & ~context_kl.isnan()),
             mismatch=_mean(mismatch, mask & compared),
             mismatch_max=float(torch.where(mask & compared, mismatch, torch.zeros_like(mismatch)).max()),

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from p2o.objective.context_gap import TemplateGap
 from p2o.objective.context_mask import ContextMaskStats, no_context_mask_stats
+from p2o.types import TemplateGap
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ from transformers import PreTrainedModel
 
 from p2o.distributed.processes import gather
 from p2o.engines.agreement import Agreement
-from p2o.objective.context_gap import TemplateGap, context_gaps
+from p2o.objective.context_gap import context_gaps
 from p2o.objective.load_balancing import balanced
 from p2o.objective.micro_batches import chunks, equal_passes, micro_batches
 from p2o.objective.objective import Objective, OldLogps
@@ -23,6 +23,7 @@ from p2o.objective.outputs import LossOutput, joined_context_mask_stats, output_
 from p2o.objective.rows import TrainingSample
 from p2o.policy.non_finite import NonFiniteGuard
 from p2o.progress import track
+from p2o.types import TemplateGap
 
 
 @dataclass(frozen=True)
@@ -158,7 +159,7 @@ class OptimizerSteps:
         for name, (share, count) in joined_context_mask_stats(outputs).shares().items():
             module.log(f"context/{name}", share, batch_size=count, on_step=False, on_epoch=True, sync_dist=True)
         if gaps := [gap for output in outputs for gap in output.gaps]:
-            mean = fmean(gap for _, gap in gaps)
+            mean = fmean(gap.gap for gap in gaps)
             module.log("context/gap", mean, batch_size=len(gaps), on_step=False, on_epoch=True, sync_dist=True)
         return gaps
 

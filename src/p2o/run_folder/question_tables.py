@@ -11,8 +11,9 @@ from p2o.io.tables import write_parquet
 from p2o.run_folder.hard_set_summary import entries_and_hard_sets
 from p2o.run_folder.log_columns import QUESTION_LOG
 from p2o.run_folder.paths import RunPaths
-from p2o.run_folder.question_record import QuestionRecord
+from p2o.run_folder.question_record import QuestionRecord, template_id
 from p2o.run_folder.readers import read_json
+from p2o.types import TemplateGap
 
 
 def write_questions(
@@ -20,7 +21,7 @@ def write_questions(
     epoch: int,
     records: Sequence[QuestionRecord],
     texts: Mapping[str, str],
-    gaps: Mapping[str, tuple[float, int]],
+    gaps: Sequence[TemplateGap],
 ) -> None:
     """Adds an epoch; files of later epochs, which a run left that went another way, do not count in the summary.
 
@@ -32,16 +33,16 @@ def write_questions(
         epoch: Number of the epoch, from 0.
         records: Of its questions.
         texts: Of templates, by id.
-        gaps: By template id the mean Δ of correct completions (`p2o.objective.context_gap`), and how many they are.
+        gaps: Of each template that had correct completions with a gradient.
     """
     known = read_json(paths.question_templates) if paths.question_templates.is_file() else {}
     path = paths.questions(epoch)
     path.parent.mkdir(parents=True, exist_ok=True)
     write_json(paths.question_templates, known | dict(texts))
     write_parquet(path, [asdict(record) for record in records], QUESTION_LOG.schema())
-    write_json(
-        paths.template_gaps(epoch), {id: {"gap": gap, "completions": n} for id, (gap, n) in sorted(gaps.items())}
-    )
+    told = {template_id(one.template): one for one in gaps}
+    figures = {id: {"gap": one.gap, "masked": one.masked, "completions": one.completions} for id, one in told.items()}
+    write_json(paths.template_gaps(epoch), dict(sorted(figures.items())))
     logged = [number for number in range(epoch) if paths.questions(number).is_file()]
     entries, hard = _so_far(paths, logged, known | dict(texts))
     [(entry, now)] = entries_and_hard_sets([records], known | dict(texts), hard if logged else None)
@@ -72,18 +73,22 @@ def read_questions(path: Path) -> list[QuestionRecord]:
     ]
 
 
-def read_template_gaps(paths: RunPaths, epoch: int) -> dict[str, tuple[float, int]]:
-    """By template id the mean Δ of correct completions in an epoch, and how many they are; empty if it is not there.
+def read_template_gaps(paths: RunPaths, epoch: int) -> dict[str, TemplateGap]:
+    """What `write_questions` was told of templates in an epoch, by their ids; empty if it is not there.
 
     Raises:
         InputError: The file is damaged.
     """
     path = paths.template_gaps(epoch)
     found = read_json(path) if path.is_file() else {}
+    texts = read_json(paths.question_templates) if found else {}
     try:
-        return {id: (float(entry["gap"]), int(entry["completions"])) for id, entry in found.items()}
+        return {
+            id: TemplateGap(texts.get(id, id), float(one["gap"]), float(one["masked"]), int(one["completions"]))
+            for id, one in found.items()
+        }
     except (TypeError, KeyError, ValueError) as error:
         raise InputError(
-            f"{path}: expected a gap and a number of completions by template, as p2o fit writes them: {error}. Delete "
-            "the file to go on without it."
+            f"{path}: expected gap, masked and completions by template, as p2o fit writes them: {error}. Delete the "
+            "file to go on without it."
         ) from error

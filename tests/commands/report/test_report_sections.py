@@ -125,7 +125,7 @@ def test_the_masked_part_of_what_templates_bring_is_flagged(run):
 def test_what_successes_rely_on_is_told_by_template(run):
     """Of the fixture: Δ = -0.75 of five correct completions in epoch 1, in which the template had six rollouts."""
     [row] = tables(context_ratio([run]))["What successes rely on"].rows
-    assert row[:2] == ["1", T] and row[2].endswith(" of 6") and row[3:] == ["-0.75", "5"]
+    assert row[:2] == ["1", T] and row[2].endswith(" of 6") and row[3:] == ["-0.75", "12.5%", "5"]
 
 
 def test_a_template_that_solved_nothing_is_still_in_the_pool():

@@ -23,6 +23,7 @@ from p2o.run_folder.readers import (
     read_run_config,
     read_summary,
 )
+from p2o.types import TemplateGap
 
 
 @dataclass(frozen=True)
@@ -44,7 +45,7 @@ class Run:
     config: dict[str, Any]
     summary: dict[str, Any]
     questions: dict[int, list[QuestionRecord]]  # by epoch
-    gaps: dict[int, dict[str, tuple[float, int]]]  # by epoch and template id: mean Δ, and of how many
+    gaps: dict[int, dict[str, TemplateGap]]  # by epoch and template id, of correct completions
     evolutions: list[Evolution]
     measurements: list[dict[str, Any]]  # of the fixed questions
     metrics: dict[int, dict[str, float]]  # by epoch what was logged last, of the CSV logger

@@ -80,19 +80,19 @@ def _gap(run: Run, epoch: int) -> list[Block]:
 
 
 def _reliance(run: Run) -> list[Block]:
-    """How each template was used in an epoch, and how much its successes relied on it."""
-    texts = {candidate["id"]: candidate["text"] for search in run.searches for candidate in search.candidates}
+    """How each template was used in an epoch, how much its successes relied on it, and what of them was masked."""
     rows = []
     for epoch, gaps in sorted(run.gaps.items()):
         records = run.questions.get(epoch, [])
         used = [pair for one in records for pair in zip(one.templates, one.outcomes, strict=True)]
-        for id, (gap, count) in sorted(gaps.items(), key=lambda entry: entry[1]):
+        for id, found in sorted(gaps.items(), key=lambda entry: entry[1].gap):
             outcomes = [outcome for template, outcome in used if template == id]
             right = f"{outcomes.count('correct')} of {len(outcomes)}"
-            rows.append([str(epoch), shortened(texts.get(id, id), 80), right, f"{gap:+.2f}", str(count)])
+            figures = [f"{found.gap:+.2f}", f"{found.masked:.1%}", str(found.completions)]
+            rows.append([str(epoch), shortened(found.template, 80), right, *figures])
     if not rows:
         return []
-    head = ["epoch", "template", "correct rollouts", "Δ", "completions"]
+    head = ["epoch", "template", "correct rollouts", "Δ", "masked tokens", "completions"]
     return [ValueTable("What successes rely on", head, rows), Text(RELIES, "small")]
 
 
