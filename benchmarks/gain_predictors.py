@@ -8,12 +8,16 @@ A case is a family in an epoch of a run in which at least `--rollouts` of its tr
 * the gap: how much more often templated than bare training rollouts of that epoch were right; that the gain is linear
   in it, taken before training, is claimed by arXiv 2605.30070 (abstract read);
 * the room: how much of validation the bare policy had still wrong when the epoch began;
+* the reliance Δ, in nats a token: how much less likely the bare policy made what was right under a template, and the
+  share of its tokens that was masked; of each template the mean of the epoch, over the case's right templated rollouts
+  (cases without one, and runs from before this was logged, have none);
 * the gain: bare accuracy in validation after the epoch, and after the last one, minus that before the epoch.
 
 Correlations are Pearson's, with 95 % intervals of a bootstrap over runs.
 """
 
 import argparse
+import math
 import random
 import statistics
 from collections import defaultdict
@@ -25,19 +29,25 @@ from tabulate import tabulate
 
 from p2o.run_folder.log_columns import ROLLOUT_LOG
 from p2o.run_folder.paths import RunPaths
+from p2o.run_folder.question_record import template_id
+from p2o.run_folder.question_tables import read_template_gaps
 from p2o.run_folder.readers import read_summary
+from p2o.types import TemplateGap
 
 RESAMPLES = 2000
+PREDICTORS = ("gap", "room", "reliance", "masked")
 
 
 @dataclass(frozen=True)
 class Case:
-    """A family in an epoch of a run; all are shares."""
+    """A family in an epoch of a run; shares, but for the reliance in nats, which like `masked` is nan if unknown."""
 
     family: str
     epoch: int
     gap: float
     room: float
+    reliance: float
+    masked: float
     gain: float
     gain_at_end: float
 
@@ -48,14 +58,23 @@ def cases(run: RunPaths, least: int) -> list[Case]:
     found: list[Case] = []
     for epoch in range(1, len(history)):
         right: dict[tuple[str, bool], list[bool]] = defaultdict(list)
+        known = read_template_gaps(run, epoch)
+        relied: dict[str, list[TemplateGap]] = defaultdict(list)
         for row in ROLLOUT_LOG.read(run.rollouts("train", epoch)):
             right[row["difficulty"], bool(row["template"])].append(row["outcome"] == "correct")
+            if row["outcome"] == "correct" and (found_gap := known.get(template_id(row["template"]))):
+                relied[row["difficulty"]].append(found_gap)
         for family, before in history[epoch - 1].items():
             templated, bare = right[family, True], right[family, False]
             if len(templated) >= least and bare:
                 gap = statistics.fmean(templated) - statistics.fmean(bare)
+                own = relied[family]
+                reliance, masked = (
+                    statistics.fmean(getattr(one, name) for one in own) if own else math.nan
+                    for name in ("gap", "masked")
+                )
                 gains = (history[epoch][family] - before, history[-1][family] - before)
-                found.append(Case(family, epoch, gap, 1 - before, *gains))
+                found.append(Case(family, epoch, gap, 1 - before, reliance, masked, *gains))
     return found
 
 
@@ -74,10 +93,13 @@ def interval(runs: Sequence[Sequence[Case]], statistic: Callable[[Sequence[Case]
 
 
 def correlation(what: str, with_what: str) -> Callable[[Sequence[Case]], float]:
-    """Of two fields."""
-    return lambda found: statistics.correlation(
-        [getattr(case, what) for case in found], [getattr(case, with_what) for case in found]
-    )
+    """Of two fields, over the cases whose fields are known."""
+
+    def of(found: Sequence[Case]) -> float:
+        pairs = [(getattr(case, what), getattr(case, with_what)) for case in found]
+        return statistics.correlation(*zip(*(pair for pair in pairs if not math.isnan(pair[0])), strict=True))
+
+    return of
 
 
 def slope(found: Sequence[Case]) -> float:
@@ -96,7 +118,8 @@ def main() -> None:
     print(f"{len(everything)} cases of {len(runs)} runs.\n")
     rows = [
         [what, *(interval(runs, correlation(what, gain)) for gain in ("gain", "gain_at_end"))]
-        for what in ("gap", "room")
+        for what in PREDICTORS
+        if sum(not math.isnan(getattr(case, what)) for case in everything) > 2
     ]
     print(tabulate(rows, ["correlation of", "with the gain of its epoch", "with the gain to the end"], tablefmt="pipe"))
     print(f"\nGain to the end for a point of gap: {interval(runs, slope)}\n")
@@ -107,8 +130,14 @@ def main() -> None:
             100 * statistics.fmean(getattr(case, name) for case in own)
             for name in ("gap", "room", "gain", "gain_at_end")
         ]
-        table.append([family, len(own), *(f"{mean:.0f}" for mean in means)])
-    print(tabulate(table, ["family", "cases", "gap", "room", "gain", "gain to the end"], tablefmt="pipe"))
+        relied = [case for case in own if not math.isnan(case.reliance)]
+        told = ["–", "–"]
+        if relied:
+            reliance, masked = (statistics.fmean(getattr(one, of) for one in relied) for of in ("reliance", "masked"))
+            told = [f"{reliance:.2f}", f"{masked:.1%}"]
+        table.append([family, len(own), *(f"{mean:.0f}" for mean in means), *told])
+    head = ["family", "cases", "gap", "room", "gain", "gain to the end", "Δ, nats", "masked"]
+    print(tabulate(table, head, tablefmt="pipe"))
 
 
 if __name__ == "__main__":
