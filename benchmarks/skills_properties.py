@@ -5,7 +5,7 @@ RUN is the folder of a run of `configs/skills_small.yaml`, whatever its method: 
 standard deviation over them.
 
 * What a bank is made of: templates, and the dev questions that the best single template solves of those that all of
-  them do, each in the evolution of its epoch.
+  them do, each in the evolution of its epoch; and how often the empty template is in it, and drawn.
 * How the bare policy learns: accuracy by family after each epoch.
 * How bare completions come to their answers (of the validation questions whose completions the run keeps): by the
   family's own procedure, soundly or with a slip in it, by another family's, or without one.
@@ -47,6 +47,16 @@ def banks(paths: RunPaths) -> list[tuple[int, float | None]]:
         ]
         covered = set().union(*solved)
         found.append((len(bank), max(map(len, solved)) / len(covered) if bank and covered else None))
+    return found
+
+
+def empty_shares(paths: RunPaths) -> list[float]:
+    """Of each bank that has templates, the chance that a question draws the empty one; 0 if it is not there."""
+    found = []
+    for path in sorted(paths.root.glob("evolution/epoch-[0-9]*[0-9].jsonl")):
+        weights = {row["id"]: row["weight"] for _, row in read_rows(path) if row["weight"] is not None}
+        if total := sum(weights.values()):
+            found.append(weights.get("", 0.0) / total)
     return found
 
 
@@ -129,6 +139,9 @@ def main() -> None:
         everything = [pair for found in evolved for pair in found]
         large, share = sum(size >= 3 for size, _ in everything), spread((share for _, share in everything), 2)
         print(f"\n{large} of {len(everything)} banks have three templates or more; the best one's share: {share}.")
+        drawn = [chance for paths in runs for chance in empty_shares(paths)]
+        there = [chance for chance in drawn if chance]
+        print(f"The empty template is in {len(there)} of {len(drawn)} banks, and drawn there with {spread(there, 2)}.")
     steps = [half_steps(paths, epochs) for paths in runs]
     names = ("evolved, before training", "after training", "bare, after training")
     table = [[name, *columns([[epoch[i] for epoch in run] for run in steps])] for i, name in enumerate(names)]
