@@ -4,7 +4,7 @@ import pytest
 
 from factories import rollout
 from p2o.errors import InputError
-from p2o.mixture.assignment import ByReliance, ByScore, WhileHelpful
+from p2o.mixture.assignment import ByReliance, ByScore, WhileHelpful, WithoutEmpty
 from p2o.mixture.bare_rollouts import AnnealedBareRollouts, FixedBareRollouts
 from p2o.mixture.template_use import TemplateUse
 from p2o.prompts.templates import Template
@@ -54,6 +54,11 @@ def test_a_group_without_bare_rollouts_tells_of_no_gain():
 def test_weights(use):
     assert ByScore()([A, B, C], use) == [0.5, 0.25, 0.0]
     assert ByScore()([C, C], use) == [1.0, 1.0]
+    empty = Template("", 0.75)
+    assert ByScore()([A, empty, B], use) == [0.5, 0.75, 0.25]
+    assert WithoutEmpty()([A, empty, B], use) == [0.5, 0.0, 0.25]
+    assert WithoutEmpty()([empty, C, C], use) == [0.0, 1.0, 1.0]
+    assert WithoutEmpty()([empty], use) == [0.0]  # nothing else is to be drawn: the question stays bare
     weights = ByReliance(0.3)([A, B, C], use)
     assert weights == pytest.approx([0.5 * (math.exp(-1) + 1) / 2, 0.25 * math.exp(-2), 0.0])
     assert WhileHelpful()([A, B, C], use) == [0.5, 0.0, 0.0]

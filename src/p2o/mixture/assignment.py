@@ -32,6 +32,19 @@ class ByScore(AssignmentRule):
         return by_score(templates)
 
 
+class WithoutEmpty(AssignmentRule):
+    """By score, but never the empty template, which evolution begins with and may have in the bank.
+
+    Then a hard question is asked bare as often as `data.bare_rollouts` says and no oftener, unless nothing else is to
+    be drawn: seven families of skills had the empty template in 20 of 25 banks, drawn with 0.22 on average.
+    """
+
+    def __call__(self, templates: Sequence[Template], use: TemplateUse) -> list[float]:
+        """The dev scores, 0 for the empty template."""
+        scores = iter(by_score([template for template in templates if template.text]))
+        return [next(scores) if template.text else 0.0 for template in templates]
+
+
 class ByReliance(AssignmentRule):
     """By dev score times reliance: templates whose completions the bare policy could have written are drawn more.
 
