@@ -119,7 +119,7 @@ def main() -> None:
     rows = [
         [what, *(interval(runs, correlation(what, gain)) for gain in ("gain", "gain_at_end"))]
         for what in PREDICTORS
-        if sum(not math.isnan(getattr(case, what)) for case in everything) > 2
+        if len({value for case in everything if not math.isnan(value := getattr(case, what))}) > 2
     ]
     print(tabulate(rows, ["correlation of", "with the gain of its epoch", "with the gain to the end"], tablefmt="pipe"))
     print(f"\nGain to the end for a point of gap: {interval(runs, slope)}\n")
