@@ -2,14 +2,17 @@
 
 import json
 import time
+from dataclasses import asdict
 
 import pytest
 import torch
 from transformers import LlamaPreTrainedModel
 
 from p2o.errors import InputError
+from p2o.io.tables import write_jsonl
 from p2o.policy.loading import BUNDLED, load_policy
 from p2o.rewards import MathAnswer
+from p2o.worlds import ChainQuestions
 from processes import reached_the_end
 from quickstart_run import SHAPED, farthest, fit, fit_on_two, last, logged
 
@@ -90,6 +93,20 @@ def test_adapters_train_on_two_processes(tmp_path, strategy):
 def test_dynamic_sampling_decides_its_rounds_together(tmp_path):
     rounds = ("--model.sampler=DynamicSampling", "--model.sampler.max_generation_rounds=3")
     reached_the_end(fit_on_two(tmp_path, *HALF, SHARDED, *rounds))
+
+
+def test_accuracies_are_those_of_one_process_where_each_validates_other_difficulties(tmp_path):
+    """Of easy, hard, easy, hard, easy the first process has the easy ones; the second has the first as well, to pad."""
+    questions = ChainQuestions("validation", easy=3, hard=2).load()
+    rows = [asdict(questions[number]) for number in (0, 3, 1, 4, 2)]
+    write_jsonl(tmp_path / "validation.jsonl", rows)
+    columns = {"path": str(tmp_path / "validation.jsonl"), "question": "text", "id": "id", "difficulty": "difficulty"}
+    source = {"class_path": "QuestionFile", "init_args": columns}
+    options = ("--trainer.limit_val_batches=1.0", f"--data.validation={json.dumps(source)}")
+    fit(tmp_path / "one", *options)
+    reached_the_end(fit_on_two(tmp_path / "two", *HALF, DDP, *options, seconds=60))
+    found = [json.loads((tmp_path / name / "summary.json").read_text())["history"] for name in ("one", "two")]
+    assert found[0] == found[1] and found[0][-1]["bare"] == {"easy": 1.0, "hard": 0.0}
 
 
 def test_hints_of_two_processes_are_those_of_one(tmp_path):

@@ -97,7 +97,7 @@ class RunSummary(Callback):
         self._clock.between_tasks("other")
         step = self._meter.add(outputs["rollouts"])
         truncated = step["truncated"] / max(1, step["completions"])
-        pl_module.log("train/truncated", truncated, batch_size=len(outputs["groups"]), on_epoch=True, sync_dist=True)
+        pl_module.log("train/truncated", truncated, batch_size=step["completions"], on_epoch=True, sync_dist=True)
         for sign in self._collapse.see(outputs["rollouts"]):
             rank_zero_warn(f"step {trainer.global_step}: {sign}")
         for attempts in self._attempts:

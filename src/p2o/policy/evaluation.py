@@ -1,10 +1,15 @@
 """Validation and benchmarks: what the policy is asked, and what comes of it."""
 
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 
+from lightning import LightningModule
 from transformers import PreTrainedModel
 
+from p2o.distributed.processes import together
+from p2o.distributed.unions import first_rank_wins
 from p2o.engines.base import SamplingParams
+from p2o.mixture.data_module import mixture_of
 from p2o.policy.metrics import validation_metric
 from p2o.prompts.templates import Template
 from p2o.questions.benchmarks import Benchmark
@@ -29,16 +34,6 @@ def validate(
     return {context: rollouts[place * n : (place + 1) * n] for place, context in enumerate(templates)}
 
 
-def validation_accuracies(parts: Mapping[str, Sequence[Rollout]]) -> dict[str, tuple[float, int]]:
-    """Accuracy (0-1) and number of questions by metric name, for each context and difficulty."""
-    found = {}
-    for context, rollouts in parts.items():
-        for difficulty in dict.fromkeys(rollout.question.difficulty for rollout in rollouts):
-            correct = [rollout.correct for rollout in rollouts if rollout.question.difficulty == difficulty]
-            found[validation_metric(context, difficulty)] = (sum(correct) / len(correct), len(correct))
-    return found
-
-
 def ask_benchmark(
     worker: RolloutWorker,
     policy: PreTrainedModel,
@@ -58,3 +53,64 @@ def ask_benchmark(
     sampling = SamplingParams(benchmark.temperature, max_completion_length)
     rollouts = worker.roll_out(policy, requests, sampling, "validation", benchmark.name)
     return [rollouts[start : start + n] for start in range(0, len(rollouts), n)]
+
+
+class Verdicts:
+    """What became of the validation questions, each counted once for each context.
+
+    Lightning's sampler gives processes questions that others have as well, so that all have equally many; and a process
+    may have none of some difficulty, so that what is logged must be agreed on first.
+    """
+
+    def __init__(self) -> None:
+        self._found: dict[tuple[str, str], tuple[str, bool]] = {}  # context, question id -> difficulty, correct
+
+    def add(self, parts: Mapping[str, Sequence[Rollout]]) -> None:
+        """Takes down the rollouts of a batch by context."""
+        self._found |= {
+            (context, rollout.question.id): (rollout.question.difficulty, rollout.correct)
+            for context, rollouts in parts.items()
+            for rollout in rollouts
+        }
+
+    def accuracies(self) -> dict[str, tuple[float, int]]:
+        """Accuracy (0-1) and number of questions by metric name, over all processes, which must all ask."""
+        found: defaultdict[str, list[bool]] = defaultdict(list)
+        for (context, _), (difficulty, correct) in first_rank_wins(self._found).items():
+            found[validation_metric(context, difficulty)].append(correct)
+        return {name: (sum(correct) / len(correct), len(correct)) for name, correct in found.items()}
+
+
+class EvaluatedPolicy(LightningModule):
+    """How a policy is validated and tested."""
+
+    policy: PreTrainedModel
+    worker: RolloutWorker
+    sampling: SamplingParams
+    seed: int
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.verdicts = Verdicts()
+
+    def on_validation_epoch_start(self) -> None:
+        """Begins anew, also after a validation that was broken off."""
+        self.verdicts = Verdicts()
+
+    def validation_step(self, questions: list[Question], batch_idx: int) -> dict[str, dict[str, list[Rollout]]]:
+        """Greedy completions, with the bare prompt and under the best template so far."""
+        best, length = mixture_of(self.trainer).best_template, self.sampling.max_completion_length
+        parts = together(lambda: validate(self.worker, self.policy, questions, best, length))
+        self.verdicts.add(parts)
+        return {"rollouts": parts}  # callbacks store them
+
+    def on_validation_epoch_end(self) -> None:
+        """Logs the accuracy by difficulty."""
+        for name, (accuracy, count) in self.verdicts.accuracies().items():
+            self.log(name, accuracy, batch_size=count, sync_dist=True)
+
+    def test_step(self, questions: list[Question], batch_idx: int, dataloader_idx: int = 0) -> dict[str, list[Group]]:
+        """Completions of benchmark questions, bare or under the best template, for the report of the benchmarks."""
+        data, length = mixture_of(self.trainer), self.sampling.max_completion_length
+        benchmark, template = data.test_benchmarks[dataloader_idx], data.template_of_test()
+        return {"groups": ask_benchmark(self.worker, self.policy, questions, template, benchmark, length, self.seed)}

@@ -4,11 +4,9 @@ from collections.abc import Sequence
 from typing import Any
 
 import torch
-from lightning import LightningModule
 from lightning.pytorch.cli import LRSchedulerCallable, OptimizerCallable
 from lightning.pytorch.utilities.types import OptimizerLRScheduler
 from torch import Tensor
-from transformers import PreTrainedModel
 
 from p2o import objective, rollouts
 from p2o.distributed.processes import together
@@ -19,7 +17,7 @@ from p2o.logprobs.adapters import adapter_layers
 from p2o.mixture.data_module import mixture_of
 from p2o.policy.adapters import Adapters, NoAdapters
 from p2o.policy.checkpoints import Stateful, keep_trained, policy_state, restore_policy_state
-from p2o.policy.evaluation import ask_benchmark, validate, validation_accuracies
+from p2o.policy.evaluation import EvaluatedPolicy
 from p2o.policy.loading import load_renderer, load_window
 from p2o.policy.metrics import log_rollouts
 from p2o.policy.non_finite import NonFiniteGuard
@@ -30,10 +28,10 @@ from p2o.policy.sharding import load_placed
 from p2o.policy.update import OptimizerSteps
 from p2o.rewards.base import Reward
 from p2o.rollouts.groups import Group
-from p2o.types import MixtureItem, Question, Rollout
+from p2o.types import MixtureItem
 
 
-class PolicyModule(LightningModule):
+class PolicyModule(EvaluatedPolicy):
     """A causal language model trained by GRPO with context distillation.
 
     Args:
@@ -64,9 +62,6 @@ class PolicyModule(LightningModule):
         adapters: What of the policy is trained: all of it, or low-rank adapters (`LoRA`).
         seed: Seeds each completion, together with epoch, question and number.
     """
-
-    policy: PreTrainedModel
-    worker: rollouts.RolloutWorker
 
     def __init__(
         self,
@@ -144,22 +139,6 @@ class PolicyModule(LightningModule):
         rewards = torch.tensor([[rollout.reward for rollout in group] for group in groups])  # [G, K]
         answers = [[objective.final_answer(rollout) for rollout in group] for group in groups]
         return self.advantage(rewards, rollouts.prompt_numbers(groups)) + self.exploration(answers)
-
-    # ---- evaluation
-
-    def validation_step(self, questions: list[Question], batch_idx: int) -> dict[str, dict[str, list[Rollout]]]:
-        """Greedy accuracy by difficulty, with the bare prompt and under the best template so far."""
-        best, length = mixture_of(self.trainer).best_template, self.sampling.max_completion_length
-        parts = together(lambda: validate(self.worker, self.policy, questions, best, length))
-        for name, (accuracy, count) in validation_accuracies(parts).items():
-            self.log(name, accuracy, batch_size=count, sync_dist=True)
-        return {"rollouts": parts}  # callbacks store them
-
-    def test_step(self, questions: list[Question], batch_idx: int, dataloader_idx: int = 0) -> dict[str, list[Group]]:
-        """Completions of benchmark questions, bare or under the best template, for the report of the benchmarks."""
-        data, length = mixture_of(self.trainer), self.sampling.max_completion_length
-        benchmark, template = data.test_benchmarks[dataloader_idx], data.template_of_test()
-        return {"groups": ask_benchmark(self.worker, self.policy, questions, template, benchmark, length, self.seed)}
 
     # ---- set-up
 
