@@ -191,9 +191,10 @@ def run_of(root, options, within):
         if within == "update" and len(steps) == 2:
             (root / "now").touch()
             time.sleep(5)
-        update(self, *arguments)
+        gaps = update(self, *arguments)
         if len(steps) == 2:
             (root / "now").touch()
+        return gaps
 
     OptimizerSteps.__call__ = observed
     fit(root, *THREE, *options, AHEAD)
