@@ -26,6 +26,9 @@ def test_gaps_are_of_correct_templated_rows_whose_log_probs_are_known():
 
 
 def test_by_template():
+    """A mean over three completions counts three times."""
+    told = [TemplateGap("a", -2.0, 0.25, 3), TemplateGap("a", 2.0, 0.25)]
+    assert by_template(told) == [TemplateGap("a", -1.0, 0.25, 4)]
     gaps = [TemplateGap("a", -1.0, 0.5), TemplateGap("b", 0.5, 0.0), TemplateGap("a", -3.0, 0.0)]
     assert by_template(gaps) == [TemplateGap("a", -2.0, 0.25, 2), TemplateGap("b", 0.5, 0.0, 1)]
 

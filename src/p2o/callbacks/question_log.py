@@ -31,7 +31,7 @@ class QuestionLog(Callback):
         self.enabled = enabled
         self._records: dict[str, QuestionRecord] = {}
         self._texts: dict[str, str] = {}
-        self._gaps: list[TemplateGap] = []  # of all processes
+        self._gaps: list[TemplateGap] = []  # of all processes, one for each template
 
     def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Forgets the records of the last epoch."""
@@ -52,14 +52,14 @@ class QuestionLog(Callback):
         for group in outputs["groups"]:
             add(self._records, record(trainer.current_epoch, group, tau), tau)
             self._texts |= {template_id(rollout.template): rollout.template for rollout in group if rollout.template}
-        self._gaps += outputs["gaps_of_successes"]
+        self._gaps = by_template([*self._gaps, *outputs["gaps_of_successes"]])
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Writes the questions of all processes, with the record that the hard set counts as well."""
         records, texts = first_rank_wins(self._records), first_rank_wins(self._texts)
         if self.enabled and trainer.is_global_zero:
             paths = RunPaths(Path(trainer.default_root_dir))
-            write_questions(paths, trainer.current_epoch, list(records.values()), texts, by_template(self._gaps))
+            write_questions(paths, trainer.current_epoch, list(records.values()), texts, self._gaps)
         self._forget()  # a checkpoint between epochs holds none of them
 
     def state_dict(self) -> dict[str, Any]:

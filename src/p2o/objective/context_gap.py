@@ -64,11 +64,13 @@ def gaps_of_successes(
 
 
 def by_template(gaps: Sequence[TemplateGap]) -> list[TemplateGap]:
-    """The means over all completions under each template."""
+    """The means over all completions under each template; what is a mean already counts by its completions."""
     found: defaultdict[str, list[TemplateGap]] = defaultdict(list)
     for gap in gaps:
         found[gap.template].append(gap)
-    return [
-        TemplateGap(name, fmean(one.gap for one in some), fmean(one.masked for one in some), len(some))
-        for name, some in found.items()
-    ]
+    joined = []
+    for name, some in found.items():
+        counts = [one.completions for one in some]
+        means = fmean([one.gap for one in some], counts), fmean([one.masked for one in some], counts)
+        joined.append(TemplateGap(name, *means, sum(counts)))
+    return joined
