@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from p2o.errors import InputError
+from p2o.io.files import replacing
 
 Key = tuple[str | int, ...]  # orders the rows; the first row of a key counts
 
@@ -16,7 +17,8 @@ class RowSpool:
     """Collects rows in a temporary file, so that memory holds their keys alone, and gives them back in order.
 
     Args:
-        path: The temporary file. What an interrupted run left there is overwritten.
+        path: The temporary file. It takes the place of what an interrupted run left there: a spool that was not closed
+            keeps the old file, and its last rows, which reach the disk when Python lets go of it, never mix with these.
         size: Bytes of it that a resumed run goes on with, as `size` gave them; the file has at least so many.
     """
 
@@ -25,10 +27,18 @@ class RowSpool:
         self._offsets: dict[Key, int] = {}
         with _one_message(path):
             path.parent.mkdir(parents=True, exist_ok=True)
-            self._file = path.open("r+b" if size else "w+b")
-            self._file.truncate(size)
-            while line := self._file.readline():
-                self._offsets[tuple(json.loads(line)[0])] = self._file.tell() - len(line)
+            with replacing(path) as new:
+                self._file = new.open("w+b")
+                if size:
+                    self._copy(path, size)
+
+    def _copy(self, path: Path, size: int) -> None:
+        with path.open("rb") as old:
+            while self._file.tell() < size:
+                line = old.readline()
+                self._offsets[tuple(json.loads(line)[0])] = self._file.tell()
+                self._file.write(line)
+        self._file.flush()
 
     def __len__(self) -> int:
         return len(self._offsets)
