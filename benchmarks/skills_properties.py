@@ -11,7 +11,9 @@ standard deviation over them.
   family's own procedure, soundly or with a slip in it, by another family's, or without one.
 * How large the hard set would be for τ = 1, 2 and 4, by the rollouts that were made.
 * The joint objective of policy and templates at each half-step: the mean reward of the fixed questions under the
-  templates that they carry, before and after the training of an epoch, and bare.
+  templates that they carry, before and after the training of an epoch, and bare; and KL(policy ‖ policy before
+  training) on their bare answers, in millinats a token, of runs that measured it (`studies/skills_convergence.yaml`).
+  An evolution does not move the policy, so that this is the same before the next training.
 * Whether the alternation oscillates: questions that became hard again after they were not, and again not after that.
 """
 
@@ -87,6 +89,12 @@ def half_steps(paths: RunPaths, epochs: int) -> list[list[float]]:
     return [[found[epoch, kind] for kind in kinds] for epoch in range(epochs)]
 
 
+def distances(paths: RunPaths) -> list[float]:
+    """KL to the policy before training after each epoch's training, in millinats a token [E]; of many runs, empty."""
+    measured = json.loads(paths.fixed_questions.read_text())["measurements"]
+    return [1000 * one["kl"] for one in measured if one["moment"] == "after training" and "kl" in one]
+
+
 def processes(paths: RunPaths, epoch: int) -> list[float]:
     """Shares of the ways in which bare validation completions of an epoch went, in %, in the order of `Process`."""
     rows = [row for row in ROLLOUT_LOG.read(paths.rollouts("validation", epoch)) if row["context"] == "bare"]
@@ -146,6 +154,9 @@ def main() -> None:
     names = ("evolved, before training", "after training", "bare, after training")
     table = [[name, *columns([[epoch[i] for epoch in run] for run in steps])] for i, name in enumerate(names)]
     print(f"\nMean reward of the fixed questions, %:\n\n{tabulate(table, head, tablefmt='pipe')}")
+    if moved := [kl[:epochs] for paths in runs if (kl := distances(paths))]:
+        table = [["after training", *columns(moved)]]
+        print(f"\nKL to the start, millinats a token:\n\n{tabulate(table, head, tablefmt='pipe')}")
     changes = columns([bounces(paths, epochs) for paths in runs])
     print(f"\nQuestions that changed between hard and not hard, of {sum(bounces(runs[0], epochs))}:\n")
     print(tabulate([["", *changes]], ["", "never", "once", "twice", "more often"], tablefmt="pipe"))

@@ -1,12 +1,22 @@
+from dataclasses import replace
+
 import pytest
 import torch
 
 from p2o.commands.study.definition import Method, Study
 from p2o.commands.study.formats import Page, TextTable, html, latex, markdown
-from p2o.commands.study.page import make_page, mean_number, mean_percent
+from p2o.commands.study.page import make_page, mean_number, mean_percent, round_steps
 from p2o.commands.study.results import RunResult
 from p2o.commands.study.rows import StudyRow, best_rows
 
+SHORT = {
+    "rollouts": {"train": 10, "evolution": 0, "validation": 4},
+    "tokens": {"train": 200, "evolution": 0, "validation": 99, "reflection": 0},
+    "seconds": 10.0,
+    "rollout_history": [{"train": 10, "evolution": 0}],
+    "validation": {"bare": {"easy": 0.5}, "templated": None},
+}
+ONE = torch.ones(1, dtype=torch.float64)
 METHODS = {"p2o": Method(), "grpo": Method(tune={"model.lr": [1, 2, 3, 4]}), "gone": Method()}
 
 
@@ -53,8 +63,31 @@ def test_cost(page):
     assert set(page.tables[1].rows[2][1:]) == {"–"}
 
 
+def test_accuracy_over_the_rollouts_spent(page):
+    """Validations after 10 and 40 rollouts, of 0 and the final accuracy."""
+    curve = page.tables[2]
+    assert curve.header == ["method", "5", "10", "15", "20", "25", "30", "35", "40"]
+    good, fair, gone = curve.rows
+    assert good[:4] == ["p2o", "–", "0.0 ± 0.0 %", "14.6 ± 2.9 %"] and good[8] == "87.5 ± 17.7 %"
+    assert fair[0] == "grpo" and fair[5] == "18.8 ± 8.8 %"
+    assert set(gone[1:]) == {"–"}
+
+
+def test_a_method_that_has_spent_less_has_no_figure_beyond():
+    brief = replace(result(0, 4), correct=torch.ones(1, 4, dtype=torch.float64), summary=SHORT, weights=ONE)
+    study = Study(configs=["x"], methods={"p2o": Method(), "brief": Method()}, baseline="p2o", seeds=[0], title="T")
+    rows = [StudyRow(variant, [found]) for variant, found in zip(study.variants(), [result(0, 4), brief], strict=True)]
+    curve = make_page(study, rows, best_rows(rows), []).tables[2]
+    assert curve.rows[1] == ["brief", "–", "100.0 %", "–", "–", "–", "–", "–", "–"]
+
+
+@pytest.mark.parametrize(("spent", "step", "columns"), [(8568, 1000, 8), (1030, 200, 5), (24900, 2000, 12), (3, 1, 3)])
+def test_columns_are_round_numbers_of_rollouts(spent, step, columns):
+    assert list(round_steps(spent)) == [step * number for number in range(1, columns + 1)]
+
+
 def test_every_tuned_value_is_shown(page):
-    assert [(row[0], row[1], row[2]) for row in page.tables[2].rows] == [
+    assert [(row[0], row[1], row[2]) for row in page.tables[3].rows] == [
         ("grpo (model.lr=1)", "", "1 of 2"),
         ("grpo (model.lr=2)", "best", "2 of 2"),
         ("grpo (model.lr=3)", "", "2 of 2"),

@@ -85,6 +85,11 @@ def test_rollouts_until_a_target(fit, target, rollouts):
     assert read_result(fit, "bare/easy").rollouts_until(target) is None
 
 
+@pytest.mark.parametrize(("rollouts", "accuracy"), [(99, None), (100, 0.5), (180, 0.75), (260, 1.0), (261, None)])
+def test_accuracy_between_two_validations_is_on_the_line(fit, rollouts, accuracy):
+    assert read_result(fit, "bare/hard").accuracy_after(rollouts) == accuracy
+
+
 def test_before_the_first_template_the_bare_question_counts(fit):
     result = read_result(fit, "templated/hard")
     assert_close(result.correct, torch.tensor([[1.0, 0.0], [1.0, 0.0]], dtype=torch.float64))

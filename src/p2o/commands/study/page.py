@@ -6,7 +6,7 @@ from statistics import fmean, stdev
 from p2o.commands.study.bootstrap import differences, paired_bootstrap
 from p2o.commands.study.definition import Study
 from p2o.commands.study.formats import Page, TextTable
-from p2o.commands.study.results import RunResult
+from p2o.commands.study.results import RunResult, spent_before
 from p2o.commands.study.rows import StudyRow
 
 NOTHING = "–"
@@ -22,13 +22,14 @@ def make_page(study: Study, rows: Sequence[StudyRow], best: Mapping[str, StudyRo
         missing: Names of runs that are not done.
     """
     tuned = [row for row in rows if row.variant.tuned]
-    tables = [_accuracy(study, best), _cost(best)]
+    tables = [_accuracy(study, best), _cost(best), _curve(study, best)]
     notes = [
         f"mean ± standard deviation over the seeds {', '.join(map(str, study.seeds))}; each run has one thread",
         f"over the run: mean over the rollouts spent, linear between validations; {_target(study)}: rollouts of "
         "training and evolution until the first validation there, and how many seeds came there",
         f"{study.baseline} is the baseline: differences in percentage points, with the 95 % interval of a paired "
         "bootstrap over validation questions and seeds",
+        "over the rollouts spent: linear between validations; – where a run has not begun to validate, or has ended",
         "tokens are those of completions, and of reflection's replies where they are known; prompts are not counted",
     ]
     if tuned:
@@ -85,6 +86,28 @@ def _cost(best: Mapping[str, StudyRow]) -> TextTable:
         for name, row in best.items()
     ]
     return TextTable("Cost of a run, validation's rollouts and tokens left out", ["method", *columns], rows)
+
+
+def _curve(study: Study, best: Mapping[str, StudyRow]) -> TextTable:
+    """Accuracy at round numbers, up to what the method that spends most has spent in all of its runs."""
+    ends = [[spent_before(result.summary["rollout_history"])[-1] for result in row.results] for row in best.values()]
+    points = round_steps(max((min(spent) for spent in ends if spent), default=0))
+    rows = []
+    for name, row in best.items():
+        cells = []
+        for point in points:
+            there = [found for result in row.results if (found := result.accuracy_after(point)) is not None]
+            cells.append(mean_percent(there if len(there) == len(row.results) else []))
+        rows.append([name, *cells])
+    title = f"{study.accuracy} over the rollouts of training and evolution"
+    return TextTable(title, ["method", *(f"{point:,}" for point in points)], rows)
+
+
+def round_steps(end: int) -> range:
+    """Multiples up to `end` of the largest 1, 2 or 5 with zeros of which it has five: 5 to 12 of them."""
+    steps = (digit * 10**zeros for zeros in range(len(str(end)), -1, -1) for digit in (5, 2, 1))
+    step = next((step for step in steps if 5 * step <= end), 1)
+    return range(step, end + 1, step)
 
 
 def _tuning(study: Study, tuned: Sequence[StudyRow], best: Mapping[str, StudyRow]) -> TextTable:

@@ -51,6 +51,21 @@ class RunResult:
         reached = (self.correct.mean(dim=1) >= target).tolist()
         return next((rollouts for rollouts, there in zip(spent, reached, strict=True) if there), None)
 
+    def accuracy_after(self, rollouts: int) -> float | None:
+        """Mean accuracy when training and evolution had spent so many rollouts, linear between validations.
+
+        None before the first validation and after the last: nobody measured.
+        """
+        spent = torch.tensor(spent_before(self.summary["rollout_history"]), dtype=torch.float64)
+        if not spent[0] <= rollouts <= spent[-1]:
+            return None
+        accuracies = self.correct.mean(dim=1)  # [E]
+        after = int(torch.searchsorted(spent, float(rollouts)))  # the first validation that lies there or later
+        if spent[after] == rollouts:
+            return float(accuracies[after])
+        share = (rollouts - spent[after - 1]) / (spent[after] - spent[after - 1])
+        return float(torch.lerp(accuracies[after - 1], accuracies[after], share))
+
     def figure(self, path: str) -> float | None:
         """A number of the summary by its path, such as "validation.bare.easy"; None if the run has none there.
 
