@@ -117,6 +117,13 @@ def test_mixed_precision_is_held_to_its_own_bound(policy):
         agreement(policy, Wrong(0.3), 100)
 
 
+@pytest.mark.parametrize(("precision", "dtype"), [("highest", torch.float32), ("medium", torch.bfloat16)])
+def test_shortened_products_are_held_to_their_own_bound(policy, precision, dtype, monkeypatch):
+    """On a CPU that has such instructions, "medium" computes them in bfloat16; 135M parameters were 0.05 nats apart."""
+    monkeypatch.setattr(torch, "get_float32_matmul_precision", lambda: precision)
+    assert str(BOUNDS[dtype]) in agreement(policy, TransformersEngine(), 100).line
+
+
 def test_what_the_generation_config_asks_for_is_named_once(policy):
     policy.generation_config.forced_eos_token_id = 256
     with pytest.warns(UserWarning, match="forced_eos_token_id=256"):

@@ -40,14 +40,14 @@ BOUNDS = {
 def bound_of(policy: PreTrainedModel, *dtypes: torch.dtype) -> Bound:
     """The bound of the coarsest of these types and of what the policy computes in.
 
-    That is the type of its weights, of autocast where it is on, of a GPU's shortened float32, and bfloat16 in shards,
-    whose layers may gather their weights in it.
+    That is the type of its weights, of autocast where it is on, of products for which float32 is shortened
+    (`torch.set_float32_matmul_precision`), and bfloat16 in shards, whose layers may gather their weights in it.
     """
     device, dtypes = policy.device, (policy.dtype, *dtypes)
     if is_sharded(policy):
         dtypes = (*dtypes, torch.bfloat16)
     if torch.is_autocast_enabled(device.type):
         dtypes = (*dtypes, torch.get_autocast_dtype(device.type))
-    if device.type == "cuda" and torch.get_float32_matmul_precision() != "highest":
-        dtypes = (*dtypes, torch.float16)  # TF32 has float16's digits
+    if (precision := torch.get_float32_matmul_precision()) != "highest":  # TF32 has float16's digits
+        dtypes = (*dtypes, torch.bfloat16 if device.type == "cpu" and precision == "medium" else torch.float16)
     return max((BOUNDS[dtype] for dtype in dtypes), key=lambda bound: bound.mean)
