@@ -11,7 +11,7 @@ from p2o.commands.study.rows import StudyRow, best_rows
 
 SHORT = {
     "rollouts": {"train": 10, "evolution": 0, "validation": 4},
-    "tokens": {"train": 200, "evolution": 0, "validation": 99, "reflection": 0},
+    "tokens": {"train": 200, "evolution": 0, "validation": 99, "fixed_questions": 0, "reflection": 0},
     "seconds": 10.0,
     "rollout_history": [{"train": 10, "evolution": 0}],
     "validation": {"bare": {"easy": 0.5}, "templated": None},
@@ -24,7 +24,7 @@ def result(seed, right, first=0.0):
     """Four questions, `right` of them correct at the end; epochs of 10 and 30 rollouts, the second after evolution."""
     summary = {
         "rollouts": {"train": 20, "evolution": 20, "validation": 8},
-        "tokens": {"train": 200, "evolution": 300, "validation": 99, "reflection": 5},
+        "tokens": {"train": 200, "evolution": 300, "validation": 99, "fixed_questions": 77, "reflection": 5},
         "seconds": 10.0 + seed,
         "rollout_history": [{"train": 10, "evolution": 20}, {"train": 20, "evolution": 20}],
         "validation": {"bare": {"easy": 0.5}, "templated": None},
@@ -102,6 +102,11 @@ def test_missing_runs_are_named(page):
 def test_spread():
     assert mean_percent([0.5]) == "50.0 %" and mean_percent([]) == "–" and mean_percent([0.5, 0.6]) == "55.0 ± 7.1 %"
     assert mean_number([1200.0]) == mean_number([1200, 1200]) == "1,200" and mean_number([1, 3]) == "2 ± 1"
+
+
+def test_a_caption_is_plain_words(page):
+    """Difficulties come from data, and LaTeX takes a title as it stands."""
+    assert not any("bare/hard" in table.title for table in page.tables)
 
 
 def test_text_is_data_in_every_format():

@@ -10,6 +10,7 @@ from p2o.commands.study.results import RunResult, spent_before
 from p2o.commands.study.rows import StudyRow
 
 NOTHING = "–"
+SPENDING = ("train", "evolution", "reflection")  # validation and the fixed questions are measured, not needed
 
 
 def make_page(study: Study, rows: Sequence[StudyRow], best: Mapping[str, StudyRow], missing: Sequence[str]) -> Page:
@@ -76,7 +77,7 @@ def _cost(best: Mapping[str, StudyRow]) -> TextTable:
     columns: dict[str, Callable[[RunResult], float]] = {
         "rollouts": lambda result: result.summary["rollouts"]["train"] + result.summary["rollouts"]["evolution"],
         "of evolution": lambda result: result.summary["rollouts"]["evolution"],
-        "tokens": lambda result: sum(result.summary["tokens"].values()) - result.summary["tokens"]["validation"],
+        "tokens": lambda result: sum(result.summary["tokens"][phase] for phase in SPENDING),
         "of evolution ": lambda result: result.summary["tokens"]["evolution"],
         "of reflection": lambda result: result.summary["tokens"]["reflection"],
         "seconds": lambda result: result.summary["seconds"],
@@ -85,7 +86,7 @@ def _cost(best: Mapping[str, StudyRow]) -> TextTable:
         [name, *(mean_number([column(result) for result in row.results]) for column in columns.values())]
         for name, row in best.items()
     ]
-    return TextTable("Cost of a run, validation's rollouts and tokens left out", ["method", *columns], rows)
+    return TextTable("Cost of a run, what was only measured left out", ["method", *columns], rows)
 
 
 def _curve(study: Study, best: Mapping[str, StudyRow]) -> TextTable:
@@ -99,8 +100,9 @@ def _curve(study: Study, best: Mapping[str, StudyRow]) -> TextTable:
             there = [found for result in row.results if (found := result.accuracy_after(point)) is not None]
             cells.append(mean_percent(there if len(there) == len(row.results) else []))
         rows.append([name, *cells])
-    title = f"{study.accuracy} over the rollouts of training and evolution"
-    return TextTable(title, ["method", *(f"{point:,}" for point in points)], rows)
+    return TextTable(
+        "Accuracy over the rollouts of training and evolution", ["method", *(f"{point:,}" for point in points)], rows
+    )
 
 
 def round_steps(end: int) -> range:
