@@ -1,13 +1,16 @@
 """What whole runs leave behind: real Trainer, real micro-policy."""
 
 import json
+import time
 from pathlib import Path
 
 import pytest
 import yaml
 
 from p2o.cli.main import main
+from p2o.engines import TransformersEngine
 from p2o.io.tables import read_rows
+from p2o.progress import tasks
 from p2o.run_folder.question_record import template_id
 from quickstart_run import logged
 
@@ -192,3 +195,49 @@ def test_a_report_of_it_lacks_nothing(run, tmp_path):
     page = (tmp_path / "report.html").read_text(encoding="utf-8")
     assert page.count("<section ") == 14 and page.count("<img ") >= 15
     assert 'class="missing"' not in page
+
+
+def test_an_epoch_without_validation_has_no_figures_of_an_earlier_one(tmp_path, capsys):
+    """Lightning keeps the metrics of the last validation, however long ago."""
+    fit(tmp_path, 3, "--evolution.budget=0", "--trainer.check_val_every_n_epoch=2")
+    summary = json.loads((tmp_path / "summary.json").read_text())
+    nothing = {"bare": None, "templated": None}
+    assert [epoch["bare"] is None for epoch in summary["history"]] == [True, False, True]
+    assert summary["validation"] == summary["history"][0] == nothing
+    main(["report", str(tmp_path)])
+    assert "nan" not in (tmp_path / "report.html").read_text().lower().split("<script")[0]
+
+
+@pytest.mark.parametrize("ends", [KeyboardInterrupt, RuntimeError])
+def test_a_start_that_fails_in_evolution_is_noted_with_all_of_its_time(tmp_path, monkeypatch, ends):
+    now, sample = [0.0], TransformersEngine.generate
+
+    def slow(self, policy, prompts, sampling, title="rollouts"):
+        if title == "dev":
+            now[0] += 3600
+            raise ends
+        return sample(self, policy, prompts, sampling, title)
+
+    monkeypatch.setattr("time.monotonic", lambda now=now, real=time.monotonic: real() + now[0])
+    monkeypatch.setattr(TransformersEngine, "generate", slow)
+    with pytest.raises((SystemExit, RuntimeError)):
+        fit(tmp_path, 2)
+    [start] = json.loads((tmp_path / "attempts.json").read_text())["attempts"]
+    assert start["seconds"] > 3600
+    assert not tasks._watchers  # of another run in this process
+
+
+def test_a_start_that_is_killed_in_evolution_was_seen_alive_there(tmp_path, monkeypatch):
+    now, seen, sample = [0.0], [], TransformersEngine.generate
+
+    def slow(self, policy, prompts, sampling, title="rollouts"):
+        now[0] += 60 if title == "dev" else 0
+        completions = sample(self, policy, prompts, sampling, title)
+        if title == "dev":  # where a kill would leave it
+            seen.append(json.loads((tmp_path / "attempts.json").read_text())["attempts"][0]["seconds"])
+        return completions
+
+    monkeypatch.setattr("time.monotonic", lambda now=now, real=time.monotonic: real() + now[0])
+    monkeypatch.setattr(TransformersEngine, "generate", slow)
+    fit(tmp_path, 2)
+    assert seen and min(seen) > 60

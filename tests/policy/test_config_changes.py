@@ -16,6 +16,7 @@ OLD = {
     },
     "data": {"num_generations": 6, "batch_size": 8},
     "fixed_questions": {"questions": 4},
+    "question_log": {"enabled": False},
 }
 
 
@@ -48,10 +49,17 @@ def test_what_takes_effect_is_allowed_and_named():
     check_changes(found, Place(1))
 
 
-def test_an_epoch_ends_as_it_began():
-    found = changes(OLD, changed(data={"batch_size": 4}))
+@pytest.mark.parametrize(
+    ("new", "said"),
+    [
+        (changed(data={"batch_size": 4}), "data.batch_size: 8 -> 4: the epoch has begun"),
+        (changed(question_log={"enabled": True}), "question_log.enabled: False -> True: .* has begun without"),
+    ],
+)
+def test_an_epoch_ends_as_it_began(new, said):
+    found = changes(OLD, new)
     check_changes(found, Place(1))
-    with pytest.raises(InputError, match=r"(?s)data.batch_size: 8 -> 4: the epoch has begun.*epoch=N.ckpt"):
+    with pytest.raises(InputError, match=f"(?s){said}.*epoch=N.ckpt"):
         check_changes(found, Place(1, batch=3))
 
 

@@ -1,7 +1,8 @@
 """The summary of a run: one line per epoch on the console, `summary.json` in the run folder."""
 
 import time
-from contextlib import ExitStack
+from collections.abc import Sequence
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Any
 
@@ -9,20 +10,29 @@ from lightning import Callback, LightningModule, Trainer
 from lightning.pytorch.utilities import rank_zero_info, rank_zero_warn
 
 from p2o.callbacks.console_blocks import complete_block, end_block, epoch_line, resume_line, start_block
+from p2o.callbacks.epoch_figures import evolved, spent_so_far, validation_accuracies
 from p2o.callbacks.epoch_meter import EpochMeter, log_pace, warn_of_masked_gap, warn_of_truncation
 from p2o.distributed.processes import gather, of_this_process
-from p2o.distributed.unions import summed
-from p2o.evolution.callback import TemplateEvolution
+from p2o.errors import InputError
 from p2o.io.files import write_json
 from p2o.mixture.data_module import mixture_of
 from p2o.policy.checkpoints.place import place_of
 from p2o.policy.module import PolicyModule
-from p2o.progress import PhaseClock, watched_by
+from p2o.progress import Display, PhaseClock, Task, watched_by
 from p2o.rollouts.collapse import CollapseWatch
 from p2o.run_folder.attempts import Attempts
 from p2o.run_folder.paths import RunPaths
 
-History = dict[str, dict[str, float] | None]  # {"bare": {"easy": 0.98, "hard": 0.01}, "templated": None}
+
+class Alive(Display):
+    """Notes that a start is alive whenever its work advances, be it training, validation or evolution."""
+
+    def __init__(self, attempts: Attempts) -> None:
+        self._attempts = attempts
+
+    def changed(self, tasks: Sequence[Task]) -> None:
+        """Notes it, if the last note is old enough."""
+        self._attempts.note()
 
 
 class RunSummary(Callback):
@@ -47,6 +57,7 @@ class RunSummary(Callback):
         self._phases_before: dict[str, float] = {}  # of the clock, at the beginning of the epoch
         self._phases_resumed: dict[str, float] = {}  # of the epoch, before this process
         self._attempts: list[Attempts] = []  # at most one, on the first process
+        self._validated = False  # in this epoch
         self._trains = False  # false to the end where nothing is left to train
 
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
@@ -56,9 +67,10 @@ class RunSummary(Callback):
             self._watching.enter_context(watched_by(self._clock))
             if self.enabled and trainer.is_global_zero:
                 self._attempts = [Attempts(RunPaths(Path(trainer.default_root_dir)).attempts)]
+                self._watching.enter_context(watched_by(Alive(*self._attempts)))
 
     def teardown(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
-        """Ends the watch, also after an error."""
+        """Ends the watch; Lightning leaves this out after an error."""
         self._watching.close()
         for attempts in self._attempts:
             attempts.note(at_once=True)
@@ -79,7 +91,7 @@ class RunSummary(Callback):
         """Starts the clocks of the epoch."""
         self.epoch_seconds, self._epoch_started = 0.0, time.monotonic()
         self._phases_before, self._phases_resumed = self._clock.seconds(), {}
-        self._meter = EpochMeter()
+        self._meter, self._validated = EpochMeter(), False
 
     def on_train_batch_start(self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int) -> None:  # noqa: ANN401
         """Takes what a step does besides sampling and grading for its update."""
@@ -100,8 +112,10 @@ class RunSummary(Callback):
         pl_module.log("train/truncated", truncated, batch_size=step["completions"], on_epoch=True, sync_dist=True)
         for sign in self._collapse.see(outputs["rollouts"]):
             rank_zero_warn(f"step {trainer.global_step}: {sign}")
-        for attempts in self._attempts:
-            attempts.note()
+
+    def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Notes that the epoch has figures of its own."""
+        self._validated = True
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Runs after evolution: callbacks run in their order, and `p2o fit` puts this one behind it."""
@@ -112,7 +126,7 @@ class RunSummary(Callback):
             {
                 "reward": round(float(trainer.callback_metrics["train/reward_epoch"]), 6),
                 "hard_set": len(mixture_of(trainer).hard_set.hard),
-                "validation": validation_accuracies(trainer.callback_metrics),
+                "validation": validation_accuracies(trainer.callback_metrics, self._validated),
                 **spent_so_far(pl_module),
                 "seconds": round(self._elapsed_in_epoch(), 2),
                 **pace,
@@ -131,7 +145,9 @@ class RunSummary(Callback):
             rank_zero_info(end_block(trainer, self.summary(finished=True)))
 
     def on_exception(self, trainer: Trainer, pl_module: LightningModule, exception: BaseException) -> None:
-        """Says how to go on after Ctrl-C."""
+        """Ends the watch, and says how to go on after Ctrl-C."""
+        with suppress(InputError):  # of a full disk: the error at hand says more
+            self.teardown(trainer, pl_module, "fit")
         if isinstance(exception, KeyboardInterrupt) and trainer.training:
             rank_zero_info(resume_line(trainer))
 
@@ -204,6 +220,7 @@ class RunSummary(Callback):
             "phase_seconds": self._phases(),
             "meters": gather(self._meter.state_dict()),
             "collapse": self._collapse.state_dict(),
+            "validated": self._validated,
             "epochs": self.epochs,
         }
 
@@ -217,27 +234,5 @@ class RunSummary(Callback):
             self._meter.load_state_dict(counts)
         if "collapse" in state_dict:  # a run of an earlier version is watched from here on
             self._collapse.load_state_dict(state_dict["collapse"])
+        self._validated = state_dict["validated"]
         self.epochs = list(state_dict["epochs"])
-
-
-def spent_so_far(module: LightningModule) -> dict[str, dict[str, int]]:
-    """Completions and their tokens by phase, of all processes of a distributed run together."""
-    assert isinstance(module, PolicyModule)
-    return {name: summed(counts) for name, counts in module.counts.state_dict().items()}
-
-
-def evolved(trainer: Trainer, epoch: int) -> dict[str, Any]:
-    """Size of the bank and best dev score of the evolution after an epoch; 0 and None if there was none."""
-    reports = next(callback.reports for callback in trainer.callbacks if isinstance(callback, TemplateEvolution))  # type: ignore[attr-defined]
-    report = next((report for report in reports if report["epoch"] == epoch), {"bank": 0, "best_dev_score": None})
-    return {"templates": report["bank"], "best_dev_score": report["best_dev_score"]}
-
-
-def validation_accuracies(metrics: Any) -> History:  # noqa: ANN401 (Lightning's mapping of tensors)
-    """`val/<context>/<difficulty>` metrics as nested dicts; a context that was not validated is None."""
-    found: History = {"bare": None, "templated": None}
-    for name, value in metrics.items():
-        if name.startswith("val/"):
-            _, context, difficulty = name.split("/", 2)
-            found[context] = {**(found[context] or {}), difficulty: round(float(value), 6)}
-    return found

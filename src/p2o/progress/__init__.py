@@ -2,8 +2,8 @@
 
 from p2o.progress.display import Style, show
 from p2o.progress.phase_clock import PhaseClock
-from p2o.progress.tasks import Task, task, track, watched_by
+from p2o.progress.tasks import Display, Task, task, track, watched_by
 
 show("auto")  # until someone decides otherwise
 
-__all__ = ["PhaseClock", "Style", "Task", "show", "task", "track", "watched_by"]
+__all__ = ["Display", "PhaseClock", "Style", "Task", "show", "task", "track", "watched_by"]

@@ -43,11 +43,24 @@ def test_flows_tell_leaving_bare_from_leaving_with_help():
     assert flows(dict(enumerate(mined(template_id(T)))), tau=1) == {0: Flow(3, 0, 0, 0), 1: Flow(1, 1, 1, 1)}
 
 
+def test_a_question_that_an_epoch_does_not_ask_stays_where_it_was():
+    """`data.questions_per_epoch`: an epoch asks a part of the questions."""
+    [first, second] = mined(template_id(T))
+    asked = [record for record in second if record.id != "a"]
+    hard = {record.id for record in first if record.hard}
+    assert "a" in hard
+    of_all, of_part = flows({0: first, 1: second}, tau=1)[1], flows({0: first, 1: asked}, tau=1)[1]
+    assert of_part.entered == of_all.entered
+    assert of_part.stuck + of_part.left_bare + of_part.left_helped == len(hard)
+    again = flows({0: first, 1: asked, 2: [record for record in first if record.id == "a"]}, tau=1)[2]
+    assert again.entered == 0 and again.stuck == of_part.stuck + of_part.entered
+
+
 def test_a_question_without_bare_rollouts_left_with_help():
     [first, second] = mined(template_id(T))
     helped = [record for record in second if record.id == "a"]
     helped = [replace(helped[0], templates=("t",) * 4)]
-    assert flows({0: first, 1: helped}, tau=1)[1] == Flow(0, 0, 0, 1)
+    assert flows({0: first, 1: helped}, tau=1)[1] == Flow(0, 2, 0, 1)  # two were not asked again
 
 
 def test_bare_rollouts_solve_at_the_rate_of_tau():

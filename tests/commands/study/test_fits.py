@@ -45,6 +45,12 @@ def test_one_folder_for_a_config_and_a_seed(tmp_path):
     assert Store(tmp_path).fit("other", CONFIG, 1).folder.name.startswith("other-")
 
 
+@pytest.mark.parametrize("option", [{"check_val_every_n_epoch": 2}, {"limit_val_batches": 0}])
+def test_a_run_without_a_validation_of_each_epoch_is_refused_before_it_begins(tmp_path, option):
+    with pytest.raises(InputError, match=f"expected a validation after each epoch, trainer.{next(iter(option))} is"):
+        Store(tmp_path).fit("a", changed("trainer", **option), 0)
+
+
 @pytest.mark.parametrize("section", ["validation_log", "run_summary"])
 def test_a_run_without_the_logs_that_the_tables_need_is_refused_before_it_begins(tmp_path, section):
     with pytest.raises(InputError, match=f"leave {section}.enabled at true"):

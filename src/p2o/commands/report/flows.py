@@ -12,7 +12,7 @@ class Flow:
 
     Args:
         entered: Hard now and not before.
-        stuck: Hard before and now.
+        stuck: Hard before and now; a question that the epoch did not ask stays what it was.
         left_bare: Hard before and not now, and their bare rollouts alone were correct as often as τ of K asks.
         left_helped: Hard before and not now, but not by bare rollouts.
     """
@@ -28,7 +28,7 @@ def flows(epochs: Mapping[int, Sequence[QuestionRecord]], tau: int) -> dict[int,
     found: dict[int, Flow] = {}
     last: set[str] = set()
     for epoch, records in sorted(epochs.items()):
-        now = {record.id for record in records if record.hard}
+        now = last - {record.id for record in records} | {record.id for record in records if record.hard}
         left = [record for record in records if record.id in last - now]
         bare = sum(solved_bare(record, tau) for record in left)
         found[epoch] = Flow(len(now - last), len(now & last), bare, len(left) - bare)

@@ -46,6 +46,16 @@ class Fit:
         for section in ("validation_log", "run_summary"):
             if not self.config.get(section, {}).get("enabled", True):
                 raise InputError(f"p2o compare needs what {section} writes: leave {section}.enabled at true.")
+        trainer = self.config.get("trainer", {})
+        every, batches = trainer.get("check_val_every_n_epoch", 1), trainer.get("limit_val_batches")
+        for option, value, missing in (
+            ("check_val_every_n_epoch", every, every != 1),
+            ("limit_val_batches", batches, batches == 0),
+        ):
+            if missing:
+                raise InputError(
+                    f"p2o compare: expected a validation after each epoch, trainer.{option} is {value}. Leave it out."
+                )
 
     @property
     def log(self) -> Path:

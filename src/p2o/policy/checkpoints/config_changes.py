@@ -32,6 +32,7 @@ FIXED_WITHIN_EPOCH = {
     "trainer.devices": "the epoch is dealt out to as many processes",
     "trainer.num_nodes": "the epoch is dealt out to as many processes",
     "trainer.limit_train_batches": "the epoch has begun with the old one",
+    "question_log.enabled": "the epoch has begun without or with its table",
 }
 """What can change between two epochs alone, and why."""
 
