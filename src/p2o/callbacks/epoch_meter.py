@@ -1,4 +1,4 @@
-"""What an epoch's training rollouts and the hardware say of its pace."""
+"""The figures of an epoch: its pace, its validation, its evolution and what was spent."""
 
 import resource
 import sys
@@ -6,13 +6,16 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
-from lightning import Trainer
+from lightning import LightningModule, Trainer
 from lightning.pytorch.utilities import rank_zero_warn
 from torch import Tensor
 
 from p2o.distributed.unions import summed
+from p2o.evolution.callback import TemplateEvolution
+from p2o.policy.module import PolicyModule
 from p2o.types import Rollout
 
+History = dict[str, dict[str, float] | None]  # {"bare": {"easy": 0.98, "hard": 0.01}, "templated": None}
 TOO_MANY_TRUNCATED = 1 / 3
 MOST_OF_THE_GAP = 1 / 2
 
@@ -104,3 +107,31 @@ def warn_of_masked_gap(epoch: int, share: Tensor | None) -> None:
             "accuracy, lower model.context.init_args.low, or take Replace or Importance; `p2o report` shows which "
             "templates."
         )
+
+
+def spent_so_far(module: LightningModule) -> dict[str, dict[str, int]]:
+    """Completions and their tokens by phase, of all processes of a distributed run together."""
+    assert isinstance(module, PolicyModule)
+    return {name: summed(counts) for name, counts in module.counts.state_dict().items()}
+
+
+def evolved(trainer: Trainer, epoch: int) -> dict[str, Any]:
+    """Size of the bank and best dev score of the evolution after an epoch; 0 and None if there was none."""
+    reports = next(callback.reports for callback in trainer.callbacks if isinstance(callback, TemplateEvolution))  # type: ignore[attr-defined]
+    report = next((report for report in reports if report["epoch"] == epoch), {"bank": 0, "best_dev_score": None})
+    return {"templates": report["bank"], "best_dev_score": report["best_dev_score"]}
+
+
+def validation_accuracies(metrics: Any, validated: bool) -> History:  # noqa: ANN401 (Lightning's mapping of tensors)
+    """`val/<context>/<difficulty>` metrics as nested dicts; a context that was not validated is None.
+
+    Args:
+        metrics: Of the Trainer, which keeps those of the last validation, however long ago.
+        validated: Whether that was in this epoch.
+    """
+    found: History = {"bare": None, "templated": None}
+    for name, value in metrics.items() if validated else ():
+        if name.startswith("val/"):
+            _, context, difficulty = name.split("/", 2)
+            found[context] = {**(found[context] or {}), difficulty: round(float(value), 6)}
+    return found

@@ -10,8 +10,15 @@ from lightning import Callback, LightningModule, Trainer
 from lightning.pytorch.utilities import rank_zero_info, rank_zero_warn
 
 from p2o.callbacks.console_blocks import complete_block, end_block, epoch_line, resume_line, start_block
-from p2o.callbacks.epoch_figures import evolved, spent_so_far, validation_accuracies
-from p2o.callbacks.epoch_meter import EpochMeter, log_pace, warn_of_masked_gap, warn_of_truncation
+from p2o.callbacks.epoch_meter import (
+    EpochMeter,
+    evolved,
+    log_pace,
+    spent_so_far,
+    validation_accuracies,
+    warn_of_masked_gap,
+    warn_of_truncation,
+)
 from p2o.distributed.processes import gather, of_this_process
 from p2o.errors import InputError
 from p2o.io.files import write_json
