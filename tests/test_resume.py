@@ -1,5 +1,6 @@
 """Runs that are ended anywhere and resumed: they equal the run that nothing ended, bit by bit."""
 
+import csv
 import json
 import os
 import resource
@@ -16,6 +17,7 @@ from p2o.distributed import preemption
 from p2o.engines.transformers import TransformersEngine
 from p2o.io.row_spool import RowSpool
 from p2o.policy.checkpoints import journal, load_checkpoint
+from p2o.policy.checkpoints.callback import RunCheckpoint
 from p2o.policy.checkpoints.place import Place, place_in
 from p2o.policy.checkpoints.reading import newest_checkpoint
 from p2o.policy.checkpoints.storage import WholeFiles
@@ -115,8 +117,6 @@ def test_every_step_can_be_resumed(straight, tmp_path, monkeypatch):
             kept.append(folder / f"{len(kept)}.ckpt")
             os.link(tmp_path / "run" / "checkpoints" / "last.ckpt", kept[-1])
 
-    from p2o.policy.checkpoints.callback import RunCheckpoint
-
     saved = RunCheckpoint._save
     with monkeypatch.context() as patch:
         patch.setattr(RunCheckpoint, "_save", keep)
@@ -129,6 +129,64 @@ def test_every_step_can_be_resumed(straight, tmp_path, monkeypatch):
     for number in (1, 5):
         fit(tmp_path / "run", f"--ckpt_path={kept[number]}")
         assert state_differences(root, tmp_path / "run") == []
+
+
+OWN = (
+    '--trainer.callbacks+={"class_path":"lightning.pytorch.callbacks.ModelCheckpoint",'
+    '"init_args":{"monitor":"val/bare/hard","filename":"best"}}'
+)
+
+
+def test_a_checkpoint_callback_of_the_user_s_own_takes_nothing_from_the_run(tmp_path, monkeypatch):
+    """The one before an evolution, and the journal within it; LightningCLI puts the user's callbacks first."""
+    places, saved = [], RunCheckpoint._save
+
+    def save(self, trainer, place, same=""):
+        places.append(place)
+        saved(self, trainer, place, same)
+
+    monkeypatch.setattr(RunCheckpoint, "_save", save)
+    observe(monkeypatch, lambda number, title: journals.append(title) if list(tmp_path.rglob("evolution.json")) else 0)
+    journals: list[str] = []
+    fit(tmp_path, OWN)
+    assert Place(0, 3, True) in places and "children" in journals
+    assert list(tmp_path.rglob("best.ckpt")) and (tmp_path / "checkpoints" / "last.ckpt").exists()
+
+
+@pytest.mark.slow
+def test_validation_across_epochs_resumes_at_the_same_steps(tmp_path, monkeypatch):
+    """Every second batch, of epochs of three: in the second one it is due after its first and its third."""
+    across = ("--trainer.check_val_every_n_epoch=null", "--trainer.val_check_interval=2", "--evolution.budget=0")
+    across += ("--fixed_questions.questions=0", "--checkpoint.every_n_steps=1")
+    saved, kept = RunCheckpoint._save, {}
+
+    def keep(self, trainer, place, same=""):
+        saved(self, trainer, place, same)
+        if place.within_epoch and not place.validated:
+            kept[place] = tmp_path / f"{place.epoch}-{place.batch}.ckpt"
+            kept[place].unlink(missing_ok=True)
+            os.link(self.last, kept[place])
+
+    with monkeypatch.context() as patch:
+        patch.setattr(RunCheckpoint, "_save", keep)
+        fit(tmp_path / "straight", *across)
+    whole = logged_steps(tmp_path / "straight")
+    assert [kind for _, kind in whole] == ["train", "train", "val", "train", "train", "val", "train", "train", "val"]
+    for place in (Place(0, 1), Place(0, 2), Place(1, 1), Place(1, 2)):
+        root = tmp_path / f"from-{place.epoch}-{place.batch}"
+        fit(root, *across, f"--ckpt_path={kept[place]}")
+        rest = logged_steps(root)
+        assert rest == whole[-len(rest) :], place
+        assert len([kind for _, kind in rest if kind == "train"]) == 6 - 3 * place.epoch - place.batch
+
+
+def logged_steps(root):
+    """The step and the kind of each row of a run's metrics."""
+    [path] = root.glob("logs/version_*/metrics.csv")
+    with path.open() as file:
+        rows = list(csv.DictReader(file))
+    kinds = {"val/bare/hard": "val", "policy/loss": "train"}
+    return [(row["step"], kind) for row in rows for name, kind in kinds.items() if row.get(name)]
 
 
 @pytest.mark.slow

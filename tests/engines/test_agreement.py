@@ -12,6 +12,7 @@ from p2o.engines.bounds import BOUNDS
 from p2o.errors import InputError
 from p2o.logprobs import ScoringPath, completion_logps, remove_training_noise, scoring_path
 from p2o.logprobs import forward_pass as padded_module
+from p2o.policy.adapters import LoRA
 from p2o.types import Prompt
 
 SIZES = {
@@ -94,6 +95,17 @@ def test_noise_in_training_is_refused():
         agreement(policy, TransformersEngine(), 100)
     remove_training_noise(policy)
     agreement(policy, TransformersEngine(), 100)
+
+
+def test_dropout_that_adapters_have_on_purpose_is_no_fault(policy):
+    """It shows once the adapters change something: a run with it could begin and not be resumed."""
+    LoRA(rank=2, dropout=0.5, base_dtype="float32")(policy)
+    for name, parameter in policy.named_parameters():
+        if ".lora_" in name:
+            torch.nn.init.normal_(parameter, std=0.3)
+    policy.train()
+    agreement(policy, TransformersEngine(), 100)
+    assert {part.p for part in policy.modules() if isinstance(part, torch.nn.Dropout)} == {0.5} and policy.training
 
 
 def test_states_that_run_through_padding_are_scored_without():

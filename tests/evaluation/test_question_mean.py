@@ -3,19 +3,21 @@ import json
 import pytest
 import torch.distributed as dist
 
-from p2o.evaluation.question_mean import QuestionInterval, QuestionMean
+from p2o.evaluation.question_mean import QuestionCount, QuestionInterval, QuestionMean
 from processes import start
 
 VALUES = [1.0, 0.0, 0.5, 1.0, 0.25]
 
 
 def test_one_process():
-    mean, interval = QuestionMean(7), QuestionInterval(7)
+    mean, interval, count = QuestionMean(7), QuestionInterval(7), QuestionCount(7)
     for number, value in enumerate(VALUES):
         mean.update(number, value)
         interval.update(number, value)
+        count.update(number, 1.0)
     assert mean.compute().item() == pytest.approx(2.75 / 5)  # two questions were not asked
     low, high = interval.compute().tolist()
+    assert count.compute().item() == 5
     assert 0 < low < 2.75 / 5 < high < 1
     mean.reset()
     mean.update(1, 0.5)

@@ -7,9 +7,16 @@ from statistics import fmean
 import pytest
 
 from p2o.cli.main import main
+from p2o.policy.module import PolicyModule
 from p2o.policy.update import OptimizerSteps
+from quickstart_run import SHAPED, fit
 
 CONFIG = Path(__file__).parents[2] / "configs" / "quickstart.yaml"
+
+
+def rows_of(root: Path) -> list[dict[str, str]]:
+    with (root / "logs" / "version_0" / "metrics.csv").open() as file:
+        return list(csv.DictReader(file))
 
 
 def test_loss_and_norm_are_means_over_the_mini_batches(tmp_path, monkeypatch):
@@ -43,10 +50,23 @@ def test_loss_and_norm_are_means_over_the_mini_batches(tmp_path, monkeypatch):
         "--fixed_questions.questions=0",
     ]
     main(["fit", "--config", str(CONFIG), *options])
-    with (tmp_path / "logs" / "version_0" / "metrics.csv").open() as file:
-        [row] = [row for row in csv.DictReader(file) if row["policy/loss"]]
+    [row] = [row for row in rows_of(tmp_path) if row["policy/loss"]]
     assert len(steps) == 3 and len({step.grad_norm for step in steps}) > 1
     assert float(row["policy/loss"]) == pytest.approx(fmean(step.loss for step in steps), abs=1e-6)  # float32
     assert float(row["policy/grad_norm"]) == pytest.approx(fmean(step.grad_norm for step in steps))
     [policy] = policies
     assert all(parameter.grad is None for parameter in policy.parameters())  # rollouts have the gradients' memory
+
+
+def test_a_step_without_a_gradient_does_not_show_the_last_one_s_figures(tmp_path, monkeypatch):
+    """Lightning logs what a step leaves out as it was in the last one, until the epoch ends."""
+    of_the_step = PolicyModule.advantages
+    monkeypatch.setattr(
+        PolicyModule, "advantages", lambda self, groups: of_the_step(self, groups) * (self.global_step != 1)
+    )
+    fit(tmp_path, *SHAPED, "--trainer.limit_train_batches=3", "--data.batch_size=2", "--data.train.init_args.easy=2")
+    rows = [row for row in rows_of(tmp_path) if row["policy/loss"]]
+    assert [float(row["policy/steps_without_gradient"]) for row in rows] == [0, 1, 0]
+    for name in ("policy/entropy", "policy/clipped", "sampling_logp_difference/max"):
+        assert [bool(row[name]) for row in rows] == [True, False, True], name
+    assert all(row["train/reward_step"] for row in rows)

@@ -41,6 +41,14 @@ class QuestionMean(Metric):
         return self.values().mean()
 
 
+class QuestionCount(QuestionMean):
+    """How many questions were asked: `trainer.limit_test_batches` leaves some out."""
+
+    def compute(self) -> Tensor:
+        """The number over all processes, a scalar []."""
+        return torch.tensor(len(self.values()))
+
+
 class QuestionInterval(QuestionMean):
     """95 % bootstrap interval of that mean, over questions."""
 

@@ -7,7 +7,7 @@ import torch
 from torchmetrics import Metric
 
 from p2o.evaluation.estimators import majority, pass_at_k, powers_of_two
-from p2o.evaluation.question_mean import QuestionInterval, QuestionMean
+from p2o.evaluation.question_mean import QuestionCount, QuestionInterval, QuestionMean
 from p2o.questions.benchmarks import Benchmark
 from p2o.types import Outcome, Rollout
 
@@ -28,6 +28,7 @@ class BenchmarkScores:
         count = len(benchmark.questions)
         self._metrics: dict[str, Metric] = {name: QuestionMean(count).to(device) for name in means}
         self._metrics["interval"] = QuestionInterval(count).to(device)
+        self._metrics["questions"] = QuestionCount(count).to(device)
 
     def update(self, rollouts: Sequence[Rollout]) -> None:
         """Takes all completions of one question."""
@@ -40,6 +41,7 @@ class BenchmarkScores:
             "truncated": sum(rollout.completion.truncated for rollout in rollouts) / n,
             **{str(outcome): outcomes.count(outcome) / n for outcome in Outcome},
             "interval": correct / n,
+            "questions": 1.0,
         }
         for name, value in values.items():
             self._metrics[name].update(self._numbers[rollouts[0].question.id], value)
@@ -48,7 +50,7 @@ class BenchmarkScores:
         """The figures over all processes, in plain types; shares are 0-1."""
         found = {name: metric.compute().tolist() for name, metric in self._metrics.items()}
         return {
-            "questions": len(self.benchmark.questions),
+            "questions": found["questions"],
             "samples": self.benchmark.samples,
             "temperature": self.benchmark.temperature,
             "pass@1": found["pass@1"],

@@ -4,9 +4,9 @@ from pathlib import Path
 from typing import NoReturn
 
 from lightning import LightningModule, Trainer
-from lightning.pytorch.callbacks import ModelCheckpoint
 
 from p2o.errors import InputError
+from p2o.policy.checkpoints.callback import checkpoint_of
 from p2o.policy.loading import load_window
 from p2o.policy.module import PolicyModule
 from p2o.reflectors.base import Reflector
@@ -50,8 +50,8 @@ def stop_at_evolution(trainer: Trainer, failure: str) -> NoReturn:
     Raises:
         InputError: Always: what failed, and how to go on.
     """
-    checkpoint = trainer.checkpoint_callback
-    folder = checkpoint.dirpath if isinstance(checkpoint, ModelCheckpoint) else None
+    checkpoint = checkpoint_of(trainer)
+    folder = checkpoint.dirpath if checkpoint is not None else None
     path = Path(folder or Path(trainer.default_root_dir) / "checkpoints") / "last.ckpt"
     trainer.save_checkpoint(path, weights_only=False)  # unset, Lightning says so
     raise InputError(

@@ -4,6 +4,8 @@ With noise in the update alone, ratios of new to old log-probabilities are far f
 """
 
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from torch import nn
 from transformers import PreTrainedModel
@@ -26,3 +28,17 @@ def remove_training_noise(policy: PreTrainedModel) -> list[str]:
                 found.add(name)
                 setattr(part, name, 0.0)
     return sorted(found)
+
+
+@contextmanager
+def without_dropout(policy: PreTrainedModel) -> Iterator[None]:
+    """Sets to 0, within the block, the dropout that adapters have on purpose: others are removed before training."""
+    layers = [part for part in policy.modules() if isinstance(part, nn.modules.dropout._DropoutNd)]
+    shares = [layer.p for layer in layers]
+    for layer in layers:
+        layer.p = 0.0
+    try:
+        yield
+    finally:
+        for layer, share in zip(layers, shares, strict=True):
+            layer.p = share

@@ -42,6 +42,13 @@ def log_rollouts(
         module.log(f"train/accuracy_{name}", accuracy, batch_size=count, on_step=False, on_epoch=True, sync_dist=True)
 
 
+def forget_last_step(module: LightningModule) -> None:
+    """Forgets the figures that are of one step alone: where the next step has none, Lightning would log them again."""
+    for metric in (module.trainer._results or {}).values():
+        if metric.meta.on_step and not metric.meta.on_epoch:
+            metric.has_reset = True
+
+
 def weighted_means(parts: Sequence[tuple[Mapping[str, float], int]]) -> tuple[dict[str, float], int]:
     """The means over all parts, given those of each part and over how many things they are, and how many all are."""
     total = sum(count for _, count in parts)

@@ -19,7 +19,7 @@ from p2o.policy.adapters import Adapters, NoAdapters
 from p2o.policy.checkpoints import Stateful, keep_trained, policy_state, restore_policy_state
 from p2o.policy.evaluation import EvaluatedPolicy
 from p2o.policy.loading import load_renderer, load_window
-from p2o.policy.metrics import log_rollouts
+from p2o.policy.metrics import forget_last_step, log_rollouts
 from p2o.policy.non_finite import NonFiniteGuard
 from p2o.policy.optimizer import LinearWarmup, check_optimizer
 from p2o.policy.preflight import check_lengths, check_run, check_sizes
@@ -127,6 +127,10 @@ class PolicyModule(EvaluatedPolicy):
         self.exploration.observe(concatenated(answers))
         rolled = [rollout for group in groups for rollout in group]
         return {"rollouts": rolled, "groups": groups, "gaps": gaps, "gaps_of_successes": learnt}
+
+    def on_train_batch_start(self, batch: Any, batch_idx: int) -> None:  # noqa: ANN401 (Lightning's signature)
+        """Leaves out of the step's log what it does not log itself."""
+        forget_last_step(self)
 
     def rollout_step(self, number: int = 0) -> rollouts.RolloutStep:
         """What the sampler may use of a step, which has its number in the epoch."""

@@ -11,6 +11,7 @@ from lightning.pytorch.utilities import rank_zero_warn
 from p2o.errors import InputError
 from p2o.io.files import write_json
 from p2o.objective.rows import TrainingSample
+from p2o.policy.checkpoints.callback import checkpoint_of
 
 FOLDER = "non_finite"  # within the run folder
 
@@ -55,8 +56,8 @@ class NonFiniteGuard:
         if self.in_a_row < self.limit:
             rank_zero_warn(f"{said}.")
             return False
-        checkpoint = module.trainer.checkpoint_callback
-        last = vars(checkpoint).get("last_model_path") if checkpoint else ""
+        checkpoint = checkpoint_of(module.trainer)
+        last = checkpoint.last_model_path if checkpoint is not None else ""
         raise InputError(
             f"{said}. It is the {self.in_a_row}. in a row (model.max_non_finite_steps), so the run stops; the last "
             f"checkpoint is {last or 'none'}. Look at rewards and log-probs of these rows, lower the learning rate or "

@@ -62,6 +62,9 @@ def check_run(stage: str, trainer: Trainer, module: "PolicyModule") -> None:
             accuracy is not measured.
     """
     check_strategy(trainer.strategy)
+    if stage == "fit":
+        reload = trainer.reload_dataloaders_every_n_epochs  # type: ignore[attr-defined]
+        _refuse(trainer_problems(trainer.precision, reload))
     _refuse(average_problems(module.update.objective.regularizers, isinstance(trainer.strategy, ShardedStrategy)))
     check_group(module.engine.processes, trainer.world_size, load_config(module.model))
     module.engine.check(load_config(module.model), module.renderer.tokenizer, module.longest)
@@ -79,6 +82,23 @@ def check_run(stage: str, trainer: Trainer, module: "PolicyModule") -> None:
         questions = [*data.train_questions, *data.validation_questions]
         check_questions(questions, module.renderer, module.reward, module.max_prompt_length)
         check_monitors(trainer.callbacks, data.validation_questions)  # type: ignore[attr-defined]
+
+
+def trainer_problems(precision: object, reload: int) -> Iterator[str]:
+    """Settings of the Trainer under which training would be wrong, as the Trainer or a config names them.
+
+    Gradients are clipped as they are, and float16's are scaled until the optimizer steps.
+    """
+    if precision not in (None, 32, "32", "32-true", "bf16", "bf16-mixed"):
+        yield (
+            f"trainer.precision: expected 32-true or bf16-mixed, got {precision!r}. float16 would scale the gradients "
+            "that are clipped, and weights of half precision would not move at a learning rate of 1e-6."
+        )
+    if reload != 1:
+        yield (
+            f"trainer.reload_dataloaders_every_n_epochs: expected 1, got {reload}: the mixture of questions and "
+            "templates would stay that of the first epoch."
+        )
 
 
 def check_guides(regularizers: Iterable[Regularizer], data: MixtureDataModule, epochs: int) -> None:

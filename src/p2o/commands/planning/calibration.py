@@ -146,6 +146,7 @@ def calibrate(run: PlannedRun, trainer: Namespace, rollouts: int) -> Measured:
         devices=1,
         max_epochs=1,
         limit_val_batches=0,
+        reload_dataloaders_every_n_epochs=1,
         callbacks=[calibration],
         logger=False,
         enable_checkpointing=False,

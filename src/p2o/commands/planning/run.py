@@ -13,7 +13,7 @@ from p2o.mixture.data_module import MixtureDataModule
 from p2o.mixture.selection import AskedQuestions
 from p2o.policy.loading import load_renderer, load_window
 from p2o.policy.module import PolicyModule
-from p2o.policy.preflight import prompt_length
+from p2o.policy.preflight import prompt_length, trainer_problems
 from p2o.policy.sharding import ShardedStrategy
 from p2o.prompts.renderer import PromptRenderer
 from p2o.reflectors.base import Reflector
@@ -129,7 +129,9 @@ def planned_run(
     data.setup("fit")
     lengths = tuple(prompt_length(question, renderer) for question in data.train_questions)
     asked = min(fixed.questions, len(lengths))
-    mixed = str(trainer.precision).endswith(("mixed", "true")) and str(trainer.precision)[:2] in ("bf", "16")
+    if problem := next(trainer_problems(trainer.precision, trainer.reload_dataloaders_every_n_epochs), None):
+        raise InputError(problem)
+    mixed = str(trainer.precision).startswith("bf16")
     strategy = trainer.strategy.class_path if isinstance(trainer.strategy, Namespace) else trainer.strategy
     sharded = strategy.rpartition(".")[2] in ("sharded", ShardedStrategy.__name__)
     epochs = trainer.max_epochs or 1000  # Lightning's default

@@ -240,6 +240,5 @@ def saves(trainer: Trainer) -> bool:
 
 
 def checkpoint_of(trainer: Trainer) -> RunCheckpoint | None:
-    """The callback that writes the checkpoints of a run; None if it writes none, or another one does."""
-    callback = trainer.checkpoint_callback
-    return callback if isinstance(callback, RunCheckpoint) else None
+    """The callback that writes the checkpoints of a run, beside others of the user's own; None if there is none."""
+    return next((callback for callback in trainer.checkpoint_callbacks if isinstance(callback, RunCheckpoint)), None)

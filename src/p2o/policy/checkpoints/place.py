@@ -79,12 +79,21 @@ def set_place(loops: Loops, trainer: Trainer, place: Place) -> None:
     loops["state_dict"]["combined_loader"] = [{"batch": place.batch}]
     state, validation = loops["epoch_loop.state_dict"], loops["epoch_loop.val_loop.batch_progress"]
     last = place.batch >= trainer.num_training_batches
-    due = trainer.fit_loop.epoch_loop._should_check_val_epoch() and place.batch % (trainer.val_check_batch or 1) == 0
+    due = _validation_is_due(trainer, place.batch, batches["total"]["completed"])
     if due and not place.validated and (last or trainer.validating):
         _unfinished(validation)  # or Lightning would take it for done
         return
     _equal(validation, validation["current"]["completed"])
     state["_batches_that_stepped"] += late - due  # Lightning counts a batch when it finds its validation done
+
+
+def _validation_is_due(trainer: Trainer, batch: int, batches: int) -> bool:
+    """Whether one comes behind `batch` batches of the epoch, `batches` of the run (Lightning: `_should_check_val_fx`)."""
+    if trainer.val_check_batch is None:  # by the clock
+        return bool(trainer.validating)
+    if not trainer.fit_loop.epoch_loop._should_check_val_epoch():
+        return False
+    return (batches if trainer.check_val_every_n_epoch is None else batch) % int(trainer.val_check_batch) == 0
 
 
 def _equal(progress: dict[str, Any], current: int) -> None:
