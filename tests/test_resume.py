@@ -189,6 +189,24 @@ def logged_steps(root):
     return [(row["step"], kind) for row in rows for name, kind in kinds.items() if row.get(name)]
 
 
+@pytest.mark.parametrize("elsewhere", [True, False], ids=["elsewhere", "going back"])
+def test_a_signal_within_an_evolution_that_is_made_up_for(straight, tmp_path, monkeypatch, capfd, elsewhere):
+    """The run that goes on has a last checkpoint of its own before its first evolution begins."""
+    first, root = tmp_path / "first", tmp_path / ("second" if elsewhere else "first")
+    fit(first, "--trainer.max_epochs=1", "--checkpoint.save_top_k=-1")
+    if not elsewhere:
+        fit(first, "--ckpt_path=last", "--checkpoint.save_top_k=-1")
+    whole = first / "checkpoints" / ("last.ckpt" if elsewhere else "epoch=0.ckpt")
+    with monkeypatch.context() as patch:
+        observe(patch, lambda number, title: os.kill(os.getpid(), signal.SIGTERM) if title == "children" else None)
+        with pytest.raises(SystemExit) as ended:
+            fit(root, f"--ckpt_path={whole}", "--checkpoint.save_top_k=-1")
+    assert ended.value.code == preemption.PREEMPTED, capfd.readouterr().err
+    assert place_in(load_checkpoint(root / "checkpoints" / "last.ckpt")) == Place(1)
+    fit(root, "--ckpt_path=last", "--checkpoint.save_top_k=-1")
+    assert state_differences(straight[0], root) == []
+
+
 @pytest.mark.slow
 def test_slices_of_the_data_resume_within_an_epoch(tmp_path, monkeypatch, capfd):
     """Epochs of 5 of 8 questions; the third begins the second pass, and is ended between its two steps."""

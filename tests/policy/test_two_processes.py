@@ -1,6 +1,8 @@
 """Two real processes do what one does, whole (DDP) and in shards (FSDP2)."""
 
 import json
+import os
+import signal
 import time
 from dataclasses import asdict
 
@@ -8,6 +10,7 @@ import pytest
 import torch
 from transformers import LlamaPreTrainedModel
 
+from p2o.engines import TransformersEngine
 from p2o.errors import InputError
 from p2o.io.tables import write_jsonl
 from p2o.policy.loading import BUNDLED, load_policy
@@ -212,3 +215,37 @@ def test_a_checkpoint_of_other_adapters_is_one_message_of_both(tmp_path):
 def test_tensor_parallelism_is_one_message(tmp_path):
     strategy = "--trainer.strategy={class_path: lightning.pytorch.strategies.ModelParallelStrategy}"
     one_message(fit_on_two(tmp_path, *SHAPED, *HALF, strategy), "Tensor parallelism, FSDP1 and DeepSpeed are not")
+
+
+def end_the_second(root, *options):
+    """A signal comes to the second process alone, while it samples for the second time."""
+    sample, calls = TransformersEngine.generate, iter(range(10**6))
+
+    def signalled(self, policy, prompts, sampling, title="rollouts"):
+        if title == "rollouts" and next(calls) == 1 and torch.distributed.get_rank() == 1:
+            os.kill(os.getpid(), signal.SIGTERM)
+        return sample(self, policy, prompts, sampling, title)
+
+    TransformersEngine.generate = signalled
+    fit(root, *options)
+
+
+@pytest.mark.parametrize(
+    "sampler",
+    [
+        ["--model.sampler=DynamicSampling"],
+        [
+            "--model.sampler=p2o.mixture.self_hints.SelfHints",
+            "--model.sampler.reflector=StaticReflector",
+            "--model.sampler.reflector.templates=[a, b]",
+        ],
+    ],
+    ids=["dynamic sampling", "hints"],
+)
+def test_a_signal_to_one_process_ends_both_within_a_sampler_that_exchanges(tmp_path, sampler):
+    """One that rolls out several times a step, and asks the others in between whether they do too."""
+    printed = fit_on_two(tmp_path, *HALF, DDP, *sampler, *MORE, "--checkpoint.every_n_steps=1", run=end_the_second)
+    assert [text.rpartition("exit ")[2] for text in printed] == ["75", "0"], printed  # the first one speaks for both
+    assert "p2o: SIGTERM: the run has ended" in printed[0] and not any("Traceback" in text for text in printed), printed
+    printed = fit_on_two(tmp_path, *HALF, DDP, *sampler, *MORE, "--ckpt_path=last")
+    reached_the_end(printed)

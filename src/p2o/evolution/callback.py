@@ -5,12 +5,11 @@ from typing import Any, Literal
 
 from lightning import Callback, LightningModule, Trainer
 
-from p2o.distributed.preemption import listen
 from p2o.errors import InputError
 from p2o.evolution.phase import EvolutionPhase, PhaseSettings
 from p2o.evolution.proposals.ledger import Ledger
 from p2o.evolution.result import EvolutionResult
-from p2o.evolution.stopping import check_reflection, check_reflector, stop_at_evolution
+from p2o.evolution.stopping import begin_within, check_reflection, check_reflector, stop_at_evolution
 from p2o.evolution.summary import log_report
 from p2o.mixture.data_module import mixture_of
 from p2o.mixture.selection import HardQuestions, QuestionSelection
@@ -84,7 +83,7 @@ class TemplateEvolution(PhaseSettings, Callback):
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Runs the postponed evolution first if a resumed run left it out or saw it fail."""
         if self.pending:
-            listen()
+            begin_within(trainer)
             self._evolve(trainer, pl_module, trainer.current_epoch - 1)
             self._stop_if_failed(trainer)
 

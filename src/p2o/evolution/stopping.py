@@ -5,6 +5,7 @@ from typing import NoReturn
 
 from lightning import LightningModule, Trainer
 
+from p2o.distributed.preemption import listen
 from p2o.errors import InputError
 from p2o.policy.checkpoints.callback import checkpoint_of
 from p2o.policy.loading import load_window
@@ -40,6 +41,13 @@ def check_reflection(reflector: Reflector, module: LightningModule, epochs: int 
     if epochs != 1:
         for problem in reflector.problems(load_window(module.model, module.longest), module.renderer):
             raise InputError(problem)
+
+
+def begin_within(trainer: Trainer) -> None:
+    """Has signals heard, and the checkpoint that is gone on from kept, where a run begins with an evolution."""
+    listen()
+    if (checkpoint := checkpoint_of(trainer)) is not None:
+        checkpoint.take_over(trainer)
 
 
 def stop_at_evolution(trainer: Trainer, failure: str) -> NoReturn:

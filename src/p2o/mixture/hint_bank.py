@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from p2o.distributed.processes import together
 from p2o.distributed.unions import concatenated, first_rank_wins
 from p2o.endpoints import ZERO_USAGE, Usage
 from p2o.errors import InputError
@@ -52,7 +53,7 @@ class HintBank:
             for number, (name, rollout) in enumerate(first.items(), len(self.hints))
         ]
         context = ReflectionContext(worker.engine, worker.renderer, step.policy, step.initial_policy, self.spent)
-        proposals = reflector.reflect(jobs, context) if jobs else []
+        proposals = together(lambda: reflector.reflect(jobs, context) if jobs else [])  # a signal ends it on all
         usage = sum((proposal.usage for proposal in proposals), ZERO_USAGE)
         worker.counts.rollouts["hints"] = worker.counts.rollouts.get("hints", 0) + len(proposals)
         worker.counts.tokens["hints"] = worker.counts.tokens.get("hints", 0) + usage.completion_tokens

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from transformers import PreTrainedModel
 
+from p2o.distributed.processes import together
 from p2o.engines.base import SamplingParams
 from p2o.rollouts.groups import Group, group_rollouts
 from p2o.rollouts.worker import RolloutRequest, RolloutWorker, SubmittedRollouts
@@ -43,10 +44,15 @@ class RolloutStep:
     ahead: Callable[[int], Sequence[MixtureItem]]
 
     def roll_out(self, items: Sequence[MixtureItem], generation_round: int = 0) -> list[Group]:
-        """K graded rollouts of each item, each under its own template; another round of the step has other seeds."""
+        """K graded rollouts of each item, each under its own template; another round of the step has other seeds.
+
+        All processes call it equally often: a signal to one of them ends it on all, so that none waits for another in
+        what a sampler exchanges in between.
+        """
         names = ("step", self.number, "turn", generation_round) if generation_round else ()
         requests = self._requests(items, *names)
-        return group_rollouts(self.worker.roll_out(self.policy, requests, self.sampling, "train"), items)
+        rollouts = together(lambda: self.worker.roll_out(self.policy, requests, self.sampling, "train"))
+        return group_rollouts(rollouts, items)
 
     def submit(self, batches: Sequence[Sequence[MixtureItem]]) -> list[SubmittedRollouts]:
         """Begins K rollouts of each item of several batches, from the present policy; `roll_out` would ask the same."""

@@ -79,11 +79,13 @@ class RunCheckpoint(ModelCheckpoint):
         self._target: Place | None = None  # of the checkpoint that is being written
         self._clock = time.monotonic()
         self._loaded: dict[str, Any] | None = None
+        self._taken_over: str | Path | None = None  # what the last checkpoint was made
         self._counts: dict[str, Any] = {}  # at the last safe point: what is begun after it is done anew
 
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
         """Has the Trainer write whole files."""
         super().setup(trainer, pl_module, stage)
+        self._taken_over = None
         forget()  # what an earlier run in this process has received
         if type(trainer.strategy.checkpoint_io) is TorchCheckpointIO:
             trainer.strategy.checkpoint_io = WholeFiles()
@@ -111,12 +113,16 @@ class RunCheckpoint(ModelCheckpoint):
             if means := of_this_process(self._loaded["epoch_means"]):
                 restore_epoch_means(trainer, means)
             self._loaded = None
-        # A run that goes back, or on in another folder, must not leave a last checkpoint of another way.
-        if (path := trainer.ckpt_path) and trainer.is_global_zero and saves(trainer):
-            if not (self.last.exists() and self.last.samefile(path)):
-                link(Path(path), self.last)
+        self.take_over(trainer)
         if trainer.is_global_zero:  # after this: the checkpoint may have been found aside
             sweep(Path(trainer.default_root_dir))
+
+    def take_over(self, trainer: Trainer) -> None:
+        """Makes what a run goes on from its last checkpoint, once: none of another way, or folder, must be left."""
+        if (path := trainer.ckpt_path) and path != self._taken_over and trainer.is_global_zero and saves(trainer):
+            if not (self.last.exists() and self.last.samefile(path)):
+                link(Path(path), self.last)
+            self._taken_over = path
 
     def on_train_batch_start(self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int) -> None:  # noqa: ANN401 (Lightning's signature)
         """A safe point: the last step is logged, and nothing of the next one is done."""

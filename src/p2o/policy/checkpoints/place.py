@@ -88,7 +88,7 @@ def set_place(loops: Loops, trainer: Trainer, place: Place) -> None:
 
 
 def _validation_is_due(trainer: Trainer, batch: int, batches: int) -> bool:
-    """Whether one comes behind `batch` batches of the epoch, `batches` of the run (Lightning: `_should_check_val_fx`)."""
+    """Whether one comes behind `batch` batches of the epoch, `batches` of the run (`_should_check_val_fx`)."""
     if trainer.val_check_batch is None:  # by the clock
         return bool(trainer.validating)
     if not trainer.fit_loop.epoch_loop._should_check_val_epoch():
