@@ -14,11 +14,12 @@ from p2o.objective.losses import ClippedLoss
 from p2o.policy.loading import BUNDLED, load_policy, load_tokenizer
 from p2o.policy.module import PolicyModule
 from p2o.prompts.renderer import PromptRenderer
-from p2o.prompts.templates import TemplateBank
+from p2o.prompts.templates import Template, TemplateBank
 from p2o.reflectors import RecordingReflector, SelfReflector, StaticReflector
 from p2o.reflectors.static import EXHAUSTED
 from p2o.rewards import MathAnswer
 from p2o.rollouts import RolloutWorker
+from p2o.types import Question
 from p2o.worlds.bundled import INSTRUCTION
 from p2o.worlds.chains import ChainQuestions
 
@@ -75,6 +76,38 @@ def test_the_empty_template_may_be_scored_by_the_rollouts_of_the_epoch(module):
     found.step()
     assert module.engine.calls == [] and found.history.spent == 0
     assert found.history.pool[0].dev_scores == (1 / 6,) * 6
+
+
+def test_what_is_carried_over_is_held_against_this_evolution_s_own_dev_questions(module):
+    """An epoch's train question, which a template may quote, can be a dev question of the next one."""
+    evolution = TemplateEvolution(StaticReflector([USEFUL]), DominanceSelector(), budget=80, carry_over=True)
+    hard = ChainQuestions("train", easy=0, hard=12).load()
+    first, second = (
+        EvolutionPhase(evolution, module, hard, epoch, TemplateBank(), [], evolution.ledger).search for epoch in (0, 1)
+    )
+    [moved, *_] = [question for question in first.train if question in second.dev]
+    quoting = Template(f"{USEFUL} For example: {moved.text} The answer is {moved.answer}.", 0.5)
+    bank = TemplateBank((quoting, Template("Be concise.", 0.5)))
+    carried = [
+        EvolutionPhase(evolution, module, hard, epoch, bank, [], evolution.ledger).search.seed_templates
+        for epoch in (0, 1)
+    ]
+    assert carried == [("", quoting.text, "Be concise."), ("", "Be concise.")]
+
+
+def test_a_template_fits_whatever_may_be_asked_under_it(module):
+    """A validation question may be longer than every hard one."""
+    evolution = TemplateEvolution(StaticReflector([USEFUL]), DominanceSelector(), budget=80)
+    hard = ChainQuestions("train", easy=0, hard=12).load()
+    long = Question("long", "Start with 3." + " Add 1." * 200, "3")
+    module.max_templated_prompt_length = len(module.renderer.question(long.text))
+    phases = [
+        EvolutionPhase(evolution, module, hard, 0, TemplateBank(), [], evolution.ledger, None, asked)
+        for asked in ([], [long])
+    ]
+    for phase in phases:
+        phase.search.run()
+    assert [len(phase.search.history.pool) for phase in phases] == [2, 1]
 
 
 def test_a_template_that_no_question_could_carry_is_rejected(module):

@@ -122,9 +122,10 @@ class TemplateEvolution(PhaseSettings, Callback):
         data = mixture_of(trainer)
         bank, failure, self.finished = TemplateBank(), "", None
         if self.budget != 0 and len(hard := data.selected(self.learn_from)) >= self.min_hard_set:
-            guarded = [*({"all": data.train_questions}.get(self.leak_guard, [])), *data.validation_questions]
+            asked = [*data.train_questions, *data.validation_questions]
             mined = data.hard_set.shares(data.num_generations)
-            phase = EvolutionPhase(self, pl_module, hard, epoch, data.bank, guarded, self.ledger, mined)
+            guarded = asked if self.leak_guard == "all" else data.validation_questions
+            phase = EvolutionPhase(self, pl_module, hard, epoch, data.bank, guarded, self.ledger, mined, asked)
             self.finished = self._run(phase, trainer)
             failure = self.finished.failure
             bank = data.bank if failure else self.finished.bank

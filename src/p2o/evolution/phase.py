@@ -12,6 +12,7 @@ from p2o.endpoints.usage import Usage
 from p2o.engines.base import SamplingParams
 from p2o.errors import InputError
 from p2o.evolution.gates import Gate, StrictImprovement
+from p2o.evolution.proposals.carried_over import carried_over
 from p2o.evolution.proposals.leak_guard import LeakGuard
 from p2o.evolution.proposals.ledger import Ledger
 from p2o.evolution.proposals.prompt_check import PromptCheck
@@ -101,6 +102,7 @@ class EvolutionPhase:
         guarded: Questions that no template may give away, besides the dev questions.
         ledger: Where the cost of reflection is booked.
         mined: Share of correct rollouts of the epoch by the question's id, for `mined_seed`.
+        asked: Other questions that may be asked under a template of the bank, which must fit into their prompts.
     """
 
     def __init__(
@@ -113,6 +115,7 @@ class EvolutionPhase:
         guarded: Sequence[Question],
         ledger: Ledger,
         mined: Mapping[str, float] | None = None,
+        asked: Sequence[Question] = (),
     ) -> None:
         self.settings = settings
         self.module = module
@@ -126,11 +129,11 @@ class EvolutionPhase:
         dev_size, budget = evolution_sizes(len(hard), settings.dev_size, settings.budget, settings.completions)
         dev = shuffled[:dev_size]
         checks: list[Check] = [
-            PromptCheck(module.renderer, hard, module.max_templated_prompt_length),
+            PromptCheck(module.renderer, [*hard, *asked], module.max_templated_prompt_length),
             LeakGuard([] if settings.leak_guard == "none" else [*guarded, *dev]),
         ]
         self.reflection = Reflection(settings.reflector, self._context, checks, ledger, epoch)
-        carried = [template.text for template in last_bank.templates] if settings.carry_over else []
+        carried = carried_over(last_bank, checks) if settings.carry_over else []
         self.search = EvolutionSearch(
             train=shuffled[dev_size:],
             dev=dev,

@@ -13,13 +13,13 @@ TOO_LONG_FOR_WINDOW = "too long for the window"
 
 
 class PromptCheck:
-    """Checks that the policy can be asked every hard question under a template.
+    """Checks that the policy can be asked every question under a template.
 
     This is the one place where a proposal is searched for special tokens of the policy, whoever made it.
 
     Args:
         renderer: Renders T(x, z).
-        questions: The hard questions.
+        questions: All that may be asked: validation and later epochs ask more than the hard ones.
         room: Tokens of T(x, z) at most: the model's window less the completion.
     """
 
