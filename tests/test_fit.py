@@ -221,7 +221,7 @@ def test_validate_measures_a_checkpoint(straight, capsys):
         (["--data.taus=3"], "taus"),
         (  # known before the first epoch is spent
             ["--evolution.reflector=SelfReflector", "--evolution.reflector.opening=```", "--trainer.max_epochs=2"],
-            r"max_reply_length below the model's window of 2048 tokens, got 2048 and an opening of \d+",
+            r"max_reply_length below the window of 2048 tokens, got 2048 and an opening of \d+",
         ),
     ],
 )

@@ -6,7 +6,7 @@ import pytest
 from stub_step import mixture_item
 
 from factories import rollout
-from p2o.engines.base import SamplingParams
+from p2o.engines import SamplingParams, TransformersEngine
 from p2o.errors import InputError
 from p2o.mixture.scaffolded_hints import ScaffoldedHints, increments
 from p2o.prompts.renderer import PromptRenderer
@@ -18,7 +18,9 @@ class Step:
     def __init__(self, policy, tokenizer, epoch=1) -> None:
         self.policy, self.initial_policy, self.seed, self.epoch = policy, None, 0, epoch
         self.sampling = SamplingParams(1.0, 16)
-        self.worker = SimpleNamespace(engine=None, renderer=PromptRenderer(tokenizer), counts=RolloutCounts())
+        self.worker = SimpleNamespace(
+            engine=TransformersEngine(), renderer=PromptRenderer(tokenizer), counts=RolloutCounts()
+        )
         self.asked: dict[int, list[tuple[str, str]]] = {}  # by generation round
 
     def roll_out(self, items, generation_round=0):

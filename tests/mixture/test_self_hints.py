@@ -6,7 +6,7 @@ import pytest
 from stub_step import StubStep, mixture_item
 
 from factories import question, rollout
-from p2o.engines.base import SamplingParams
+from p2o.engines import SamplingParams, TransformersEngine
 from p2o.mixture.self_hints import SelfHints
 from p2o.prompts.renderer import PromptRenderer
 from p2o.questions.answer_leak import gives_away
@@ -21,7 +21,9 @@ class Step(StubStep):
         super().__init__(questions=9)
         self.policy, self.initial_policy, self.seed = policy, None, 0
         self.sampling = SamplingParams(1.0, 16)
-        self.worker = SimpleNamespace(engine=None, renderer=PromptRenderer(tokenizer), counts=RolloutCounts())
+        self.worker = SimpleNamespace(
+            engine=TransformersEngine(), renderer=PromptRenderer(tokenizer), counts=RolloutCounts()
+        )
 
     def group(self, item):
         correct = int(item.question.id[1:]) % (len(item.templates) + 1)

@@ -1,5 +1,7 @@
 """Settings of the Trainer under which training would be wrong are refused before anything is loaded."""
 
+from contextlib import nullcontext
+
 import pytest
 
 from p2o.cli.main import main
@@ -24,6 +26,21 @@ def test_a_precision_that_p2o_does_not_train_in(tmp_path, capsys, command, preci
             fit(tmp_path, f"--trainer.precision={precision}")
     assert ended.value.code == 2
     assert f"trainer.precision: expected 32-true or bf16-mixed, got {precision!r}" in refusal(capsys)
+
+
+@pytest.mark.parametrize("command", ["fit", "plan"])
+def test_an_engine_with_too_little_room_is_known_before_training(tmp_path, capsys, command):
+    """And not by the first long prompt."""
+    words = [f"--config={CONFIG}", "--model.engine=VLLMEngine", "--model.engine.max_model_len=256"]
+    fields = [
+        "--model.max_prompt_length=200",
+        "--model.max_completion_length=96",
+        f"--trainer.default_root_dir={tmp_path}",
+    ]
+    with pytest.raises(SystemExit) if command == "fit" else nullcontext():
+        main([command, *words, *(fields if command == "fit" else fields[:2])])
+    printed = capsys.readouterr()
+    assert "do not fit into the window of 256 tokens together" in " ".join((printed.out + printed.err).split())
 
 
 def test_a_mixture_that_would_never_be_drawn_again(tmp_path, capsys):

@@ -117,6 +117,16 @@ def test_long_outputs_lose_their_middle_and_short_ones_stay(reflect, tokenizer):
     assert "aaaa\n[... " in text and " tokens left out ...]\nzzzz" in text and "short" in text
 
 
+def test_an_engine_with_less_room_than_the_model_is_asked_for_no_more(reflect, tokenizer, monkeypatch):
+    monkeypatch.setattr(StubEngine, "room", 300)
+    long = Example("q1", "a" * 400 + "z" * 400, "f1")
+    _, engine = reflect(SelfReflector(max_reply_length=100, prompt=PROMPT), [ReflectionJob("Go.", (long,))], "x")
+    [(_, [prompt], _, _)] = engine.calls
+    assert 150 < len(prompt.ids) <= 300 - 100
+    with pytest.raises(InputError, match="below the window of 300 tokens, got 300"):
+        reflect(SelfReflector(max_reply_length=300, prompt=PROMPT), [ReflectionJob("", (SHORT,))])
+
+
 def test_what_it_cost(reflect, tokenizer):
     reply = "```\nBetter.\n```"
     [proposal], engine = reflect(
@@ -143,7 +153,7 @@ def test_a_completion_that_spells_a_special_token_does_not_end_the_run(reflect):
 
 
 def test_no_room_for_a_reply_is_an_input_error(reflect):
-    with pytest.raises(InputError, match="max_reply_length below the model's window of 512 tokens, got 512"):
+    with pytest.raises(InputError, match="max_reply_length below the window of 512 tokens, got 512"):
         reflect(SelfReflector(max_reply_length=512, prompt=PROMPT), [ReflectionJob("", (SHORT,))])
 
 

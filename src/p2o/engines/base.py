@@ -35,11 +35,17 @@ class RolloutEngine(ABC):
     serve as π_old and need no pass of the trainer's. `processes`: how many processes of the run hold one model together
     and must all call it, each with prompts of its own or with none. `dtype`: of the engine's own copy of the weights,
     which it takes by `full_tensors` alone, as the policy may lie in files; None if it samples with the policy itself.
+    `room`: tokens of a prompt and its completion at most that it was made for; 0: as many as the model's window has.
     """
 
     exact_logps: bool = False
     processes: int = 1
     dtype: torch.dtype | None = None
+    room: int = 0
+
+    def fitting(self, window: int) -> int:
+        """Tokens of a prompt and its completion at most, of a model with this window."""
+        return min(window, self.room or window)
 
     @abstractmethod
     def generate(

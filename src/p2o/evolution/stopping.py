@@ -39,7 +39,8 @@ def check_reflection(reflector: Reflector, module: LightningModule, epochs: int 
     if (engine := reflector.own_engine) is not None:
         engine.check(module.policy.config, module.renderer.tokenizer, module.longest)
     if epochs != 1:
-        for problem in reflector.problems(load_window(module.model, module.longest), module.renderer):
+        window = (engine or module.engine).fitting(load_window(module.model, module.longest))
+        for problem in reflector.problems(window, module.renderer):
             raise InputError(problem)
 
 

@@ -86,5 +86,5 @@ def _usable(question: Question, hint: str, step: RolloutStep) -> bool:
     renderer = step.worker.renderer
     if not hint or gives_away(hint, question) or renderer.special_token_in(hint):
         return False
-    room = settled_window(step.policy) - step.sampling.max_completion_length
+    room = step.worker.engine.fitting(settled_window(step.policy)) - step.sampling.max_completion_length
     return len(renderer.question(question.text, hint)) <= room

@@ -150,10 +150,10 @@ class PolicyModule(EvaluatedPolicy):
         """Loads the tokenizer, and refuses what is known to fail before any weight is loaded."""
         self.renderer = load_renderer(self.model, self.instruction, self.chat_template_kwargs)
         window, completion = load_window(self.model, self.longest), self.sampling.max_completion_length
-        check_lengths(self.max_prompt_length, completion, window)
-        self.max_templated_prompt_length = window - completion
+        check_lengths(self.max_prompt_length, completion, self.engine.fitting(window))
         self.worker = rollouts.RolloutWorker(self.engine, self.renderer, self.reward, self.counts)
         check_run(stage, self.trainer, self)
+        self.max_templated_prompt_length = self.engine.fitting(window) - completion  # servers say when they are checked
 
     def configure_model(self) -> None:
         """Loads the policy; Lightning may ask more than once."""

@@ -223,7 +223,7 @@ def _where(question: Question) -> str:
 
 
 def check_lengths(max_prompt_length: int, max_completion_length: int, window: int) -> None:
-    """Compares the two lengths with the model's window of `window` tokens.
+    """Compares the two lengths with the window of `window` tokens that the model and its engine have.
 
     Raises:
         InputError: They do not fit into it together.
@@ -232,11 +232,12 @@ def check_lengths(max_prompt_length: int, max_completion_length: int, window: in
 
 
 def length_problems(max_prompt_length: int, max_completion_length: int, window: int) -> Iterator[str]:
-    """Lengths that do not fit into the model's window together."""
+    """Lengths that do not fit together into the window of the model, or of an engine that has a smaller one."""
     if max_prompt_length + max_completion_length > window:
         yield (
             f"model.max_prompt_length ({max_prompt_length}) and model.max_completion_length ({max_completion_length}) "
-            f"do not fit into the model's window of {window} tokens together. Lower one of them."
+            f"do not fit into the window of {window} tokens together, which is the model's or engine.max_model_len. "
+            "Lower one of them."
         )
 
 

@@ -93,7 +93,7 @@ class SelfReflector(Reflector):
         if window <= self.sampling.max_completion_length + opening:
             extra = f" and an opening of {opening}" if opening else ""
             yield (
-                f"SelfReflector: expected max_reply_length below the model's window of {window} tokens, got "
+                f"SelfReflector: expected max_reply_length below the window of {window} tokens, got "
                 f"{self.sampling.max_completion_length}{extra}. Lower it: the prompt that reflects needs room as well."
             )
 
@@ -109,7 +109,8 @@ class SelfReflector(Reflector):
     def _reflect(
         self, jobs: Sequence[ReflectionJob], policy: PreTrainedModel, context: ReflectionContext
     ) -> list[Proposal]:
-        window = settled_window(policy)
+        engine = self.engine or context.engine
+        window = engine.fitting(settled_window(policy))
         for problem in self.problems(window, context.renderer):
             raise InputError(problem)
         opening = self._opening_ids(context.renderer)
@@ -122,7 +123,6 @@ class SelfReflector(Reflector):
             for seed in self._seeds(job)
         ]
         started = time.monotonic()
-        engine = self.engine or context.engine
         completions = engine.generate(policy, prompts, self.sampling, title="reflection") if prompts else []
         if self.engine is not None:  # the run's engine is held against the trainer with each rollout
             check_canary(policy, self.engine, prompts, completions, self.sampling.temperature)

@@ -24,10 +24,12 @@ def rejections(run: PlannedRun) -> list[str]:
     questions = [*run.data.train_questions, *run.data.validation_questions]
     found = chain(
         average_problems(module.update.objective.regularizers, run.sharded),
-        length_problems(module.max_prompt_length, module.sampling.max_completion_length, run.window),
+        length_problems(
+            module.max_prompt_length, module.sampling.max_completion_length, module.engine.fitting(run.window)
+        ),
         question_problems(questions, run.renderer, module.reward, module.max_prompt_length),
         module.sampler.problems(module.engine, module.update.objective.correction),
-        run.reflector.problems(run.window, run.renderer) if run.evolves else (),
+        run.reflector.problems(module.engine.fitting(run.window), run.renderer) if run.evolves else (),
     )
     return [f"p2o fit refuses it: {problem}" for problem in islice(found, FEW)]
 

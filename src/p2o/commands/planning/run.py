@@ -70,7 +70,7 @@ class PlannedRun:
     @property
     def max_templated_prompt_length(self) -> int:
         """Tokens of a templated prompt at most: what a completion leaves of the window."""
-        return self.window - self.module.sampling.max_completion_length
+        return self.module.engine.fitting(self.window) - self.module.sampling.max_completion_length
 
     @property
     def most_hard(self) -> int:

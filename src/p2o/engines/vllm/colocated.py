@@ -59,7 +59,7 @@ class VLLMEngine(RolloutEngine):
                 f"{gpu_memory_utilization} and {max_model_len}."
             )
         self.sleep_level = sleep_level if torch.cuda.is_available() else 0
-        self.max_model_len = max_model_len
+        self.room = max_model_len
         self.arguments: dict[str, Any] = {
             "dtype": dtype,
             "gpu_memory_utilization": gpu_memory_utilization,
@@ -112,10 +112,10 @@ class VLLMEngine(RolloutEngine):
 
     def _check_length(self, prompts: Sequence[Prompt], sampling: SamplingParams) -> None:
         longest = max((len(prompt.ids) for prompt in prompts), default=0)
-        if self.max_model_len and longest + sampling.max_completion_length > self.max_model_len:
+        if self.room and longest + sampling.max_completion_length > self.room:
             raise InputError(
                 f"A prompt of {longest} tokens and a completion of up to {sampling.max_completion_length} exceed "
-                f"engine.max_model_len of {self.max_model_len}. Raise it, or shorten them."
+                f"engine.max_model_len of {self.room}. Raise it, or shorten them."
             )
 
     def _wake(self, llm: "LLM", policy: PreTrainedModel) -> None:

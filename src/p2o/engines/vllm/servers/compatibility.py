@@ -36,7 +36,7 @@ async def check_server(
     longest: int,
     dtype: str,
     backend: str,
-) -> None:
+) -> int:
     """Compares a server with the run, and says how it should have been started.
 
     Args:
@@ -46,6 +46,9 @@ async def check_server(
         longest: Tokens of a prompt and its completion together at most.
         dtype: That the engine expects.
         backend: Of weight transfer that the engine expects; "" for none.
+
+    Returns:
+        Tokens of a prompt and its completion that it takes at most.
 
     Raises:
         InputError: It is no vLLM, too old, or started with other settings.
@@ -68,6 +71,7 @@ async def check_server(
     if not settings["--skip-tokenizer-init"]:
         await _check_tokenizer(server, tokenizer)
     _warn_if_public(server.url)
+    return int(settings["--max-model-len"])
 
 
 async def _settings(server: Server) -> dict[str, Any]:

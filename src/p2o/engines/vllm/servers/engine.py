@@ -86,7 +86,7 @@ class VLLMServers(BackgroundEngine):
         """Refuses servers that do not fit the run, before it begins; see `RolloutEngine.check`."""
         dtype = str(self.dtype).removeprefix("torch.")
 
-        def check_all() -> None:
+        def check_all() -> int:
             found = self.group.each(
                 self.group.urls,
                 lambda server: check_server(server, config, tokenizer, longest, dtype, self.weights.backend),
@@ -97,8 +97,9 @@ class VLLMServers(BackgroundEngine):
                         f"model.engine.urls: expected a vLLM server at {url}, nobody answers: {outcome}. Start it by "
                         "the command that `p2o serve` prints for the config."
                     )
+            return min(outcome for outcome in found.values() if isinstance(outcome, int))
 
-        on_first(check_all)
+        self.room = on_first(check_all)
 
     def generate(
         self, policy: PreTrainedModel, prompts: Sequence[Prompt], sampling: SamplingParams, title: str
