@@ -1,5 +1,6 @@
 """What VLLMServers adds to the contract, against stubs: which server samples what, faults, and refusals."""
 
+import gc
 import logging
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -70,6 +71,22 @@ def test_weights_are_sent_when_they_changed_and_have_a_name_of_their_own(engine,
     assert all(stub.version not in names and stub.updates.count("update_weights") == 2 for stub in stubs.values())
     order = ["update_weight_version", "pause", "start_weight_update", "update_weights", "finish_weight_update"]
     assert next(iter(stubs.values())).updates[:8] == [*order, "reset_prefix_cache", "update_weight_version", "resume"]
+
+
+def test_a_run_that_is_over_leaves_the_next_one_s_weights_of_the_process_alone(stubs, policy, tmp_path):
+    """A second fit of a notebook, on the same servers: whoever collects the first one's engine does so at any time."""
+    shared = SharedFolder(str(tmp_path))
+    first, second = (VLLMServers(list(stubs), "float32", shared, concurrency=4) for _ in range(2))
+    sample(first, policy)
+    with torch.no_grad():
+        next(policy.parameters()).mul_(2)
+    sample(second, policy)
+    del first
+    gc.collect()
+    assert list(tmp_path.rglob("*.safetensors"))
+    del second
+    gc.collect()
+    assert not list(tmp_path.iterdir())
 
 
 def test_weights_that_cannot_be_loaded_end_the_run_and_their_name_is_not_given(engine, stubs, policy):

@@ -7,10 +7,12 @@ from stub_step import StubStep, mixture_item
 
 from factories import question, rollout
 from p2o.engines import SamplingParams, TransformersEngine
+from p2o.mixture.scaffolded_hints import ScaffoldedHints
 from p2o.mixture.self_hints import SelfHints
+from p2o.objective import NoCorrection
 from p2o.prompts.renderer import PromptRenderer
 from p2o.questions.answer_leak import gives_away
-from p2o.reflectors import StaticReflector
+from p2o.reflectors import SelfReflector, StaticReflector
 from p2o.rollouts import RolloutCounts, Workload
 
 
@@ -40,6 +42,17 @@ def test_a_question_that_all_rollouts_fail_is_asked_again_under_a_hint_of_its_ow
     assert templates == [["Add slowly.", ""], ["", ""], ["", ""]]
     assert [[one.question.id for one in group] for group in sampled.dropped] == [["q0"]]
     assert step.worker.counts.rollouts["hints"] == 2
+
+
+def test_a_reflector_that_several_processes_must_call_together_is_refused():
+    engine = TransformersEngine()
+    for sampler in (SelfHints(SelfReflector()), ScaffoldedHints([SelfReflector(), StaticReflector(["a"])])):
+        assert not list(sampler.problems(engine, NoCorrection()))
+    engine.processes = 2
+    for sampler in (SelfHints(SelfReflector()), ScaffoldedHints([SelfReflector(), StaticReflector(["a"])])):
+        [problem] = sampler.problems(engine, NoCorrection())
+        assert "asks SelfReflector on each process by itself, and 2 processes hold" in problem
+    assert not list(SelfHints(StaticReflector(["a"])).problems(engine, NoCorrection()))
 
 
 def test_a_hint_is_written_once(policy, tokenizer):

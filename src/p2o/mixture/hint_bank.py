@@ -1,12 +1,13 @@
 """Hints of single questions, written by a reflector from a failure and the gold answer."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from p2o.distributed.processes import together
 from p2o.distributed.unions import concatenated, first_rank_wins
 from p2o.endpoints import ZERO_USAGE, Usage
+from p2o.engines.base import RolloutEngine
 from p2o.errors import InputError
 from p2o.logprobs.rope import settled_window
 from p2o.logprobs.shards import is_sharded
@@ -69,6 +70,17 @@ class HintBank:
     def of(cls, state: Mapping[str, Any]) -> "HintBank":
         """The bank whose state it is."""
         return cls(dict(state["hints"]), Usage(**state["spent"]))
+
+
+def hint_problems(reflectors: Iterable[Reflector], engine: RolloutEngine, sampler: str) -> Iterator[str]:
+    """A reflector that samples on an engine which several processes must call together: each asks when it needs to."""
+    for reflector in reflectors:
+        if reflector.samples and engine.processes > 1:
+            yield (
+                f"model.sampler: {sampler} asks {reflector.name} on each process by itself, and {engine.processes} "
+                "processes hold the engine's model together (engine.tensor_parallel_size). Take TeacherReflector, or a "
+                "tensor_parallel_size of 1."
+            )
 
 
 def check_whole(step: RolloutStep, sampler: str) -> None:

@@ -1,13 +1,15 @@
 """Hints in an order from abstract to concrete: a question that no rollout solves is given the least that helps."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from math import ceil
 from typing import Any
 
 from p2o.distributed.processes import gather
+from p2o.engines.base import RolloutEngine
 from p2o.errors import InputError
-from p2o.mixture.hint_bank import HintBank, check_whole
+from p2o.mixture.hint_bank import HintBank, check_whole, hint_problems
+from p2o.objective.engine_correction import EngineCorrection
 from p2o.reflectors import Reflector
 from p2o.rollouts import Group, RolloutStep, SampledGroups, Sampler, Workload
 from p2o.types import MixtureItem, Rollout
@@ -70,6 +72,10 @@ class ScaffoldedHints(Sampler):
         """The waiting groups whose hint has such a part, and that part."""
         told = [increments(bank.hints.get(group[0].question.id, ""), self.increments) for group in waiting]
         return [(group, parts[part]) for group, parts in zip(waiting, told, strict=True) if part < len(parts)]
+
+    def problems(self, engine: RolloutEngine, correction: EngineCorrection) -> Iterator[str]:
+        """A reflector that could not be asked; see `Sampler.problems`."""
+        return hint_problems(self.tiers, engine, "ScaffoldedHints")
 
     def forecast(self, work: Workload) -> dict[str, tuple[int, int]]:
         """From no hint to every increment of every tier for every question."""

@@ -1,10 +1,12 @@
 """A hint of its own for a question that no rollout solves, written by the policy from the gold answer."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from p2o.distributed.processes import gather
-from p2o.mixture.hint_bank import HintBank, check_whole
+from p2o.engines.base import RolloutEngine
+from p2o.mixture.hint_bank import HintBank, check_whole, hint_problems
+from p2o.objective.engine_correction import EngineCorrection
 from p2o.reflectors import Reflector
 from p2o.rollouts import Group, RolloutStep, SampledGroups, Sampler, Workload
 from p2o.types import MixtureItem
@@ -44,6 +46,10 @@ class SelfHints(Sampler):
             dropped = [[one for one in group if one is not kept[id(group)]] for group in hinted]
         self.bank = bank  # last: a step that a signal ends is done anew
         return SampledGroups(train, dropped)
+
+    def problems(self, engine: RolloutEngine, correction: EngineCorrection) -> Iterator[str]:
+        """A reflector that could not be asked; see `Sampler.problems`."""
+        return hint_problems([self.reflector], engine, "SelfHints")
 
     def forecast(self, work: Workload) -> dict[str, tuple[int, int]]:
         """From no hint to one for every question in every epoch."""

@@ -25,15 +25,26 @@ def rollout_metrics(groups: Sequence[Sequence[Rollout]]) -> dict[str, float]:
 
 
 def log_rollouts(
-    module: LightningModule, groups: Sequence[Sequence[Rollout]], figures: Mapping[str, float] = MappingProxyType({})
+    module: LightningModule,
+    train: Sequence[Sequence[Rollout]],
+    dropped: Sequence[Sequence[Rollout]] = (),
+    figures: Mapping[str, float] = MappingProxyType({}),
 ) -> None:
     """Logs the metrics of a rollout batch, and figures that its sampler adds, by step and as means of the epoch.
 
     A mean over rollouts counts every rollout of every process equally: groups and processes have different numbers of
-    them where a sampler asks again.
+    them where a sampler asks again. What it dropped of a group that it trains on is no group of its own.
+
+    Args:
+        module: Logs them.
+        train: The groups that are trained on.
+        dropped: Rollouts that are not: whole groups, or those that others have replaced.
+        figures: Of the sampler.
     """
+    groups, asked = [*train, *dropped], {group[0].question.id for group in train}
+    whole = [*train, *(group for group in dropped if group[0].question.id not in asked)]
     count = sum(map(len, groups))
-    for mine, weight in ((rollout_metrics(groups), count), ({**zero_std_shares(groups), **figures}, len(groups))):
+    for mine, weight in ((rollout_metrics(groups), count), ({**zero_std_shares(whole), **figures}, len(whole))):
         means, total = weighted_means(gather((mine, weight)))
         module.log_dict(means, batch_size=total, on_step=True, on_epoch=True, sync_dist=True)
     everyones = gather([(bool(rollout.template), rollout.correct) for group in groups for rollout in group])

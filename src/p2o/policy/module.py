@@ -122,7 +122,7 @@ class PolicyModule(EvaluatedPolicy):
         gaps = self.update.context_gaps(self.policy, samples) if mixture_of(self.trainer).assignment.reads_gaps else []
         learnt = self.update(self, self.policy, samples)
         groups = [*sampled.train, *sampled.dropped]
-        log_rollouts(self, groups, sampled.figures)
+        log_rollouts(self, sampled.train, sampled.dropped, sampled.figures)
         answers = [objective.final_answer(rollout) for group in groups for rollout in group]
         self.exploration.observe(concatenated(answers))
         rolled = [rollout for group in groups for rollout in group]

@@ -2,8 +2,10 @@
 
 import hashlib
 import shutil
+import uuid
 import weakref
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from safetensors.torch import save_file
@@ -17,6 +19,7 @@ from p2o.engines.vllm.servers.transport import FILES, WeightTransport, update
 from p2o.engines.weight_sync import full_tensors, must_transfer
 from p2o.errors import InputError
 
+OWNER = "owner"  # the file that says whose weights these are: another run of the process may have the folder since
 FILE_BYTES = 2**30  # of weights that the first process holds in memory beside those that it trains
 
 
@@ -37,6 +40,7 @@ class SharedFolder(WeightTransport):
         self.folder = folder
         self._version = ""
         self._paths: list[str] = []
+        self._id = ""
 
     def send(
         self, policy: PreTrainedModel, version: str, group: ServerGroup, live: Sequence[str], stale: Sequence[str]
@@ -79,14 +83,16 @@ class SharedFolder(WeightTransport):
 
     def _emptied(self, group: ServerGroup) -> Path:
         """The run's own folder within the shared one, without files; a run that is resumed finds its own again."""
+        self._id = self._id or uuid.uuid4().hex  # here, since an engine copies what it is given
         own = Path(self.folder) / f"p2o-weights-{hashlib.sha256(' '.join(group.urls).encode()).hexdigest()[:16]}"
         try:
             shutil.rmtree(own, ignore_errors=True)
             own.mkdir(mode=0o700, parents=True)
+            (own / OWNER).write_text(self._id, encoding="ascii")
         except OSError as error:
             raise self._refused(error) from error
         if not self._version:
-            weakref.finalize(self, shutil.rmtree, own, ignore_errors=True)
+            weakref.finalize(self, _remove, own, self._id)
         return own
 
     def _refused(self, error: OSError) -> InputError:
@@ -94,3 +100,10 @@ class SharedFolder(WeightTransport):
             f"model.engine.weights.folder: expected a folder that can hold the policy's weights, {self.folder!r} "
             f"cannot: {error}. Name another one that the servers see as well."
         )
+
+
+def _remove(folder: Path, owner: str) -> None:
+    """Removes the folder, unless another one has taken it over."""
+    with suppress(OSError):
+        if (folder / OWNER).read_text(encoding="ascii") == owner:
+            shutil.rmtree(folder, ignore_errors=True)
