@@ -1,7 +1,6 @@
 """Reads config files before the parser does, so that a mistake in one is named with its file and line."""
 
 import difflib
-import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -11,6 +10,7 @@ import yaml
 from p2o.cli.config_errors import NO_CONFIG
 from p2o.commands.shipped import path_of, shipped_as
 from p2o.errors import InputError
+from p2o.io import importable
 
 
 def check_configs(words: Sequence[str]) -> None:
@@ -33,13 +33,8 @@ def check_configs(words: Sequence[str]) -> None:
 
 
 def make_importable(words: Sequence[str]) -> None:
-    """Lets a class of the user's own lie beside a config that the options name, or in the working folder.
-
-    The folders come last on the path, so that a file there never takes the place of an installed package.
-    """
-    for folder in [Path.cwd(), *(path.resolve().parent for path in _configs(words))]:
-        if str(folder) not in sys.path:
-            sys.path.append(str(folder))
+    """Lets a class of the user's own lie beside a config that the options name, or in the working folder."""
+    importable.make_importable([Path.cwd(), *(path.resolve().parent for path in _configs(words))])
 
 
 def read_mapping(path: Path, kind: str, keys: str) -> dict[str, Any]:

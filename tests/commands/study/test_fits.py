@@ -1,9 +1,13 @@
+import sys
 from copy import deepcopy
+from pathlib import Path
 
 import pytest
+import yaml
 
 from p2o.commands.study.fits import Store, config_fingerprint
 from p2o.errors import InputError
+from p2o.io import importable
 
 CONFIG = {
     "seed_everything": 0,
@@ -43,6 +47,19 @@ def test_one_folder_for_a_config_and_a_seed(tmp_path):
     first.folder.mkdir()
     assert Store(tmp_path).fit("other", CONFIG, 0).folder == first.folder
     assert Store(tmp_path).fit("other", CONFIG, 1).folder.name.startswith("other-")
+
+
+def test_a_run_finds_classes_where_the_study_found_them(tmp_path, monkeypatch):
+    """Beside a config in another folder, which the run's own config file does not name."""
+    (tmp_path / "beside_a_config.py").write_text("from p2o.rewards import MathAnswer\n\nclass Mine(MathAnswer): pass\n")
+    config = yaml.safe_load((Path(__file__).parents[3] / "configs" / "quickstart.yaml").read_text())
+    config["model"] |= {"reward": {"class_path": "beside_a_config.Mine"}, "max_completion_length": -1}
+    monkeypatch.setattr(importable, "_added", [])
+    monkeypatch.setattr(sys, "path", [*sys.path])
+    importable.make_importable([tmp_path])
+    fit = Store(tmp_path / "fits").fit("a", config, 0)
+    assert not fit.run()
+    assert "beside_a_config" not in fit.tail() and "max_completion_length" in fit.tail()
 
 
 @pytest.mark.parametrize("option", [{"check_val_every_n_epoch": 2}, {"limit_val_batches": 0}])

@@ -59,13 +59,13 @@ def test_accuracy(page):
 
 
 def test_cost(page):
-    assert list(page.tables[1].rows[0]) == ["p2o", "40", "20", "505", "300", "5", "10 ± 1"]
-    assert set(page.tables[1].rows[2][1:]) == {"–"}
+    assert list(page.tables[2].rows[0]) == ["p2o", "40", "20", "505", "300", "5", "10 ± 1"]
+    assert set(page.tables[2].rows[2][1:]) == {"–"}
 
 
 def test_accuracy_over_the_rollouts_spent(page):
     """Validations after 10 and 40 rollouts, of 0 and the final accuracy."""
-    curve = page.tables[2]
+    curve = page.tables[1]
     assert curve.header == ["method", "5", "10", "15", "20", "25", "30", "35", "40"]
     good, fair, gone = curve.rows
     assert good[:4] == ["p2o", "–", "0.0 ± 0.0 %", "14.6 ± 2.9 %"] and good[8] == "87.5 ± 17.7 %"
@@ -77,7 +77,7 @@ def test_a_method_that_has_spent_less_has_no_figure_beyond():
     brief = replace(result(0, 4), correct=torch.ones(1, 4, dtype=torch.float64), summary=SHORT, weights=ONE)
     study = Study(configs=["x"], methods={"p2o": Method(), "brief": Method()}, baseline="p2o", seeds=[0], title="T")
     rows = [StudyRow(variant, [found]) for variant, found in zip(study.variants(), [result(0, 4), brief], strict=True)]
-    curve = make_page(study, rows, best_rows(rows), []).tables[2]
+    curve = make_page(study, rows, best_rows(rows), []).tables[1]
     assert curve.rows[1] == ["brief", "–", "100.0 %", "–", "–", "–", "–", "–", "–"]
 
 

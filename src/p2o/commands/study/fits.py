@@ -18,6 +18,7 @@ import yaml
 
 from p2o.errors import InputError
 from p2o.io.files import write_text
+from p2o.io.importable import environment
 from p2o.run_folder.paths import RunPaths
 
 # What says where files go and what is shown, and changes nothing about training: whole sections, and of the Trainer's.
@@ -88,7 +89,7 @@ class Fit:
                     stdin=subprocess.DEVNULL,
                     stdout=log,
                     stderr=log,
-                    env=os.environ | {"OMP_NUM_THREADS": "1", "OMP_WAIT_POLICY": "passive"},
+                    env=os.environ | environment() | {"OMP_NUM_THREADS": "1", "OMP_WAIT_POLICY": "passive"},
                     pass_fds=[lock.fileno()],
                 )
         return self.done

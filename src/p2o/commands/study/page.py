@@ -23,7 +23,7 @@ def make_page(study: Study, rows: Sequence[StudyRow], best: Mapping[str, StudyRo
         missing: Names of runs that are not done.
     """
     tuned = [row for row in rows if row.variant.tuned]
-    tables = [_accuracy(study, best), _cost(best), _curve(study, best)]
+    tables = [_accuracy(study, best), _curve(study, best), _cost(best)]
     notes = [
         f"mean ± standard deviation over the seeds {', '.join(map(str, study.seeds))}; each run has one thread",
         f"over the run: mean over the rollouts spent, linear between validations; {_target(study)}: rollouts of "
