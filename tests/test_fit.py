@@ -212,7 +212,7 @@ def test_validate_measures_a_checkpoint(straight, capsys):
         (["--data.num_generations=1"], "num_generations must be at least 2"),
         (["--data.tau=7"], "tau must be between 1"),
         (["--model.max_prompt_length=5"], "the prompt has .* tokens, model.max_prompt_length is 5"),
-        (["--model.max_completion_length=100000"], "do not fit into the model's window"),
+        (["--model.max_completion_length=100000"], "do not fit into the window of 2048 tokens"),
         (["--model.temperature=0"], "temperature must be above 0"),
         (["--trainer.default_root_dir=/proc/no"], "'/proc/no' is not"),
         (["--ckpt_path=/no/such.ckpt"], "/no/such.ckpt"),

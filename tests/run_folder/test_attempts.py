@@ -11,6 +11,10 @@ def test_starts_add_up_over_kills(tmp_path, monkeypatch):
     monkeypatch.setattr("time.monotonic", lambda: now[0])
     path = tmp_path / "attempts.json"
     first = Attempts(path)
+    now[0] = 4.0
+    first.note(at_once=True)  # a start that is refused
+    assert not path.exists()
+    first.begin()
     now[0] = 5.0
     first.note()  # too early: nothing is written
     assert not path.exists()

@@ -90,6 +90,8 @@ class RunSummary(Callback):
         """Says what begins, and adds the evolution that a resumed run has just made up for."""
         assert isinstance(pl_module, PolicyModule)
         self._trains = True
+        for attempts in self._attempts:
+            attempts.begin()
         rank_zero_info(start_block(trainer, pl_module, len(self.epochs)))
         if self.epochs and not place_of(trainer).within_epoch:
             self.epochs[-1].update(evolved(trainer, trainer.current_epoch - 1), **spent_so_far(pl_module))
@@ -241,5 +243,5 @@ class RunSummary(Callback):
             self._meter.load_state_dict(counts)
         if "collapse" in state_dict:  # a run of an earlier version is watched from here on
             self._collapse.load_state_dict(state_dict["collapse"])
-        self._validated = state_dict["validated"]
+        self._validated = state_dict.get("validated", True)  # as 0.1.0 took it
         self.epochs = list(state_dict["epochs"])

@@ -16,7 +16,7 @@ from p2o.engines.scored import scored
 from p2o.errors import InputError
 from p2o.logprobs import ScoringPath, choose_path, completion_logps, plainer_paths, scoring_path
 from p2o.logprobs.forward_pass import unpadded_logps
-from p2o.logprobs.training_noise import without_dropout
+from p2o.logprobs.training_noise import without_adapter_dropout
 from p2o.types import Prompt
 
 SHORT = (3, 17, 40)  # tokens of ragged prompts that every policy is tried on
@@ -77,7 +77,7 @@ def agreement(policy: PreTrainedModel, engine: RolloutEngine, longest: int, temp
     Raises:
         InputError: No path agrees, or the policy computes otherwise in training mode.
     """
-    with without_dropout(policy):  # which adapters may have, and shows once they change something
+    with without_adapter_dropout(policy):  # it shows once they change something
         return _agreement(policy, engine, longest, temperature)
 
 

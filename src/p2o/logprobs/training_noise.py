@@ -31,9 +31,13 @@ def remove_training_noise(policy: PreTrainedModel) -> list[str]:
 
 
 @contextmanager
-def without_dropout(policy: PreTrainedModel) -> Iterator[None]:
-    """Sets to 0, within the block, the dropout that adapters have on purpose: others are removed before training."""
-    layers = [part for part in policy.modules() if isinstance(part, nn.modules.dropout._DropoutNd)]
+def without_adapter_dropout(policy: PreTrainedModel) -> Iterator[None]:
+    """Sets to 0, within the block, the dropout that adapters have on purpose: any other is a fault."""
+    layers = [
+        part
+        for name, part in policy.named_modules()
+        if ".lora_dropout." in name and isinstance(part, nn.modules.dropout._DropoutNd)
+    ]
     shares = [layer.p for layer in layers]
     for layer in layers:
         layer.p = 0.0

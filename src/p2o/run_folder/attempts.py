@@ -14,7 +14,7 @@ class Attempts:
     """Keeps `attempts.json`: when each start of the run began, and for how long it was seen alive.
 
     Args:
-        path: The file; a new list begins unless `go_on` is called.
+        path: The file. Nothing is noted before `begin` or `go_on`, so that a start that is refused changes nothing.
     """
 
     def __init__(self, path: Path) -> None:
@@ -22,6 +22,11 @@ class Attempts:
         self._before: list[dict[str, float]] = []
         self._clock = self._noted = time.monotonic()
         self._began = round(time.time(), 1)
+        self._counts = False
+
+    def begin(self) -> None:
+        """This start counts: as the first of a new list, unless it goes on with an older one."""
+        self._counts = True
 
     def go_on(self) -> None:
         """Takes the earlier starts over: this one goes on with the run in the folder.
@@ -30,10 +35,11 @@ class Attempts:
             InputError: The file is not such a list.
         """
         self._before = _read(self.path) if self.path.is_file() else []
+        self.begin()
 
     def note(self, at_once: bool = False) -> None:
         """Notes that this start is alive, now and then or at once."""
-        if at_once or time.monotonic() - self._noted >= EVERY:
+        if self._counts and (at_once or time.monotonic() - self._noted >= EVERY):
             self._noted = time.monotonic()
             write_json(self.path, {"attempts": [*self._before, {"began": self._began, "seconds": self._lasted()}]})
 
