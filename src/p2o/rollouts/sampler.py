@@ -68,7 +68,7 @@ class Sampler(ABC):
 
     @abstractmethod
     def __call__(self, items: Sequence[MixtureItem], step: RolloutStep) -> SampledGroups:
-        """The groups of one step."""
+        """The groups of one step; every process rolls out equally often, with no items where it has none to ask."""
 
     def problems(self, engine: RolloutEngine, correction: EngineCorrection) -> Iterator[str]:
         """Why it cannot sample for a run with this engine and this correction, which `p2o fit` then refuses."""
