@@ -5,6 +5,7 @@ import os
 import signal
 import time
 from dataclasses import asdict
+from functools import partial
 
 import pytest
 import torch
@@ -217,12 +218,12 @@ def test_tensor_parallelism_is_one_message(tmp_path):
     one_message(fit_on_two(tmp_path, *SHAPED, *HALF, strategy), "Tensor parallelism, FSDP1 and DeepSpeed are not")
 
 
-def end_the_second(root, *options):
-    """A signal comes to the second process alone, while it samples for the second time."""
+def end_the_second(root, *options, number):
+    """A signal comes to the second process alone, while it samples for training, the number-th time from 0."""
     sample, calls = TransformersEngine.generate, iter(range(10**6))
 
     def signalled(self, policy, prompts, sampling, title="rollouts"):
-        if title == "rollouts" and next(calls) == 1 and torch.distributed.get_rank() == 1:
+        if title == "rollouts" and next(calls) == number and torch.distributed.get_rank() == 1:
             os.kill(os.getpid(), signal.SIGTERM)
         return sample(self, policy, prompts, sampling, title)
 
@@ -231,20 +232,31 @@ def end_the_second(root, *options):
 
 
 @pytest.mark.parametrize(
-    "sampler",
+    ("number", "sampler"),
     [
-        ["--model.sampler=DynamicSampling"],
-        [
-            "--model.sampler=p2o.mixture.self_hints.SelfHints",
-            "--model.sampler.reflector=StaticReflector",
-            "--model.sampler.reflector.templates=[a, b]",
-        ],
+        (1, ["--model.sampler=DynamicSampling"]),
+        (
+            0,
+            [
+                "--model.sampler=p2o.mixture.self_hints.SelfHints",
+                "--model.sampler.reflector=StaticReflector",
+                "--model.sampler.reflector.templates=[a, b]",
+            ],
+        ),
     ],
     ids=["dynamic sampling", "hints"],
 )
-def test_a_signal_to_one_process_ends_both_within_a_sampler_that_exchanges(tmp_path, sampler):
+def test_a_signal_to_one_process_ends_both_within_a_sampler_that_exchanges(tmp_path, number, sampler):
     """One that rolls out several times a step, and asks the others in between whether they do too."""
-    printed = fit_on_two(tmp_path, *HALF, DDP, *sampler, *MORE, "--checkpoint.every_n_steps=1", run=end_the_second)
+    printed = fit_on_two(
+        tmp_path,
+        *HALF,
+        DDP,
+        *sampler,
+        *MORE,
+        "--checkpoint.every_n_steps=1",
+        run=partial(end_the_second, number=number),
+    )
     assert [text.rpartition("exit ")[2] for text in printed] == ["75", "0"], printed  # the first one speaks for both
     assert "p2o: SIGTERM: the run has ended" in printed[0] and not any("Traceback" in text for text in printed), printed
     printed = fit_on_two(tmp_path, *HALF, DDP, *sampler, *MORE, "--ckpt_path=last")
