@@ -96,6 +96,17 @@ def test_a_candidate_keeps_what_the_reflector_was_asked_and_wrote():
     assert [(x.text, x.prompt, x.reply) for x in history.pool] == [("", "", ""), ("topic0", "prompt", "reply")]
 
 
+def test_the_jobs_of_an_evolution_share_a_seed_that_another_evolution_has_not():
+    def shared(seed):
+        reflector = HintReflector(0, 9, 0, 1)
+        new_search(HintPolicy(), reflector, budget=100, seed=seed, proposals=2).run()
+        assert len(reflector.jobs) > 3
+        (found,) = {job.evolution_seed for job in reflector.jobs}
+        return found
+
+    assert shared(3) == shared(3) != shared(4)
+
+
 def test_several_proposals_for_a_parent_are_compared_on_one_mini_batch():
     seeds = []
 

@@ -25,3 +25,23 @@ def test_what_was_asked_before_in_this_process_does_not_matter():
 def test_blank_templates_are_rejected(templates):
     with pytest.raises(InputError, match="at least one template"):
         StaticReflector(templates)
+
+
+def orders(seeds, templates):
+    reflector = StaticReflector(templates, shuffle=True)
+    jobs = [[ReflectionJob("", (), seed=n, number=n, evolution_seed=s) for n in range(len(templates))] for s in seeds]
+    return [[proposal.template for proposal in reflector.reflect(job, context=None)] for job in jobs]
+
+
+def test_shuffled_each_evolution_has_an_order_of_its_own():
+    templates = [f"Template {n}." for n in range(8)]
+    found = orders([0, 1, 2, 0], templates)
+    assert all(sorted(order) == templates for order in found)  # each once
+    assert found[0] == found[3]
+    assert len({*map(tuple, [templates, *found])}) == 4
+
+
+def test_shuffled_a_resumed_evolution_goes_on_in_its_order():
+    templates = [f"Template {n}." for n in range(8)]
+    jobs = [ReflectionJob("", (), seed=5, number=number, evolution_seed=1) for number in range(3, 8)]
+    assert [p.template for p in StaticReflector(templates, True).reflect(jobs, None)] == orders([1], templates)[0][3:]

@@ -47,6 +47,7 @@ class ReflectionJob:
         examples: How it did.
         seed: Of draws, its own for every job of a run.
         number: How many proposals the same evolution made before.
+        evolution_seed: Of draws that all jobs of the same evolution share.
         partner: The second parent of a crossover; None where one template alone is to be improved.
     """
 
@@ -54,6 +55,7 @@ class ReflectionJob:
     examples: tuple[Example, ...]
     seed: int = 0
     number: int = 0
+    evolution_seed: int = 0
     partner: Partner | None = None
 
     @property

@@ -128,6 +128,7 @@ class GepaStage:
             template=history.pool[trial.parent].text,
             examples=tuple(self.to_example(rollout) for rollout in worst),
             seed=seed,
+            evolution_seed=self.seed,
             partner=partner,
         )
 
