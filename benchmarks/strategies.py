@@ -2,9 +2,10 @@
 
 MODEL is a folder or a name on the hub. Every task of `DeskQuestions` is asked bare and under each of twenty templates,
 the same questions under all and one sampled completion each, with the format named in the bare prompt: what a template
-adds is a way of working. A study is worth its time where a template is ahead of the bare prompt by more than luck; with
-twenty templates a task, one in forty is so at 95 % by chance, so that the best one is asked again with questions of its
-own.
+adds is a way of working. With `--last-number` no format is asked for, the last number of a completion counts, and the
+tasks are those whose answer is a number: for models that keep to no format. A study is worth its time where a template
+is ahead of the bare prompt by more than luck; with twenty templates a task, one in forty is so at 95 % by chance, so
+that the best one is asked again with questions of its own.
 """
 
 import argparse
@@ -21,7 +22,7 @@ from p2o.engines import SamplingParams, TransformersEngine
 from p2o.io.files import write_json
 from p2o.policy.loading import load_policy, load_tokenizer
 from p2o.prompts.renderer import PromptRenderer
-from p2o.rewards import MarkedAnswer
+from p2o.rewards import LastNumber, MarkedAnswer
 from p2o.rollouts import RolloutRequest, RolloutWorker
 from p2o.rollouts.counts import RolloutCounts
 from p2o.seeds import derive_seed
@@ -29,6 +30,7 @@ from p2o.worlds import DeskQuestions
 from p2o.worlds.desk import Task
 
 INSTRUCTION = "Answer the question. End with a line that has #### and the answer.\n\n"
+NUMERIC: tuple[Task, ...] = ("sums", "long_sums", "letters", "stories")
 SAMPLING = SamplingParams(0.6, 64)
 STRATEGIES = (
     "Think step by step.",
@@ -80,13 +82,15 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("model")
     parser.add_argument("--questions", type=int, default=24)
+    parser.add_argument("--last-number", action="store_true", help="no format; grade by the last number")
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()
     policy = load_policy(options.model).requires_grad_(False)
-    renderer = PromptRenderer(load_tokenizer(options.model), INSTRUCTION)
-    worker = RolloutWorker(TransformersEngine(), renderer, MarkedAnswer(), RolloutCounts())
+    instruction, reward = ("", LastNumber()) if options.last_number else (INSTRUCTION, MarkedAnswer())
+    renderer = PromptRenderer(load_tokenizer(options.model), instruction)
+    worker = RolloutWorker(TransformersEngine(), renderer, reward, RolloutCounts())
     rows, rates = [], {}
-    for task in get_args(Task):
+    for task in NUMERIC if options.last_number else get_args(Task):
         under = solved(worker, policy, task, ("", *STRATEGIES), options.questions, seed=0)
         bare = under.pop("")
         best = max(under, key=lambda text: sum(under[text]))

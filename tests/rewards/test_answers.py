@@ -8,9 +8,9 @@ from functools import partial
 
 import pytest
 
-from p2o.rewards.answers import equal_answers
 from p2o.rewards.math_answer import Comparison, compare
-from p2o.rewards.plain import plainly_equal
+from p2o.rewards.mathematics.answers import equal_answers
+from p2o.rewards.mathematics.plain import plainly_equal
 
 DIFFERENT = {
     "small numbers and exact powers": [

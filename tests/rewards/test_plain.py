@@ -1,6 +1,6 @@
 import pytest
 
-from p2o.rewards.plain import plainly_equal
+from p2o.rewards.mathematics.plain import plainly_equal
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ import pytest
 from p2o.io.tables import read_rows
 from p2o.rewards.boxed import unbox
 from p2o.rewards.math_answer import Comparison, compare, parses
-from p2o.rewards.plain import integer
+from p2o.rewards.mathematics.plain import integer
 from p2o.rewards.worker import WorkerPool
 
 DATA = Path(__file__).parent.parent.parent.parent / "shared" / "data"

@@ -7,7 +7,7 @@ from math import comb
 import torch
 from torch import Tensor
 
-from p2o.rewards.plain import spelling
+from p2o.rewards.mathematics.plain import spelling
 from p2o.types import Grade, Outcome
 
 RESAMPLES = 2000

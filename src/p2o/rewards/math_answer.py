@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from functools import partial
 
 from p2o.errors import InputError
-from p2o.rewards.answers import equal_answers, readable
 from p2o.rewards.base import GradingInput, Reward
 from p2o.rewards.boxed import consecutive_boxed, last_boxed, unbox
-from p2o.rewards.plain import integer, plainly_equal
+from p2o.rewards.mathematics.answers import equal_answers, readable
+from p2o.rewards.mathematics.plain import integer, plainly_equal
 from p2o.rewards.worker import Failure, WorkerPool
 from p2o.types import Grade, Outcome
 
@@ -47,7 +47,7 @@ class MathAnswer(Reward):
             raise InputError(f"MathAnswer needs timeout > 0 and workers >= 1, got {timeout} and {workers}.")
         self.set_relations = set_relations
         self.consecutive_boxes = consecutive_boxes
-        self._pool = WorkerPool(timeout, workers, imports=["math_verify", "p2o.rewards.equality"])
+        self._pool = WorkerPool(timeout, workers, imports=["math_verify", "p2o.rewards.mathematics.equality"])
 
     def grade(self, answered: Sequence[GradingInput]) -> list[Grade]:
         """One grade for each completion, in order."""

@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from p2o.rewards.plain import spelling
+from p2o.rewards.mathematics.plain import spelling
 from p2o.types import Rollout
 
 FinalAnswer = tuple[str, str]  # id of a question, a final answer to it; "" if the completion has none

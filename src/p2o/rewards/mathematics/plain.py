@@ -6,8 +6,8 @@ Most answers of a rollout batch are of this kind, and reading LaTeX with math-ve
 import re
 from fractions import Fraction
 
-from p2o.rewards.notation import normalised
-from p2o.rewards.structure import word
+from p2o.rewards.mathematics.notation import normalised
+from p2o.rewards.mathematics.structure import word
 
 _INTEGER = re.compile(r"(?P<sign>[+-]?)0*(?P<digits>[0-9]+)")
 # Bounded digits: Python refuses to read more than 4,300.

@@ -6,7 +6,7 @@ from typing import Any
 
 def equal_values(gold: str, answer: str, set_relations: bool) -> bool:
     """Whether two formulas are equal. May hang, raise or crash: for a worker process."""
-    from p2o.rewards.equality import equal
+    from p2o.rewards.mathematics.equality import equal
 
     gold_value, answer_value = read(gold), read(answer)
     if gold_value is None or answer_value is None:

@@ -9,11 +9,11 @@ from collections.abc import Callable, Sequence
 from itertools import pairwise
 
 from p2o.rewards.boxed import consecutive_boxed
-from p2o.rewards.expressions import equal_values, read
-from p2o.rewards.notation import normalised
-from p2o.rewards.plain import plainly_equal, spelling
-from p2o.rewards.structure import Listing, equation, is_time, listing, numerals, ratio, split, word
-from p2o.rewards.units import compatible, is_prose, measured, prose
+from p2o.rewards.mathematics.expressions import equal_values, read
+from p2o.rewards.mathematics.notation import normalised
+from p2o.rewards.mathematics.plain import plainly_equal, spelling
+from p2o.rewards.mathematics.structure import Listing, equation, is_time, listing, numerals, ratio, split, word
+from p2o.rewards.mathematics.units import compatible, is_prose, measured, prose
 
 _DIGITS_APART = re.compile(r"(?<![_^])\d +\d")
 _MEMBER = re.compile(r"[a-zA-Z](?:_\{?\w+\}?)?\s*\\in\s*(?=\\\{|[(\[]|\\emptyset|\\mathbb)")
