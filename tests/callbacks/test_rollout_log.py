@@ -140,3 +140,17 @@ def test_the_first_and_the_latest_epochs_are_kept(trainer, tmp_path):
     log.on_train_end(run, None)
     kept = sorted(path.name for path in (tmp_path / "rollouts").iterdir())
     assert kept == [f"train-epoch-{number:04d}.parquet" for number in (0, 4, 5)]
+
+
+def test_the_two_parts_choose_for_themselves_where_their_ids_are_the_same(trainer, tmp_path):
+    log, stub = RolloutLog(train=0, validation=-1), trainer(5)
+    stub.datamodule.validation_questions = [question(n) for n in range(3)]
+    groups = [[rollout(True, number=n)] for n in range(5)]
+    steps(log, stub, groups)
+    log.on_validation_start(stub, None)
+    log.on_validation_batch_end(stub, None, {"rollouts": {"bare": [group[0] for group in groups[:3]]}}, None, 0)
+    log.on_validation_end(stub, None)
+    log.on_train_epoch_end(stub, None)
+    paths = RunPaths(tmp_path)
+    assert not paths.rollouts("train", 0).exists()
+    assert len(list(read_rows(paths.rollouts("validation", 0)))) == 3

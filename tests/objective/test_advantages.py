@@ -12,6 +12,7 @@ from p2o.objective.advantages import (
     PerPrompt,
     RewardItself,
 )
+from p2o.rewards import ExactAnswer, SoftOverlong
 
 
 def advantages(advantage, rewards, prompts=None):
@@ -79,3 +80,12 @@ def test_equal_rewards_have_exactly_no_advantage(advantage):
     # 0.1 is not a binary fraction: its mean over seven differs from it by a rounding error
     rewards = [[0.0] * 7, [1.0] * 7, [0.1] * 7, [0.7] * 7]
     assert advantages(advantage, rewards).count_nonzero() == 0
+
+
+def test_what_cannot_be_compared_is_known_before_training():
+    shaped = SoftOverlong(ExactAnswer(), 100, 20)
+    for advantage in (MaxRL(), PerPrompt(MaxRL())):
+        assert list(advantage.problems(ExactAnswer())) == []
+        [problem] = advantage.problems(shaped)
+        assert "SoftOverlong may give less" in problem
+    assert list(GroupNormalized().problems(shaped)) == []

@@ -36,6 +36,21 @@ def test_a_completion_that_was_cut_off_before_its_answer_is_truncated():
     assert graded("17 + 25", "42", truncated=True) is Outcome.TRUNCATED
 
 
+@pytest.mark.parametrize(
+    ("gold", "reason"),
+    [
+        ("He has 3 * 24 = 72 of them.\n#### 72", "holds the mark"),
+        ("7\n2", "several lines"),
+        (" . ", "empty"),
+        ("", "empty"),
+        ("72\n", ""),
+        ("3, 12", ""),
+    ],
+)
+def test_gold_answers_that_nothing_can_match_are_refused(gold, reason):
+    assert reason in MarkedAnswer().reject(gold) and bool(reason) is bool(MarkedAnswer().reject(gold))
+
+
 def test_an_empty_mark_is_refused():
     with pytest.raises(InputError, match="needs a mark"):
         MarkedAnswer(" ")

@@ -25,6 +25,8 @@ def test_an_unknown_length_is_no_short_one():
 
 def test_golds_are_the_other_rewards_business():
     assert SoftOverlong(MathAnswer(), 100, 20).reject("") == MathAnswer().reject("") != ""
+    empty = Question("a", "?", "")
+    assert SoftOverlong(MathAnswer(), 100, 20).refuse(empty) == MathAnswer().refuse(empty) != ""
 
 
 @pytest.mark.parametrize("settings", [{"cache": 0}, {"cache": 101}, {"punishment": 0.0}])

@@ -20,9 +20,22 @@ def test_the_same_arguments_make_the_same_questions():
     assert len({q.id for q in [*first, *other]}) == 10
 
 
+@pytest.mark.parametrize("task", ["leg_counting", "basic_arithmetic", "countdown"])
+def test_another_seed_does_not_make_the_same_questions_in_another_place(task):
+    """The package seeds question i by seed + i."""
+    texts = [{q.text for q in ReasoningGymQuestions(task, 100, seed).load()} for seed in (0, 1, 50)]
+    assert all(len(texts[a] & texts[b]) < 10 for a, b in ((0, 1), (0, 2), (1, 2)))
+
+
+def test_questions_of_another_source_are_refused_before_training():
+    [question] = ReasoningGymQuestions("leg_counting", 1).load()
+    assert ReasoningGymScore().refuse(question) == ""
+    assert "ReasoningGymQuestions alone" in ReasoningGymScore().refuse(Question("a", "1+1?", "2"))
+
+
 def test_settings_reach_the_task_and_its_scorer():
     questions = ReasoningGymQuestions("basic_arithmetic", 3, settings={"min_digits": 5, "max_digits": 5}).load()
-    assert all(max(map(len, re.findall(r"\d+", q.text))) == 5 for q in questions)
+    assert all(min(map(len, re.findall(r"\d+", q.text))) == 5 for q in questions)
     [grade] = graded(ReasoningGymScore(), questions[2], rf"So \boxed{{{questions[2].answer}}}")
     assert (grade.reward, grade.outcome) == (1.0, Outcome.CORRECT)
 

@@ -45,7 +45,7 @@ class RolloutLog(Callback):
         self.train = train
         self.validation = validation
         self.epochs = epochs
-        self._kept: set[str] = set()
+        self._kept: dict[Part, set[str]] = {"train": set(), "validation": set()}  # the parts may share ids
         self._asked: Counter[str] = Counter()  # completions of a question in this epoch, on this process
         self._spools: dict[Part, RowSpool] = {}  # on the first process alone
         self._resumed: int | None = None  # bytes of the training spool that a resumed run goes on with
@@ -55,13 +55,13 @@ class RolloutLog(Callback):
         data = mixture_of(trainer)
         if self.enabled:
             self._kept = {
-                *chosen(data.train_questions, self.train),
-                *chosen(data.validation_questions, self.validation),
+                "train": set(chosen(data.train_questions, self.train)),
+                "validation": set(chosen(data.validation_questions, self.validation)),
             }
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Goes on with the rows of a resumed epoch."""
-        if self._resumed is not None and trainer.is_global_zero and self._kept:
+        if self._resumed is not None and trainer.is_global_zero and self._kept["train"]:
             path = _spool(trainer, "train")
             if not self._resumed or (path.exists() and path.stat().st_size >= self._resumed):
                 self._spools["train"] = RowSpool(path, self._resumed)
@@ -139,7 +139,7 @@ class RolloutLog(Callback):
         self._resumed = state_dict["size"]
 
     def _begin(self, trainer: Trainer, part: Part) -> None:
-        if trainer.is_global_zero and self._kept:
+        if trainer.is_global_zero and self._kept[part]:
             self._spools[part] = RowSpool(_spool(trainer, part))
 
     def _sweep(self, trainer: Trainer) -> None:
@@ -150,12 +150,12 @@ class RolloutLog(Callback):
 
     def _keep(self, trainer: Trainer, part: Part, groups: Sequence[Sequence[Rollout]]) -> None:
         """Adds the rollouts of all processes; a question that two of them had for padding counts once."""
-        if not self._kept:
+        if not self._kept[part]:
             return
         rows = []
         for group in groups:
             question = group[0].question.id
-            if question not in self._kept:
+            if question not in self._kept[part]:
                 continue
             first = self._asked[question] if part == "train" else 0
             self._asked[question] += len(group) if part == "train" else 0

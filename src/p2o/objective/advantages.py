@@ -1,11 +1,13 @@
 """Advantages: from the rewards of a group of rollouts to how much better than its group each one is."""
 
 from abc import ABC, abstractmethod
+from collections.abc import Iterator
 
 import torch
 from torch import Tensor
 
 from p2o.errors import InputError
+from p2o.rewards.base import Reward
 
 EPSILON = 1e-6  # of the released scripts; keeps a division by a tiny std finite
 
@@ -19,6 +21,10 @@ class Advantage(ABC):
 
         `prompts` [G, K]: equal numbers in a row are rollouts under the same prompt (template and question).
         """
+
+    def problems(self, reward: Reward) -> Iterator[str]:
+        """Why it cannot compare what a reward gives, which is known before training."""
+        return iter(())
 
 
 class GroupNormalized(Advantage):
@@ -49,6 +55,14 @@ class MaxRL(Advantage):
             raise InputError(f"MaxRL divides by the mean reward and needs rewards >= 0, got {float(rewards.min())}.")
         mean = rewards.mean(dim=-1, keepdim=True)  # [G, 1]
         return torch.where(mean > 0, _centred(rewards) / mean.clamp(min=EPSILON), torch.zeros_like(rewards))
+
+    def problems(self, reward: Reward) -> Iterator[str]:
+        """A reward that may be below 0."""
+        if reward.may_be_negative:
+            yield (
+                f"model.advantage: MaxRL divides by the mean reward and needs rewards >= 0; {type(reward).__name__} "
+                "may give less. Take another advantage, or leave out what is taken off."
+            )
 
 
 class LeaveOneOut(Advantage):
@@ -101,6 +115,10 @@ class PerPrompt(Advantage):
                 if same.sum() > 1:
                     out[same] = self.of(line[same].unsqueeze(0), numbers[same].unsqueeze(0)).squeeze(0)
         return advantages
+
+    def problems(self, reward: Reward) -> Iterator[str]:
+        """Those of what compares the rollouts of one prompt."""
+        return self.of.problems(reward)
 
 
 class NoAdvantage(Advantage):

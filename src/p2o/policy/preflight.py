@@ -77,6 +77,7 @@ def check_run(stage: str, trainer: Trainer, module: "PolicyModule") -> None:
     else:
         if stage == "fit":
             check_processes(len(data.train_questions), trainer.world_size)
+            _refuse(module.advantage.problems(module.reward))
             _refuse(module.sampler.problems(module.engine, module.update.objective.correction))
             check_guides(module.update.objective.regularizers, data, trainer.max_epochs or 1)
         questions = [*data.train_questions, *data.validation_questions]
@@ -141,7 +142,7 @@ def question_problems(
     """Gold answers that no completion can match, and what `prompt_problems` finds; each names the question's origin."""
     questions = list(questions)
     for question in questions:
-        if reason := reward.reject(question.answer):
+        if reason := reward.refuse(question):
             yield f"{_where(question)}: the answer {question.answer[:200]!r} can never be matched: {reason}."
     yield from prompt_problems(questions, renderer, max_prompt_length)
 
@@ -212,7 +213,7 @@ def check_monitors(callbacks: Iterable[Callback], validation: Iterable[Question]
 
 def warn_of_golds(questions: Iterable[Question], reward: Reward) -> None:
     """Names the benchmark questions that count as wrong, whatever is answered: a benchmark is not ours to change."""
-    lost = {question: reason for question in questions if (reason := reward.reject(question.answer))}
+    lost = {question: reason for question in questions if (reason := reward.refuse(question))}
     if lost:
         named = "; ".join(f"{question.id} ({question.answer:.40}): {reason}" for question, reason in lost.items())
         rank_zero_warn(f"{len(lost)} benchmark answers are matched letter by letter alone: {named[:1000]}")

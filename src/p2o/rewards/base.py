@@ -34,6 +34,15 @@ class Reward(ABC):
         """Why a gold answer can never be matched by this reward; "" if it can. Asked once, before training."""
         return ""
 
+    def refuse(self, question: Question) -> str:
+        """Why this reward can never grade a question as correct; "" if it can. Asked once, before training."""
+        return self.reject(question.answer)
+
+    @property
+    def may_be_negative(self) -> bool:
+        """Whether some completion may get less than 0, which not every advantage takes."""
+        return False
+
 
 def grade_checked(reward: Reward, answered: Sequence[GradingInput]) -> list[Grade]:
     """The grades of a reward, one for each completion, each with a finite number: one NaN ruins all weights.

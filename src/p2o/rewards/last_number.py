@@ -7,7 +7,8 @@ from p2o.rewards.base import GradingInput, Reward
 from p2o.types import Grade, Outcome
 
 _SIGN = r"(?<![\w)\]}])(?<![\d)\]}] )[-−]"  # after a number or a bracket it subtracts
-_NUMBER = re.compile(rf"(?:{_SIGN})?(?:\d{{1,3}}(?:,\d{{3}})+(?!\d)|\d+)(?:\.\d+)?", re.ASCII)
+_DIGITS = r"(?:\d{1,3}(?:,\d{3})+(?!\d)|\d+)(?:\.\d+)?|\.\d+"
+_NUMBER = re.compile(rf"(?:{_SIGN}[$€£]?)?(?:{_DIGITS})", re.ASCII)
 
 
 class LastNumber(Reward):
@@ -40,6 +41,6 @@ class LastNumber(Reward):
 
 def value(number: str) -> tuple[bool, str, str]:
     """Whether a number is negative, and its digits before and after the point: as text, since there may be many."""
-    whole, _, rest = number.replace(",", "").lstrip("-−").partition(".")
+    whole, _, rest = number.replace(",", "").lstrip("-−$€£").partition(".")
     digits = whole.lstrip("0"), rest.rstrip("0")
     return number[0] in "-−" and any(digits), *digits

@@ -27,6 +27,14 @@ class MarkedAnswer(Reward):
         """One grade for each completion, in order."""
         return [self._grade(item) for item in answered]
 
+    def reject(self, answer: str) -> str:
+        """A gold answer that no line after a mark can be, such as a whole solution that ends in one."""
+        if self.mark in answer:
+            return f"it holds the mark {self.mark!r} itself: keep what stands after it"
+        if "\n" in answer.strip():
+            return "it has several lines, and the answer after a mark has one"
+        return "" if plain(answer) else "it is empty"
+
     def _grade(self, item: GradingInput) -> Grade:
         _, mark, after = item.text.rpartition(self.mark)
         answer = after.strip().partition("\n")[0].strip()

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from p2o.errors import InputError
 from p2o.rewards.base import GradingInput, Reward, grade_checked
-from p2o.types import Grade
+from p2o.types import Grade, Question
 
 
 class SoftOverlong(Reward):
@@ -42,6 +42,15 @@ class SoftOverlong(Reward):
     def reject(self, answer: str) -> str:
         """What the shaped reward says of a gold answer."""
         return self.of.reject(answer)
+
+    def refuse(self, question: Question) -> str:
+        """What the shaped reward says of a question."""
+        return self.of.refuse(question)
+
+    @property
+    def may_be_negative(self) -> bool:
+        """A wrong completion that is punished has less than 0."""
+        return True
 
     def excess(self, item: GradingInput) -> float:
         """How far a completion is into the cache, 0-1.

@@ -10,6 +10,7 @@ from p2o.questions.base import QuestionSource
 from p2o.rewards.base import GradingInput, Reward
 from p2o.rewards.boxed import last_boxed
 from p2o.rewards.worker import Failure, WorkerPool
+from p2o.seeds import derive_seed
 from p2o.types import Grade, Outcome, Question
 
 ORIGIN = "reasoning-gym "  # before the recipe of a question, by which its scorer finds it again
@@ -22,7 +23,8 @@ class ReasoningGymQuestions(QuestionSource):
     Args:
         task: Its name, such as "leg_counting" or "countdown".
         count: How many questions to make.
-        seed: Makes other questions; give the validation questions another one.
+        seed: Makes other questions; give the validation questions another one. No two seeds share draws, while the
+            package itself draws question i of seed s as question i - 1 of seed s + 1.
         settings: Of the task, such as {"max_animals": 10}.
     """
 
@@ -91,6 +93,10 @@ class ReasoningGymScore(Reward):
             for item, answer in zip(answered, answers, strict=True)
         ]
 
+    def refuse(self, question: Question) -> str:
+        """Questions of another source, which have no scorer."""
+        return "" if question.origin.startswith(ORIGIN) else "ReasoningGymScore grades ReasoningGymQuestions alone"
+
     def _grade(self, answer: str | None, found: float | Failure | None, truncated: bool) -> Grade:
         if not answer or found is None:
             return Grade(0.0, Outcome.TRUNCATED if truncated else Outcome.NO_ANSWER)
@@ -127,6 +133,7 @@ def _data_set(task: str, count: int, seed: int, settings: str) -> Any:  # noqa: 
             "'p2o[reasoning-gym]'."
         ) from error
     try:
-        return reasoning_gym.create_dataset(task, size=count, seed=seed, **json.loads(settings))
+        own = derive_seed(seed, "reasoning-gym", task) % 2**31  # some tasks draw by NumPy, which takes no more
+        return reasoning_gym.create_dataset(task, size=count, seed=own, **json.loads(settings))
     except (ValueError, TypeError, AssertionError) as error:
         raise InputError(f"ReasoningGymQuestions: reasoning-gym refuses the task {task!r}: {error}") from error

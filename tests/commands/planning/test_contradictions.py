@@ -9,9 +9,12 @@ import pytest
 
 from p2o.commands.planning.contradictions import contradictions, rejections
 from p2o.mixture.bare_rollouts import FixedBareRollouts
+from p2o.objective import MaxRL
 from p2o.policy.optimizer import LinearWarmup
 from p2o.reflectors import SelfReflector
+from p2o.rewards import MathAnswer, SoftOverlong
 from p2o.rollouts import SamplingAhead
+from p2o.worlds import ReasoningGymScore
 
 
 @pytest.fixture(scope="module")
@@ -75,10 +78,14 @@ def test_shared_questions_are_named(sound):
         ("module.max_prompt_length", 20, r"refuses it: .*the prompt has \d+ tokens, model.max_prompt_length is 20"),
         ("window", 300, "window of 300 tokens together"),
         ("module.sampler", SamplingAhead(), "refuses it: model.sampler: SamplingAhead expects a model.engine that"),
+        ("module.reward", ReasoningGymScore(), "refuses it: .* ReasoningGymScore grades ReasoningGymQuestions alone"),
+        ("module.reward", SoftOverlong(MathAnswer(), 100, 20), "MaxRL .* needs rewards >= 0; SoftOverlong"),
         ("evolution.reflector", SelfReflector(), "refuses it: .*max_reply_length below .* 2048 tokens, got 2048"),
     ],
 )
 def test_what_fit_refuses_is_named(sound, path, value, message):
+    sound = changed(sound, "module.advantage", MaxRL())
+    assert rejections(sound) == []
     assert re.search(message, "\n".join(rejections(changed(sound, path, value))))
 
 

@@ -28,6 +28,7 @@ def rejections(run: PlannedRun) -> list[str]:
             module.max_prompt_length, module.sampling.max_completion_length, module.engine.fitting(run.window)
         ),
         question_problems(questions, run.renderer, module.reward, module.max_prompt_length),
+        module.advantage.problems(module.reward),
         module.sampler.problems(module.engine, module.update.objective.correction),
         run.reflector.problems(module.engine.fitting(run.window), run.renderer) if run.evolves else (),
     )

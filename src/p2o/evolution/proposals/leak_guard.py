@@ -10,10 +10,10 @@ A template that holds a question or its answer scores by heart. What counts as h
 """
 
 import re
-import unicodedata
 from collections import Counter
 from collections.abc import Sequence
 
+from p2o.questions.answer_leak import one_spelling
 from p2o.questions.overlap import COMMON, WORDS, words
 from p2o.reflectors.base import Proposal
 from p2o.types import Question
@@ -25,10 +25,6 @@ QUESTION = "leaks a question"
 ANSWER = "leaks an answer"
 
 _COMMAND = re.compile(r"\\[A-Za-z]+")
-_THOUSANDS = re.compile(r"(?<=[0-9])(?:,|\{,\}|~| )(?=[0-9]{3}(?![0-9]))")  # 1,234 and 1{,}234 and 1 234
-_SPACING = re.compile(r"\\(?:left|right)(?![A-Za-z])|\\[,:;! ]|\$")
-_FRACTION = re.compile(r"\\[dtc]?frac\s*\{([^{}]*)\}\s*\{([^{}]*)\}")
-_BLANK = re.compile(r"(?<![^\W_])\s+|\s+(?![^\W_])")  # not between words
 
 
 class LeakGuard:
@@ -42,7 +38,7 @@ class LeakGuard:
         uses = Counter(run for question in questions for run in set(_telling_runs(question.text)))
         self._runs = {run for run, count in uses.items() if len(run) < WORDS or count <= COMMON}
         self._lengths = sorted({len(run) for run in self._runs})
-        self._answers = {answer for question in questions if is_telling(answer := _written(question.answer))}
+        self._answers = {answer for question in questions if is_telling(answer := one_spelling(question.answer))}
 
     def __call__(self, proposal: Proposal) -> Proposal:
         """The proposal as it came, or rejected with the cause."""
@@ -57,7 +53,7 @@ class LeakGuard:
         return any(run in self._runs for length in self._lengths for run in _runs(found, length))
 
     def _holds_answer(self, text: str) -> bool:
-        text = _written(text)
+        text = one_spelling(text)
         found = (answer for answer in self._answers if answer in text)
         return any(re.search(_between_words(answer), text) for answer in found)
 
@@ -82,10 +78,3 @@ def _between_words(answer: str) -> str:
     before = r"(?<![^\W_])" if answer[0].isalnum() else ""
     after = r"(?![^\W_])" if answer[-1].isalnum() else ""
     return before + re.escape(answer) + after
-
-
-def _written(text: str) -> str:
-    """A text in one spelling of numbers and fractions, without blanks beside signs."""
-    text = " ".join(unicodedata.normalize("NFKC", text).split())
-    text = _BLANK.sub("", _FRACTION.sub(r"\1/\2", _SPACING.sub("", text)))
-    return _THOUSANDS.sub("", text)

@@ -23,6 +23,12 @@ _PERCENT = re.compile(r"\s*\\?%$")
 _RELATION = re.compile(r"[<>]|\\(?:le|ge)(?![A-Za-z])")
 _WHOLE_TEXT = re.compile(r"\\text\{([^{}]*)\}")
 _FORMULA = re.compile(r"(?<!\\)\$\$?|\\[()\[\]]")
+# What belongs to the formula that it stands beside, although it is outside of its dollars.
+_BEFORE_FORMULA = re.compile(r"(?:[0-9+*/^=<>|_]|(?<![A-Za-z:.,] )(?<![A-Za-z])-|(?<![A-Za-z])[A-Za-z](?=$))\s*$")
+_AFTER_FORMULA = re.compile(
+    r"\s*(?:[0-9+*/^<>|_%]|\\%|-\s*[0-9\\(]|(?:hundred|thousand|million|billion|trillion|dozen|percent|squared|cubed)\b)"
+    r"|-?[A-Za-z]|!\s*$"
+)
 _DIGIT = re.compile(r"[0-9]")
 _SUBSCRIPT = re.compile(r"_(?:[0-9A-Za-z]|\{[^{}]*\})")
 _SEPARATOR = re.compile(r"[\s,;.]*(?:and|or)?[\s,;.]*")
@@ -67,6 +73,8 @@ def equal_answers(gold: str, answer: str, set_relations: bool = False) -> bool:
         (gold_left, gold_right), (answer_left, answer_right) = equation(gold), equation(answer)
         if gold_left and answer_left and spelling(gold_left) == spelling(answer_left):
             return alike(gold_right, answer_right)
+        if _is_list(listing(gold_left)) and _is_list(listing(answer_left)):
+            return False  # (x, y) = (1, 2) and (y, x) = (1, 2)
         gold_parts, answer_parts = ratio(gold), ratio(answer)
         if max(len(gold_parts), len(answer_parts)) > 1 and r"\{" not in gold + answer:
             return _equal_ratios(gold_parts, answer_parts, alike)
@@ -125,7 +133,9 @@ def _formula(text: str) -> str:
     for outer, inner in ((sentence, formulas), (formulas, sentence)):  # the second where a box is within a formula
         if all(_SEPARATOR.fullmatch(part) for part in outer):
             return normalised(", ".join(inner))
-    is_list = len(formulas) > 1 and _SEPARATOR.fullmatch(sentence[-2])
+    if _BEFORE_FORMULA.search(sentence[-2]) or _AFTER_FORMULA.match(sentence[-1]):
+        return normalised(text.replace("$", ""))
+    is_list = len(formulas) > 1 and (_SEPARATOR.fullmatch(sentence[-2]) or not sentence[0].strip())
     return text if is_list or _DOUBT.search(" ".join(sentence[-2:])) else normalised(formulas[-1])
 
 

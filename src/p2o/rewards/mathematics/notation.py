@@ -56,6 +56,7 @@ _NAMES = re.compile(
 _CALL = re.compile(r"\\(?P<name>sqrt|exp)\s*\(|(?P<power>\^)\s*\(")
 _SQRT_OF = re.compile(r"\\sqrt\s*(\d+|[A-Za-z])")
 _CIRCLE = re.compile(r"\^\s*\{\s*\\circ\s*\}|\^\s*\{?o\}?(?![A-Za-z])|\\degree(?![A-Za-z])|\^\s*\\circ")
+_PRIMES = re.compile(r"\^\s*(?:\{\s*(?P<all>(?:\\prime\s*)+)\}|(?P<one>\\prime)(?![A-Za-z]))")
 _ENDING = re.compile(r"(?:(?<!\\right)(?<!\\left)(?<!\.)[.]|[,;\s]|\\\\|\\[,;:! ])+$")
 _WRAPPED = re.compile(r"^(?:\$\$(?P<a>[^$]*)\$\$|\$(?P<b>[^$]*)\$|\\\((?P<c>.*)\\\)|\\\[(?P<d>.*)\\\])$", re.DOTALL)
 _DELIMITERS = re.compile(r"\\(?:left|right|[bB]igg?[lr]?)(?![A-Za-z])\s*\.?(?=[()\[\]{}|\\/.<>]|$)")
@@ -87,9 +88,17 @@ _SHORT_FRACTION = re.compile(r"\\(frac|binom) *([0-9A-Za-z]|\\[A-Za-z]+) *([0-9A
 _FRAC = re.compile(r"\\[dtc]frac(?![A-Za-z])")
 
 
+LONGEST = 500  # characters of an answer that is read: what takes squared time then takes some milliseconds
+
+
 @lru_cache(maxsize=1 << 14)  # golds come back every epoch, and frequent answers with every question
 def normalised(text: str) -> str:
-    """An answer in the one notation that is compared and read; as it is where a sentence has formulas in `$`."""
+    """An answer in the one notation that is compared and read; as it is where a sentence has formulas in `$`.
+
+    This happens where nothing but the run itself would end it, so that no more than `LONGEST` characters are read.
+    """
+    if len(text) > LONGEST:
+        return text.strip()
     text = _unwrapped(text.strip())
     if "\\begin" not in text:
         text = _DOUBLED.sub(r"\\", text)
@@ -137,6 +146,7 @@ def _without_dressing(text: str) -> str:
         text = plain
     text = _OPERATOR.sub(r"\\\1 ", _TEXT.sub(r"\\text", _UPRIGHT.sub(r"\1\2", _BARE_FONT.sub("", text))))
     text = _COMMAND.sub(lambda found: _SYNONYMS.get(found.group(), found.group()), _DELIMITERS.sub("", text))
+    text = _PRIMES.sub(lambda found: "'" * found.group().count("prime"), text)
     return _CIRCLE.sub(r"^\\circ", _SIZES.sub("", text))
 
 

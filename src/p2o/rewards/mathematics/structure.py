@@ -13,7 +13,7 @@ _WORD = re.compile(
     r"\(?\\text\{\s*\(?(?P<text>[^\W\d_]+(?:[-' .]+[^\W\d_]+)*)[.\s]*\)?\.?\s*\}\)?"
     r"|\(?(?P<bare>[^\W\d_]+(?:[' ]+[^\W\d_]+)*)[.\s]*\)?\.?"
 )
-_LABEL = re.compile(r"[A-Za-z]+(?:[0-9]+[A-Za-z]*)+")  # A1B2 and x2 are names: a factor stands before its letters
+_LABEL = re.compile(r"[A-Za-z]+[0-9][0-9A-Za-z]*")  # A1B2 and x2 are names: a factor stands before its letters
 _NUMERAL = re.compile(
     r"(?<![A-Za-z0-9\\_^{.])\(?(?P<digits>[0-9A-Z]*[0-9A-Z])\)?"
     r"_(?:\{\s*(?:\\text\{)?\s*\(?(?P<braced>[0-9]+|[a-z]+)\)?\s*\}?\s*\}|(?P<bare>[0-9]{1,2}))(?![0-9A-Za-z])"
