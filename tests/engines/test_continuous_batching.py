@@ -3,13 +3,13 @@
 import pytest
 import torch
 from torch.testing import assert_close
-from transformers import AutoModelForCausalLM, GPT2Config, MistralConfig, Qwen3Config
+from transformers import AutoModelForCausalLM, GPT2Config, LlamaConfig, MistralConfig, Qwen3Config
 
 from p2o.engines import SamplingParams, TransformersEngine, continuous_batching
 from p2o.engines import transformers as engine_module
 from p2o.engines.continuous_batching import decode
 from p2o.engines.transformers_generate import generate
-from p2o.logprobs import completion_logps, onednn_linear
+from p2o.logprobs import completion_logps, onednn_linear, remove_training_noise
 from p2o.types import Prompt
 from tiny_policy import build_policy
 
@@ -119,3 +119,40 @@ def test_the_same_completions_with_packed_weights(policy, temperature, monkeypat
     assert [completion.ids for completion in found] == [completion.ids for completion in expected]
     logps = [torch.tensor([logp for completion in each for logp in completion.logps]) for each in (found, expected)]
     assert_close(*logps, rtol=1e-4, atol=1e-4)
+
+
+WINDOW = 48
+TO_THE_END = {
+    "learned positions": GPT2Config(
+        vocab_size=97, n_embd=32, n_layer=2, n_head=4, n_positions=WINDOW, initializer_range=0.3, eos_token_id=96
+    ),
+    "dynamic RoPE": LlamaConfig(
+        vocab_size=97,
+        hidden_size=32,
+        intermediate_size=48,
+        num_hidden_layers=2,
+        num_attention_heads=4,
+        initializer_range=0.3,
+        max_position_embeddings=WINDOW,
+        eos_token_id=96,
+        rope_parameters={"rope_type": "dynamic", "factor": 4.0, "rope_theta": 10000.0},
+    ),
+}
+
+
+@pytest.mark.parametrize("kind", TO_THE_END)
+def test_a_finished_row_is_not_read_on_beyond_the_window(kind):
+    """It stays until one row in eight is done; gpt2 had no position for it, and dynamic RoPE turned all other rows."""
+    torch.manual_seed(0)
+    policy = AutoModelForCausalLM.from_config(TO_THE_END[kind]).eval()
+    remove_training_noise(policy)
+    length = WINDOW // 2
+    draws = torch.Generator().manual_seed(1)
+    prompts = [Prompt(tuple(torch.randint(0, 95, (length,), generator=draws).tolist()), seed) for seed in range(120)]
+    sampling = SamplingParams(1.0, WINDOW - length)
+    together = dict(decode(policy, prompts, sampling, 16, [96]))
+    alone = [dict(decode(policy, [prompt], sampling, 1, [96]))[0] for prompt in prompts]
+    assert [together[n].ids for n in range(120)] == [one.ids for one in alone]
+    lines = completion_logps(policy, [prompt.ids for prompt in prompts], [one.ids for one in alone], 1.0)
+    for line, n in zip(lines, range(120), strict=True):
+        assert_close(line[: len(together[n].ids)], torch.tensor(together[n].logps), atol=1e-4, rtol=0)

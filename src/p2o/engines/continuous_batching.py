@@ -119,7 +119,10 @@ def _write(batch: Batch, sampling: SamplingParams, eos: Sequence[int]) -> Iterat
 def _advance(policy: PreTrainedModel, batch: Batch) -> None:
     """Has the policy read the tokens just written, which gives the logits of the next ones."""
     device = batch.mask.device
-    positions = batch.mask.sum(1, keepdim=True)  # [N, 1]
+    # Rows that are done and have not left yet go nowhere: beyond the window there may be no position, and with dynamic
+    # RoPE one such row would turn those of all others.
+    done = torch.tensor([[row.done] for row in batch.rows], device=device)  # [N, 1]
+    positions = batch.mask.sum(1, keepdim=True).masked_fill(done, 0)  # [N, 1]
     batch.mask = torch.cat([batch.mask, torch.ones(len(batch.rows), 1, dtype=torch.bool, device=device)], dim=1)
     batch.logits = policy(
         input_ids=torch.tensor([row.ids[-1:] for row in batch.rows], device=device),
