@@ -51,8 +51,34 @@ def test_a_reflector_that_several_processes_must_call_together_is_refused():
     engine.processes = 2
     for sampler in (SelfHints(SelfReflector()), ScaffoldedHints([SelfReflector(), StaticReflector(["a"])])):
         [problem] = sampler.problems(engine, NoCorrection())
-        assert "asks SelfReflector on each process by itself, and 2 processes hold" in problem
+        assert "asks SelfReflector on each process by itself, and 2 processes hold its" in problem
     assert not list(SelfHints(StaticReflector(["a"])).problems(engine, NoCorrection()))
+
+
+def test_it_is_the_reflectors_own_engine_that_counts():
+    alone, of_two = TransformersEngine(), TransformersEngine()
+    of_two.processes = 2
+    assert list(SelfHints(SelfReflector(engine=of_two)).problems(alone, NoCorrection()))
+    assert not list(SelfHints(SelfReflector(engine=alone)).problems(of_two, NoCorrection()))
+    assert SelfHints(SelfReflector(engine=alone)).own_engines == [alone]
+    assert ScaffoldedHints([StaticReflector(["a"]), SelfReflector(engine=alone)]).own_engines == [alone]
+
+
+def test_who_has_no_failure_asks_too_where_another_process_has_one(policy, tokenizer, monkeypatch):
+    """A server waits for the weights that the first process sends."""
+    asked = []
+
+    class Watched(StaticReflector):
+        def reflect(self, jobs, context):
+            asked.append(len(jobs))
+            return super().reflect(jobs, context)
+
+    part = SelfHints(Watched(["Add slowly."]))
+    part([mixture_item(1)], Step(policy, tokenizer))
+    assert asked == []
+    monkeypatch.setattr("p2o.mixture.hint_bank.gather", lambda mine: [mine, True])
+    part([mixture_item(1)], Step(policy, tokenizer))
+    assert asked == [0]
 
 
 def test_a_hint_is_written_once(policy, tokenizer):

@@ -9,6 +9,7 @@ import torch
 
 from p2o.engines import TransformersEngine
 from p2o.engines import agreement as agreement_module
+from p2o.errors import InputError
 from quickstart_run import fit
 
 SAMPLED = ("--model.temperature=1.5", "--model.optimizer.init_args.lr=1e-2")  # an update that rounding does not hide
@@ -23,6 +24,20 @@ def test_a_run_says_on_which_path_its_log_probs_are_made(tmp_path, caplog):
     fit(tmp_path)
     [line] = [record.getMessage() for record in caplog.records if "Log-probs of" in record.getMessage()]
     assert re.match(r"Log-probs of llama: packed path; engine [\d.e-]+, trainer [\d.e-]+ nats from its own", line)
+
+
+def test_an_engine_that_only_writes_hints_is_checked_before_the_run(tmp_path, monkeypatch, capsys):
+    def refuse(self, config, tokenizer, longest):
+        if self.batch_size == 7:
+            raise InputError("the second engine is checked")
+
+    monkeypatch.setattr(TransformersEngine, "check", refuse)
+    own = (
+        "{class_path: SelfReflector, init_args: {engine: {class_path: TransformersEngine, init_args: {batch_size: 7}}}}"
+    )
+    with pytest.raises(SystemExit):
+        fit(tmp_path, "--model.sampler=p2o.mixture.self_hints.SelfHints", f"--model.sampler.reflector={own}")
+    assert "the second engine is checked" in error(capsys)
 
 
 def test_an_engine_of_old_weights_ends_the_run(tmp_path, monkeypatch, capsys):

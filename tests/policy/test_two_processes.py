@@ -9,9 +9,10 @@ from functools import partial
 
 import pytest
 import torch
+from torch.distributed.fsdp import FSDPModule
 from transformers import LlamaPreTrainedModel
 
-from p2o.engines import TransformersEngine
+from p2o.engines import TransformersEngine, continuous_batching
 from p2o.errors import InputError
 from p2o.io.tables import write_jsonl
 from p2o.policy.loading import BUNDLED, load_policy
@@ -261,3 +262,37 @@ def test_a_signal_to_one_process_ends_both_within_a_sampler_that_exchanges(tmp_p
     assert "p2o: SIGTERM: the run has ended" in printed[0] and not any("Traceback" in text for text in printed), printed
     printed = fit_on_two(tmp_path, *HALF, DDP, *sampler, *MORE, "--ckpt_path=last")
     reached_the_end(printed)
+
+
+def end_the_second_in_shards(root, *options, place):
+    """A signal comes to the second process alone, in its second call of the engine for training: while it samples, or
+    while the shards are gathered for it."""
+    generate, calls, ready = TransformersEngine.generate, iter(range(10**6)), []
+
+    def counted(self, policy, prompts, sampling, title="rollouts"):
+        ready[:] = [title == "rollouts" and next(calls) == 1 and torch.distributed.get_rank() == 1]
+        return generate(self, policy, prompts, sampling, title)
+
+    def signalled(work):
+        def first_the_signal(*args, **kwargs):
+            if ready[-1]:
+                os.kill(os.getpid(), signal.SIGTERM)
+            return work(*args, **kwargs)
+
+        return first_the_signal
+
+    TransformersEngine.generate = counted
+    part = {"sampling": continuous_batching, "gathering": FSDPModule}[place]
+    name = {"sampling": "_write", "gathering": "unshard"}[place]
+    setattr(part, name, signalled(getattr(part, name)))
+    fit(root, *options)
+
+
+@pytest.mark.parametrize("place", ["sampling", "gathering"])
+def test_a_signal_to_one_process_ends_both_that_hold_the_policy_in_shards(tmp_path, place):
+    """The other one goes on to what all of them do together: it gathers, and compares with the trainer."""
+    run = partial(end_the_second_in_shards, place=place)
+    printed = fit_on_two(tmp_path, *HALF, SHARDED, *MORE, "--checkpoint.every_n_steps=1", run=run)
+    assert [text.rpartition("exit ")[2] for text in printed] == ["75", "0"], printed
+    assert "p2o: SIGTERM: the run has ended" in printed[0] and not any("Traceback" in text for text in printed), printed
+    reached_the_end(fit_on_two(tmp_path, *HALF, SHARDED, *MORE, "--ckpt_path=last"))

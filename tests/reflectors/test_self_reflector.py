@@ -82,6 +82,14 @@ def test_all_jobs_are_asked_in_one_call(reflect, policy, tokenizer):
     assert [f"<|user|>{p.prompt}<|end|><|assistant|>" for p in proposals] == [tokenizer.decode(p.ids) for p in prompts]
 
 
+def test_without_a_job_the_engine_still_gets_the_weights(reflect, policy):
+    """The first process sends them to rollout servers, and another one may have a job."""
+    proposals, engine = reflect(SelfReflector(prompt=PROMPT, max_reply_length=100), [])
+    assert proposals == []
+    [(asked, prompts, *_)] = engine.calls
+    assert asked is policy and prompts == []
+
+
 def test_which_weights_reflect(tokenizer, policy):
     for weights, expected in (("initial", "old"), ("current", "new")):
         models = {"old": policy, "new": type(policy)(policy.config)}
@@ -143,13 +151,13 @@ def test_a_prompt_that_never_fits_is_refused_and_the_others_are_asked(reflect):
     assert [(p.template, p.rejection) for p in proposals] == [("", "prompt too long"), ("Go.", "")]
     assert len(engine.calls[0][1]) == 1
     proposals, engine = reflect(SelfReflector(max_reply_length=100, prompt=PROMPT), jobs[:1])
-    assert proposals[0].rejection == "prompt too long" and engine.calls == []
+    assert proposals[0].rejection == "prompt too long" and [call[1] for call in engine.calls] == [[]]
 
 
 def test_a_completion_that_spells_a_special_token_does_not_end_the_run(reflect):
     jobs = [ReflectionJob("", (Example("1+1?", "<|end|><|user|>", "f"),))]
     [proposal], engine = reflect(SelfReflector(max_reply_length=100, prompt=PROMPT), jobs)
-    assert proposal.rejection == "special token in prompt" and engine.calls == []
+    assert proposal.rejection == "special token in prompt" and [call[1] for call in engine.calls] == [[]]
 
 
 def test_no_room_for_a_reply_is_an_input_error(reflect):

@@ -73,6 +73,23 @@ def interruptible() -> Iterator[None]:
         _depth -= 1
 
 
+@contextmanager
+def uninterrupted() -> Iterator[None]:
+    """Within interruptible work: what all processes do together, and a signal to one of them waits for.
+
+    Raises:
+        Preempted: A signal came meanwhile, and the work around it is interruptible.
+    """
+    global _depth
+    depth, _depth = _depth, 0
+    try:
+        yield
+    finally:
+        _depth = depth
+    if depth and _received:
+        raise Preempted(_received)
+
+
 def _handle(number: int, frame: FrameType | None) -> None:
     global _received
     if _received:

@@ -55,6 +55,9 @@ class RolloutEngine(ABC):
 
         A prompt's seed decides its draws: the same prompt, seed and weights give the same completion; K rollouts of a
         question are K prompts with the same ids and different seeds. `title` names the work in the progress bar.
+
+        A signal may end it anywhere. What the processes of a run do together in it, such as `full_tensors` of a policy
+        in shards, stands within `p2o.distributed.preemption.uninterrupted`: else one would wait for one that has ended.
         """
 
     def check(self, config: PreTrainedConfig, tokenizer: PreTrainedTokenizerBase, longest: int) -> None:

@@ -20,10 +20,11 @@ def check_reflector(reflector: Reflector, module: LightningModule) -> None:
         InputError: The reflector asks the engine on one process, and the engine needs more.
     """
     assert isinstance(module, PolicyModule)
-    if reflector.samples and module.engine.processes > 1:
+    processes = (reflector.own_engine or module.engine).processes
+    if reflector.samples and processes > 1:
         raise InputError(
-            f"evolution.reflector: {reflector.name} samples on the first process alone, and {module.engine.processes} "
-            "processes hold the engine's model together (engine.tensor_parallel_size). Take TeacherReflector, or a "
+            f"evolution.reflector: {reflector.name} samples on the first process alone, and {processes} processes hold "
+            "its engine's model together (engine.tensor_parallel_size). Take TeacherReflector, or a "
             "tensor_parallel_size of 1."
         )
 

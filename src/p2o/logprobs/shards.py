@@ -7,6 +7,8 @@ from weakref import WeakKeyDictionary
 from torch import nn
 from torch.distributed.fsdp import FSDPModule
 
+from p2o.distributed.preemption import uninterrupted
+
 _entered: WeakKeyDictionary[nn.Module, int] = WeakKeyDictionary()  # how many times `whole` is entered at present
 
 
@@ -24,9 +26,10 @@ def whole(policy: nn.Module) -> Iterator[None]:
     """
     depth = _entered.get(policy, 0)
     parts = [module for module in policy.modules() if isinstance(module, FSDPModule)] if depth == 0 else []
-    for part in parts:
-        part.set_reshard_after_forward(False, recurse=False)
-        part.unshard()
+    with uninterrupted():
+        for part in parts:
+            part.set_reshard_after_forward(False, recurse=False)
+            part.unshard()
     _entered[policy] = depth + 1
     try:
         yield

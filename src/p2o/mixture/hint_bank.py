@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from p2o.distributed.processes import together
+from p2o.distributed.processes import gather, together
 from p2o.distributed.unions import concatenated, first_rank_wins
 from p2o.endpoints import ZERO_USAGE, Usage
 from p2o.engines.base import RolloutEngine
@@ -54,7 +54,9 @@ class HintBank:
             for number, (name, rollout) in enumerate(first.items(), len(self.hints))
         ]
         context = ReflectionContext(worker.engine, worker.renderer, step.policy, step.initial_policy, self.spent)
-        proposals = together(lambda: reflector.reflect(jobs, context) if jobs else [])  # a signal ends it on all
+        # All of them ask, with no job too: it is the first process that gives rollout servers the weights that reflect.
+        asks = any(gather(bool(jobs)))
+        proposals = together(lambda: reflector.reflect(jobs, context) if asks else [])  # a signal ends it on all
         usage = sum((proposal.usage for proposal in proposals), ZERO_USAGE)
         worker.counts.rollouts["hints"] = worker.counts.rollouts.get("hints", 0) + len(proposals)
         worker.counts.tokens["hints"] = worker.counts.tokens.get("hints", 0) + usage.completion_tokens
@@ -75,12 +77,18 @@ class HintBank:
 def hint_problems(reflectors: Iterable[Reflector], engine: RolloutEngine, sampler: str) -> Iterator[str]:
     """A reflector that samples on an engine which several processes must call together: each asks when it needs to."""
     for reflector in reflectors:
-        if reflector.samples and engine.processes > 1:
+        processes = (reflector.own_engine or engine).processes
+        if reflector.samples and processes > 1:
             yield (
-                f"model.sampler: {sampler} asks {reflector.name} on each process by itself, and {engine.processes} "
-                "processes hold the engine's model together (engine.tensor_parallel_size). Take TeacherReflector, or a "
+                f"model.sampler: {sampler} asks {reflector.name} on each process by itself, and {processes} "
+                "processes hold its engine's model together (engine.tensor_parallel_size). Take TeacherReflector, or a "
                 "tensor_parallel_size of 1."
             )
+
+
+def engines_of(reflectors: Iterable[Reflector]) -> list[RolloutEngine]:
+    """Those that reflectors have for themselves."""
+    return [engine for reflector in reflectors if (engine := reflector.own_engine) is not None]
 
 
 def check_whole(step: RolloutStep, sampler: str) -> None:

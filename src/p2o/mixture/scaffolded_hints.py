@@ -8,7 +8,7 @@ from typing import Any
 from p2o.distributed.processes import gather
 from p2o.engines.base import RolloutEngine
 from p2o.errors import InputError
-from p2o.mixture.hint_bank import HintBank, check_whole, hint_problems
+from p2o.mixture.hint_bank import HintBank, check_whole, engines_of, hint_problems
 from p2o.objective.engine_correction import EngineCorrection
 from p2o.reflectors import Reflector
 from p2o.rollouts import Group, RolloutStep, SampledGroups, Sampler, Workload
@@ -76,6 +76,11 @@ class ScaffoldedHints(Sampler):
     def problems(self, engine: RolloutEngine, correction: EngineCorrection) -> Iterator[str]:
         """A reflector that could not be asked; see `Sampler.problems`."""
         return hint_problems(self.tiers, engine, "ScaffoldedHints")
+
+    @property
+    def own_engines(self) -> Sequence[RolloutEngine]:
+        """Those of whoever writes the hints."""
+        return engines_of(self.tiers)
 
     def forecast(self, work: Workload) -> dict[str, tuple[int, int]]:
         """From no hint to every increment of every tier for every question."""

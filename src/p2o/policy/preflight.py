@@ -67,7 +67,8 @@ def check_run(stage: str, trainer: Trainer, module: "PolicyModule") -> None:
         _refuse(trainer_problems(trainer.precision, reload))
     _refuse(average_problems(module.update.objective.regularizers, isinstance(trainer.strategy, ShardedStrategy)))
     check_group(module.engine.processes, trainer.world_size, load_config(module.model))
-    module.engine.check(load_config(module.model), module.renderer.tokenizer, module.longest)
+    for engine in (module.engine, *module.sampler.own_engines):
+        engine.check(load_config(module.model), module.renderer.tokenizer, module.longest)
     watch()
     data = mixture_of(trainer)
     if stage == "test":

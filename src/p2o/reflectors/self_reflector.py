@@ -123,7 +123,8 @@ class SelfReflector(Reflector):
             for seed in self._seeds(job)
         ]
         started = time.monotonic()
-        completions = engine.generate(policy, prompts, self.sampling, title="reflection") if prompts else []
+        # Without a prompt too: another process may wait for the weights that this one sends.
+        completions = engine.generate(policy, prompts, self.sampling, title="reflection")
         if self.engine is not None:  # the run's engine is held against the trainer with each rollout
             check_canary(policy, self.engine, prompts, completions, self.sampling.temperature)
         seconds = (time.monotonic() - started) / max(1, len(prompts))

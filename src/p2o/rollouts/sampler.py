@@ -74,6 +74,11 @@ class Sampler(ABC):
         """Why it cannot sample for a run with this engine and this correction, which `p2o fit` then refuses."""
         return iter(())
 
+    @property
+    def own_engines(self) -> Sequence[RolloutEngine]:
+        """Engines beside the run's, which are checked with it before it begins."""
+        return ()
+
     def forecast(self, work: Workload) -> dict[str, tuple[int, int]]:
         """Completions of a run at least and at most, by the phase that they are counted as: for `p2o plan`."""
         return {"train": (work.completions, work.completions)}

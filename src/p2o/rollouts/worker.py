@@ -1,13 +1,16 @@
 """The one path from a question to a graded rollout: training, validation and evolution all take it."""
 
 from collections.abc import Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 
 from transformers import PreTrainedModel
 
 from p2o.distributed.preemption import interruptible
+from p2o.distributed.processes import together
 from p2o.engines.base import BackgroundEngine, RolloutEngine, SamplingParams, Submitted
 from p2o.engines.canary import check_canary, try_canary
+from p2o.logprobs.shards import is_sharded
 from p2o.progress import task
 from p2o.prompts.renderer import PromptRenderer
 from p2o.rewards.base import GradingInput, Reward, grade_checked
@@ -65,11 +68,23 @@ class RolloutWorker:
             title: Of the progress bar.
         """
         prompts = self._prompts(requests)
-        with interruptible():
-            completions = self.engine.generate(policy, prompts, sampling, title)
-            check_canary(policy, self.engine, prompts, completions, sampling.temperature)
+        completions = self._sample(policy, prompts, sampling, title)
         self.counts.add(phase, completions)
         return self.graded(requests, prompts, completions)
+
+    def _sample(
+        self, policy: PreTrainedModel, prompts: Sequence[Prompt], sampling: SamplingParams, title: str
+    ) -> list[Completion]:
+        """A completion for each prompt, from the weights that are trained; a signal ends it where no process waits."""
+
+        def generate() -> list[Completion]:
+            with nullcontext() if self.engine.processes > 1 else interruptible():  # those of an engine sample together
+                return self.engine.generate(policy, prompts, sampling, title)
+
+        # The processes of a policy in shards gather and compare it together, so that they also end together.
+        completions = together(generate) if is_sharded(policy) else generate()
+        check_canary(policy, self.engine, prompts, completions, sampling.temperature)
+        return completions
 
     def submit(
         self,
@@ -85,7 +100,7 @@ class RolloutWorker:
         engine = self.engine
         assert isinstance(engine, BackgroundEngine)  # `SamplingAhead` has refused others
         prompts = [self._prompts(requests) for requests in batches]
-        with interruptible():
+        with nullcontext() if is_sharded(policy) else interruptible():  # shards are gathered and compared together
             try_canary(policy, engine, [prompt for some in prompts for prompt in some], sampling)
             submitted = [engine.submit(policy, some, sampling) for some in prompts]
         parts = zip(batches, prompts, submitted, strict=True)

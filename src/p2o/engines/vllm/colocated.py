@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import torch
 from transformers import PreTrainedModel
 
+from p2o.distributed.preemption import uninterrupted
 from p2o.engines.base import RolloutEngine, SamplingParams
 from p2o.engines.generation_settings import eos_token_ids
 from p2o.engines.transformers import check_window
@@ -91,7 +92,8 @@ class VLLMEngine(RolloutEngine):
         everyones, own = self._group.share(prompts)
         with without_autocast(policy):  # the trainer's mixed precision is not for vLLM
             self._llm = llm = self._llm or start_vllm(policy, self._arguments_for(policy))
-            self._wake(llm, policy)
+            with uninterrupted():  # all processes of a policy in shards gather it
+                self._wake(llm, policy)
             completions = _sample(llm, everyones, sampling, eos, title)
             self._sleep(llm)
         return completions[own]

@@ -3,6 +3,7 @@
 import logging
 import time
 from collections.abc import Sequence
+from contextlib import nullcontext
 from copy import copy
 from threading import Lock
 from typing import Literal
@@ -12,6 +13,7 @@ from weakref import WeakSet
 import torch
 from transformers import PreTrainedConfig, PreTrainedModel, PreTrainedTokenizerBase
 
+from p2o.distributed.preemption import uninterrupted
 from p2o.distributed.processes import on_first, rank
 from p2o.engines.base import BackgroundEngine, SamplingParams, Submitted
 from p2o.engines.generation_settings import eos_token_ids
@@ -24,6 +26,7 @@ from p2o.engines.vllm.servers.shared_folder import SharedFolder
 from p2o.engines.vllm.servers.transport import WeightTransport
 from p2o.engines.weight_sync import without_autocast
 from p2o.errors import InputError
+from p2o.logprobs.shards import is_sharded
 from p2o.types import Completion, Prompt
 
 logger = logging.getLogger(__name__)
@@ -117,12 +120,13 @@ class VLLMServers(BackgroundEngine):
         check_window(policy, prompts, sampling)
         eos = eos_token_ids(policy)
         with without_autocast(policy):  # the trainer's mixed precision is not for the servers
-            version = self.weights.version_of(policy)
-            if version != self._version:
-                for submitted in list(self._under_way):  # to send others would break it off
-                    submitted.settle()
-            live = self._with_weights(policy, version)
-            self._version = version
+            with uninterrupted() if is_sharded(policy) else nullcontext():  # its shards are gathered by all processes
+                version = self.weights.version_of(policy)
+                if version != self._version:
+                    for submitted in list(self._under_way):  # to send others would break it off
+                        submitted.settle()
+                live = self._with_weights(policy, version)
+                self._version = version
         self._check_length(live, prompts, sampling)
         phase = Phase(prompts, sampling, eos, version)
 
