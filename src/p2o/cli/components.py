@@ -1,4 +1,12 @@
-"""Imports every component, so that configs can name them by class alone and `--help` lists them."""
+"""Imports every component, so that configs can name them by class alone and `--help` lists them.
+
+A class that takes another one's place brings its own defaults, and keeps what was written for the other and fits it.
+"""
+
+from functools import partial
+from typing import Any
+
+from jsonargparse import _typehints
 
 from p2o import engines, questions, reflectors, rewards, rollouts, worlds
 from p2o.evolution import selectors
@@ -32,3 +40,23 @@ __all__ = [
     "selectors",
     "worlds",
 ]
+
+
+def swap(keep_what_fits: Any, parser: Any, before: Any, after: Any) -> None:  # noqa: ANN401 (of jsonargparse)
+    """Leaves out of the part of before what its class has by default, then what the class of the part after lacks.
+
+    jsonargparse does the second alone, and so gave a class the defaults of another one that stood there: GSPOLoss the
+    clip of ClippedLoss, whoever wrote neither.
+    """
+    if before and "init_args" in before and before["class_path"] != after["class_path"]:
+        written = _typehints.subclass_spec_as_namespace(before)
+        settings = getattr(parser, "sub_add_kwargs", {})
+        defaults = _typehints.ActionTypeHint.get_class_parser(before["class_path"], settings).get_defaults()
+        for key, value in list(written.init_args.items(branches=True, nested=False)):
+            if key in defaults and defaults[key] == value:
+                written.init_args.pop(key)
+    keep_what_fits(parser, before, after)
+
+
+_KEEP = "discard_init_args_on_class_path_change"
+setattr(_typehints, _KEEP, partial(swap, getattr(_typehints, _KEEP)))

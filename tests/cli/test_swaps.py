@@ -1,0 +1,79 @@
+"""A class that takes another one's place in a config has its own defaults, and what was written."""
+
+import inspect
+from itertools import permutations
+
+import pytest
+import yaml
+
+from p2o.cli.classes import _concrete, base_of
+from p2o.cli.config import read_config
+from p2o.cli.sections import DEFAULTS
+
+BASE = {
+    "model": {"model": "p2o/micro-policy"},
+    "data": {
+        "train": {"class_path": "p2o.worlds.ChainQuestions", "init_args": {"split": "train", "easy": 2, "hard": 2}}
+    },
+}
+
+
+def defaults(kind):
+    parameters = list(inspect.signature(kind.__init__).parameters.values())[1:]
+    return {one.name: one.default for one in parameters if one.default is not one.empty}
+
+
+def needs_nothing(kind):
+    return len(defaults(kind)) == len(inspect.signature(kind.__init__).parameters) - 1
+
+
+def pairs():
+    """Classes of one key that share an option and not its default; of the first, everything has one."""
+    for key in DEFAULTS:
+        for before, after in permutations(_concrete(base_of(key)), 2):
+            own, others = defaults(after), defaults(before)
+            if (
+                needs_nothing(before)
+                and needs_nothing(after)
+                and any(own[name] != others[name] for name in own.keys() & others.keys())
+            ):
+                yield pytest.param(key, before, after, id=f"{key}-{before.__name__}-{after.__name__}")
+
+
+def part(tmp_path, key, *parts):
+    """What a key comes to after several config files, of which each sets it."""
+    section, name = key.split(".")
+    words = []
+    for number, value in enumerate([None, *parts]):
+        path = tmp_path / f"{number}.yaml"
+        path.write_text(yaml.safe_dump(BASE if value is None else {section: {name: value}}))
+        words += ["--config", str(path)]
+    return read_config(words)[section][name]["init_args"]
+
+
+def path_of(kind):
+    return {"class_path": f"{kind.__module__}.{kind.__qualname__}"}
+
+
+@pytest.mark.parametrize(("key", "before", "after"), list(pairs()))
+def test_it_has_its_own_defaults(tmp_path, key, before, after):
+    found = part(tmp_path, key, path_of(before), path_of(after))
+    assert {name: found[name] for name in defaults(after) if not isinstance(found[name], dict)} == {
+        name: value for name, value in defaults(after).items() if not isinstance(found[name], dict)
+    }
+
+
+def test_there_are_such_pairs():
+    assert {"model.loss", "model.context"} <= {one.values[0] for one in pairs()}
+
+
+def test_what_was_written_stays_where_it_fits(tmp_path):
+    masked = {**path_of(_class("model.context", "Masked")), "init_args": {"low": 0.05}}
+    found = part(tmp_path, "model.context", masked, path_of(_class("model.context", "Weighted")))
+    assert found == {"low": 0.05, "high": 1.0}
+    gspo = {**path_of(_class("model.loss", "GSPOLoss")), "init_args": {"epsilon_low": 0.1}}
+    assert part(tmp_path, "model.loss", gspo) == {"epsilon_low": 0.1, "epsilon_high": 4e-4}
+
+
+def _class(key, name):
+    return next(kind for kind in _concrete(base_of(key)) if kind.__name__ == name)
