@@ -1,5 +1,7 @@
 import json
 import time
+from datetime import date
+from decimal import Decimal
 from pathlib import Path
 
 import pyarrow as pa
@@ -53,6 +55,14 @@ def test_parquet(tmp_path):
     pq.write_table(pa.table({"answer": ["5"], "completion": [r"\boxed{5}"]}), tmp_path / "rows.parquet")
     main(["grade", str(tmp_path / "rows.parquet"), str(tmp_path / "out.jsonl")])
     assert read(tmp_path / "out.jsonl")[0]["outcome"] == "correct"
+
+
+def test_what_json_has_no_kind_for_is_kept_as_text(tmp_path):
+    cells = {"day": [date(2026, 11, 26)], "price": [Decimal("1.50")]}
+    pq.write_table(pa.table({"answer": ["5"], "completion": [r"\boxed{5}"], **cells}), tmp_path / "rows.parquet")
+    main(["grade", str(tmp_path / "rows.parquet"), str(tmp_path / "out.jsonl"), "--config", "p2o:quickstart"])
+    [row] = read(tmp_path / "out.jsonl")
+    assert (row["day"], row["price"], row["outcome"]) == ("2026-11-26", "1.50", "correct")
 
 
 @pytest.mark.slow

@@ -48,10 +48,18 @@ def test_own_questions_are_looked_at_and_the_config_is_read(folder, capsys):
     assert config["data"]["train"]["init_args"]["question"] == "problem"
     assert config["data"]["validation"]["init_args"]["count"] == 16
     assert config["trainer"]["default_root_dir"] == "runs/my"
+    assert config["model"]["mini_batch_size"] == 5 and config["data"]["batch_size"] == 10  # two steps a batch
     assert config["evolution"]["reflector"]["init_args"]["max_reply_length"] == 512  # of a window of 2,048
     main(["plan", "--config", "my.yaml", "--no-calibration"])
     printed = capsys.readouterr().out
-    assert "64 questions x 6 rollouts" in printed and "refuses" not in printed
+    assert "64 questions x 6 rollouts" in printed and "refuses" not in printed and "mini_batch_size" not in printed
+
+
+def test_a_handful_of_questions_leaves_one_to_validate(folder):
+    rows = (folder / "mine.jsonl").read_text(encoding="utf-8").splitlines()[:4]
+    (folder / "few.jsonl").write_text("\n".join(rows), encoding="utf-8")
+    main(["init", "few.yaml", "--questions", "few.jsonl", "--model", "p2o/micro-policy"])
+    assert read_config(["--config", "few.yaml"])["data"]["validation"]["init_args"]["count"] == 1
 
 
 @pytest.mark.parametrize(

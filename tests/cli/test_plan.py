@@ -63,6 +63,9 @@ def test_an_erroneous_config_is_not_calibrated(capsys):
         (["--calibration", "0"], "at least 1"),
         (["--trainer.max_epochs", "-1"], "counts epochs"),
         (["--trainer.max_epochs", "0"], "max_epochs: expected at least 1"),
+        (["--trainer.limit_train_batches", "2"], "leave out trainer.limit_train_batches, got 2"),
+        (["--trainer.limit_val_batches", "1"], "leave out trainer.limit_val_batches, got 1"),
+        (["--trainer.check_val_every_n_epoch", "3"], "leave out trainer.check_val_every_n_epoch, got 3"),
         (["--data.taus", "3"], "taus"),
     ],
 )

@@ -49,7 +49,12 @@ def test_fit_makes_the_run_of_the_command(tmp_path):
     first, second = (json.loads((tmp_path / name / "summary.json").read_text()) for name in ("python", "command"))
     assert first["history"] == second["history"] and first["rollouts"] == second["rollouts"]
     with pytest.raises(InputError, match="expected a folder without a run"):
-        p2o.fit("p2o:quickstart", SMALL | {"trainer.default_root_dir": str(tmp_path / "python")})
+        p2o.fit("p2o:quickstart", SMALL | {"trainer.default_root_dir": tmp_path / "python"})
+
+
+def test_a_path_is_as_good_as_its_text(tmp_path):
+    with pytest.raises(InputError, match=r"data\.train: expected a value"):
+        p2o.fit({"trainer": {"default_root_dir": tmp_path, "max_epochs": 0}, "model": {"model": "p2o/micro-policy"}})
 
 
 @pytest.mark.parametrize(
@@ -59,6 +64,7 @@ def test_fit_makes_the_run_of_the_command(tmp_path):
         ({"model": {"model": "p2o/micro-policy", "temprature": 1}}, {}, "Did you mean --model.temperature"),
         ("p2o:quickstart", {"model.context": "Replce"}, "Did you mean Replace"),
         ("p2o:quickstart", {"data.tau": "many"}, "data.tau: expected int, got 'many'"),
+        ("p2o:quickstart", {"data.tau": {1}}, "expected numbers, texts, lists and dictionaries, got {1}"),
     ],
 )
 def test_mistakes_are_input_errors(config, options, message):

@@ -1,8 +1,10 @@
 """`p2o serve` prints the commands of the servers that a config names."""
 
+import re
 import shlex
 
 import pytest
+import yaml
 
 from p2o.cli.main import main
 from p2o.commands.serving import server_commands
@@ -50,3 +52,19 @@ def test_gpus_are_counted_on_each_host():
     urls = ["http://a:8000", "http://b:8000", "http://a:8001"]
     commands = server_commands(BUNDLED, VLLMServers(urls), 512, gpus=1)
     assert [command.environment["CUDA_VISIBLE_DEVICES"] for command in commands] == ["0", "0", "1"]
+
+
+def test_the_reflectors_servers_have_gpus_of_their_own(tmp_path, capsys):
+    own = {
+        "class_path": "SelfReflector",
+        "init_args": {
+            "engine": {
+                "class_path": "VLLMServers",
+                "init_args": {"urls": ["http://127.0.0.1:8003"], "weights": {"class_path": "FixedWeights"}},
+            }
+        },
+    }
+    (tmp_path / "own.yaml").write_text(yaml.safe_dump({"evolution": {"reflector": own}}))
+    main(["serve", f"--config={CONFIG}", f"--config={SERVERS}", f"--config={tmp_path / 'own.yaml'}", "--gpus=1"])
+    lines = capsys.readouterr().out.splitlines()
+    assert [re.search(r"CUDA_VISIBLE_DEVICES=(\d)", line)[1] for line in lines] == ["0", "1", "2"]

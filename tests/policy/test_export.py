@@ -1,3 +1,4 @@
+import json
 import os
 import pickle
 from pathlib import Path
@@ -213,13 +214,25 @@ def test_the_card_says_what_the_model_is(saved, tmp_path):
     run = tmp_path / "run"
     (run / "checkpoints").mkdir(parents=True)
     path = saved.rename(run / "checkpoints" / "last.ckpt")
-    (run / "summary.json").write_text('{"validation": {"bare": {"hard": 0.5}, "templated": null}}', encoding="utf-8")
+    history = [{"bare": {"hard": hard}, "templated": None} for hard in (0.1, 0.2, 0.5, 0.7)]
+    (run / "summary.json").write_text(json.dumps({"history": history}), encoding="utf-8")
     (run / "config.yaml").write_text("data: {tau: 2}\n", encoding="utf-8")
     export(path, tmp_path / "out")
     card = (tmp_path / "out" / "README.md").read_text(encoding="utf-8")
     assert card.startswith("---\nlibrary_name: transformers\n")
     for part in ("after 3 epochs", "| bare, hard | 50.0% |", "1 of train", "    data: {tau: 2}", "torch "):
         assert part in card
+
+
+def test_a_card_has_no_figures_of_another_epoch(saved, tmp_path):
+    """The run may have gone on since, or have written this checkpoint within an epoch."""
+    run = tmp_path / "run"
+    (run / "checkpoints").mkdir(parents=True)
+    path = saved.rename(run / "checkpoints" / "last.ckpt")
+    (run / "summary.json").write_text('{"history": [{"bare": {"hard": 0.1}, "templated": null}]}', encoding="utf-8")
+    export(path, tmp_path / "out")
+    card = (tmp_path / "out" / "README.md").read_text(encoding="utf-8")
+    assert "Accuracies after epoch 2 are not known" in card and "10.0%" not in card
 
 
 def test_a_card_without_its_run_says_so(saved, tmp_path):

@@ -3,7 +3,7 @@
 import json
 import tempfile
 from collections.abc import Mapping
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any
 
 import yaml
@@ -41,7 +41,8 @@ def fit(
     with tempfile.TemporaryDirectory() as folder:
         if isinstance(config, Mapping):
             path = Path(folder) / "config.yaml"
-            path.write_text(yaml.safe_dump(dict(config), allow_unicode=True), encoding="utf-8")
+            plain = json.loads(json.dumps(dict(config), default=_text))
+            path.write_text(yaml.safe_dump(plain, allow_unicode=True), encoding="utf-8")
             config = path
         words = ["--config", str(config), *(f"--{name}={_word(value)}" for name, value in (options or {}).items())]
         check_configs(words)
@@ -79,4 +80,13 @@ def run_callbacks(folder: str | Path, evolution: TemplateEvolution | None = None
 
 def _word(value: Any) -> str:  # noqa: ANN401 (of any option)
     """A value as the command line takes it."""
-    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    if isinstance(value, str | PurePath):
+        return str(value)
+    return json.dumps(value, ensure_ascii=False, default=_text)
+
+
+def _text(value: object) -> str:
+    """A path as YAML has it; no other object has a place in a config."""
+    if isinstance(value, PurePath):
+        return str(value)
+    raise InputError(f"p2o.fit: expected numbers, texts, lists and dictionaries, got {value!r:.100}.")

@@ -1,6 +1,7 @@
 """The commands that start the vLLM servers of a config."""
 
 import shlex
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from urllib.parse import urlsplit
@@ -34,7 +35,12 @@ class ServerCommand:
 
 
 def server_commands(
-    model: str, engine: VLLMServers, longest: int, gpus: int = 0, further: Sequence[str] = ()
+    model: str,
+    engine: VLLMServers,
+    longest: int,
+    gpus: int = 0,
+    further: Sequence[str] = (),
+    taken: Counter[str] | None = None,
 ) -> list[ServerCommand]:
     """The command of each server of an engine, bound to the address that its url names.
 
@@ -44,6 +50,7 @@ def server_commands(
         longest: Tokens of a prompt and its completion at most.
         gpus: Of each server, counted from the first GPU of its node on; 0 leaves the choice to vLLM.
         further: Words for `vllm serve`, such as `--enforce-eager`.
+        taken: GPUs of each node that servers of other engines have, to which those of this one are added.
     """
     config = load_config(model)
     window = window_of(config, longest)
@@ -53,11 +60,12 @@ def server_commands(
         words += ["--weight-transfer-config", f'{{"backend": "{engine.weights.backend}"}}', "--load-format", "dummy"]
     if gpus > 1:
         words += ["--tensor-parallel-size", str(gpus)]
-    commands, taken = [], dict.fromkeys((urlsplit(url).hostname for url in engine.group.urls), 0)
+    commands, taken = list[ServerCommand](), Counter() if taken is None else taken
     for url in engine.group.urls:
         parts = urlsplit(url)
-        own = range(taken[parts.hostname], taken[parts.hostname] + gpus)
-        taken[parts.hostname] += gpus
+        node = parts.hostname or ""
+        own = range(taken[node], taken[node] + gpus)
+        taken[node] += gpus
         devices = {"CUDA_VISIBLE_DEVICES": ",".join(map(str, own))} if gpus else {}
         place = ("--host", parts.hostname or "", "--port", str(parts.port or 80))
         commands.append(ServerCommand(url, DEVELOPMENT | devices, (*words, *place, *further)))

@@ -37,7 +37,7 @@ def starting_point(wishes: Wishes, name: str) -> str:
         f"# P²O with {wishes.model} on the questions of {wishes.questions}. What is left out has the paper's value:",
         f"# `p2o fit --config {name}.yaml --print_config` shows all, `p2o plan --config {name}.yaml` what it costs.",
         *_trainer(wishes, fit, name),
-        *_model(wishes, fit, *lengths),
+        *_model(wishes, fit, count, *lengths),
         *_data(wishes, columns, count),
         *_evolution(fit, count, min(REPLY, _window(config) // 4)),
     ]
@@ -77,7 +77,7 @@ def _trainer(wishes: Wishes, fit: Fit | None, name: str) -> list[str]:
     return [*lines, "  max_epochs: 10  # an evolution after each but the last", f"  default_root_dir: runs/{name}"]
 
 
-def _model(wishes: Wishes, fit: Fit | None, prompt: int, completion: int) -> list[str]:
+def _model(wishes: Wishes, fit: Fit | None, count: int, prompt: int, completion: int) -> list[str]:
     lines = ["model:", f"  model: {_scalar(wishes.model)}"]
     if wishes.model == BUNDLED:
         lines += ['  instruction: "Answer within \\\\boxed{}.\\nQuestion: "  # the one that it was made for']
@@ -100,7 +100,7 @@ def _model(wishes: Wishes, fit: Fit | None, prompt: int, completion: int) -> lis
         f"  max_prompt_length: {prompt}  # tokens of a question; longer ones are refused before training",
         f"  max_completion_length: {completion}  # paper: 12288; truncated completions count as wrong",
     ]
-    batch = _batch(wishes.gpus, 0)
+    batch = _batch(wishes.gpus, count)
     lines += [f"  mini_batch_size: {max(1, batch // 2)}  # questions of an optimizer step and process"]
     if fit:
         lines += [
@@ -129,7 +129,7 @@ def _data(wishes: Wishes, columns: Columns, count: int) -> list[str]:
         f"    init_args: {{{shown}}}",
         "  validation:  # or a file of its own, as above",
         "    class_path: HeldOut",
-        f"    init_args: {{count: {min(100, count // 5) if count else 100}}}",
+        f"    init_args: {{count: {max(1, min(100, count // 5)) if count else 100}}}",
         "  num_generations: 6  # K, rollouts of a question",
         "  tau: 2  # a question is hard if fewer of its rollouts are correct; p2o plan says how many are",
         f"  batch_size: {_batch(wishes.gpus, count)}  # questions of a rollout batch and process",

@@ -2,6 +2,8 @@
 
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from datetime import date, time
+from decimal import Decimal
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -38,7 +40,14 @@ def write_jsonl(path: Path, rows: Iterable[Mapping[str, Any]]) -> None:
 
 def json_line(row: Mapping[str, Any]) -> str:
     """A row as a line of a `.jsonl` file."""
-    return json.dumps(row, ensure_ascii=False) + "\n"
+    return json.dumps(row, ensure_ascii=False, default=_text) + "\n"
+
+
+def _text(value: object) -> str:
+    """Cells that JSON has no kind for: Parquet's dates and decimal numbers, as text."""
+    if isinstance(value, date | time | Decimal):
+        return str(value)
+    raise TypeError(f"Expected a cell that JSON has a kind for, got {value!r:.100}.")
 
 
 def write_parquet(path: Path, rows: Iterable[Mapping[str, Any]], schema: Any) -> None:  # noqa: ANN401 (pyarrow's)

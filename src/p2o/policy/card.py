@@ -38,7 +38,7 @@ def model_card(checkpoint: Path, content: Mapping[str, Any], library: str = "tra
         "is asked with the bare question; templates were used in training alone.",
         *([_loading(base)] if library == "peft" else []),
         _prompts(content["p2o"].get("prompts")),
-        _figures(run.summary, content["p2o"]),
+        _figures(run.summary, content.get("epoch", -1), content["p2o"]),
         _templates(content),
         _settings(run.config),
         "## Versions\n\n" + ", ".join(f"{name} {version(name)}" for name in PACKAGES),
@@ -79,10 +79,14 @@ def _prompts(prompts: Mapping[str, Any] | None) -> str:
     )
 
 
-def _figures(path: Path, state: Mapping[str, Any]) -> str:
+def _figures(path: Path, epoch: int, state: Mapping[str, Any]) -> str:
+    """The accuracies after the epoch of the checkpoint, which need not be the last one."""
     lines = ["## Figures", ""]
     if path.is_file():
-        validation = json.loads(path.read_text(encoding="utf-8")).get("validation") or {}
+        history = json.loads(path.read_text(encoding="utf-8")).get("history", [])
+        validation = history[epoch] if 0 <= epoch < len(history) else {}
+        if not any(validation.values()):
+            lines += [f"Accuracies after epoch {epoch} are not known.", ""]
         lines += ["| accuracy on validation questions, greedy | |", "|---|---:|"]
         for context, accuracies in validation.items():
             lines += [f"| {context}, {difficulty} | {value:.1%} |" for difficulty, value in (accuracies or {}).items()]

@@ -7,6 +7,7 @@ import pytest
 from p2o.commands.report.runs import load_run
 from p2o.commands.report.steps import thinned
 from p2o.commands.report.verdict import findings
+from p2o.run_folder.paths import RunPaths
 from run_folders import whole_folder
 
 
@@ -61,9 +62,19 @@ def test_empty_banks_and_evolutions_without_scores_found_nothing(run):
     [evolution] = run.evolutions
     empty = replace(evolution, figures=evolution.figures | {"bank": 0})
     assert words(replace(run, evolutions=[empty], validation={})) == ["Evolution found nothing"]
-    none = replace(evolution, candidates=[], figures=evolution.figures | {"stopped": "no room"})
+    none = replace(evolution, candidates=[], figures=evolution.figures | {"stopped": "no room", "best_dev_scores": []})
     [finding] = findings(replace(run, evolutions=[none], validation={}))
     assert finding.word == "Evolution found nothing" and "after epoch 0: no room" in finding.text
+
+
+def test_an_evolution_whose_templates_are_no_longer_kept_counts(tmp_path):
+    """Of long runs evolution_log keeps the templates of the first and the latest evolutions alone."""
+    folder = whole_folder(tmp_path / "whole")
+    before = load_run(folder, "whole")
+    RunPaths(folder).candidates(0).unlink()
+    after = load_run(folder, "whole")
+    assert [one.figures for one in after.evolutions] == [one.figures for one in before.evolutions] != []
+    assert words(after) == words(before) == ["Works"] and after.searches == []
 
 
 def test_without_a_clear_change_it_says_so(run):

@@ -11,6 +11,7 @@ from jsonargparse import ArgumentParser
 import p2o.rewards  # noqa: F401  (lets the command line name rewards by their class alone)
 from p2o.cli.config_files import make_importable
 from p2o.commands.grading import grade_file
+from p2o.commands.shipped import path_of
 from p2o.errors import InputError
 from p2o.rewards.base import Reward
 
@@ -25,7 +26,7 @@ def grade_command(words: Sequence[str]) -> None:
     make_importable(words)
     options = parser.parse_args(list(words))
     if options.config is not None:
-        parser.set_defaults({"reward": reward_of(options.config)})
+        parser.set_defaults({"reward": reward_of(path_of(str(options.config)))})
         options = parser.parse_args(list(words))
     logging.basicConfig(format="%(message)s")  # the reward says which answers it has no verdict on
     counts = grade_file(options.source, options.out, parser.instantiate_classes(options).reward)

@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections import Counter
 from collections.abc import Sequence
 
 from p2o.cli.commands.plan import PlanCLI, only_warnings_of_lightning
@@ -37,7 +38,8 @@ def serve_command(words: Sequence[str]) -> None:
                 "p2o serve: expected a config whose model.engine is VLLMServers, with the urls of the servers, got "
                 f"{type(module.engine).__name__}. Others need no server."
             )
-        groups = [server_commands(module.model, engine, module.longest, options.gpus, further) for engine in engines]
+        size, taken = (module.longest, options.gpus), Counter[str]()
+        groups = [server_commands(module.model, engine, *size, further, taken) for engine in engines]
         commands = [command for group in groups for command in group if options.url in ("", command.url)]
         if not commands:
             raise InputError(f"p2o serve: expected --url to be one of the config's, got {options.url}.")

@@ -124,6 +124,12 @@ def planned_run(
     """
     if trainer.max_epochs == -1 or trainer.max_steps != -1:
         raise InputError("p2o plan counts epochs: set trainer.max_epochs to 1 or more, and not trainer.max_steps.")
+    for name, all_of_it in (("limit_train_batches", 1.0), ("limit_val_batches", 1.0), ("check_val_every_n_epoch", 1)):
+        if (value := trainer[name]) is not None and repr(value) != repr(all_of_it):  # a limit of 1 is one batch
+            raise InputError(
+                f"p2o plan counts whole epochs with a validation after each: leave out trainer.{name}, got {value}. "
+                "For fewer questions an epoch there is data.questions_per_epoch."
+            )
     window = load_window(module.model, module.longest)
     renderer = load_renderer(module.model, module.instruction, module.chat_template_kwargs)
     data.setup("fit")

@@ -96,7 +96,7 @@ def load_run(folder: Path, name: str) -> Run:
                 read_lineage(paths.rejected_proposals(n), REJECTED),
             )
             for n in epochs
-            if paths.candidates(n).is_file()
+            if paths.evolution(n).is_file()  # of old ones the templates are gone, and what they cost is not
         ],
         measurements=read_fixed_questions(paths, len(epochs)),
         metrics=_by("epoch", logged, len(epochs)),

@@ -109,18 +109,19 @@ def _no_templates(run: Run) -> Iterator[Finding]:
     if run.setting("evolution", "budget") == 0 or run.epochs < 2:
         return
     smallest = run.setting("evolution", "min_hard_set") or 0
-    if run.searches and not any(evolution.figures["bank"] for evolution in run.evolutions):
-        rejected = sum(sum(evolution.figures["rejections"].values()) for evolution in run.searches)
-        best = max((max(evolution.figures["best_dev_scores"], default=0.0) for evolution in run.searches), default=0.0)
+    scored = [evolution for evolution in run.evolutions if evolution.figures["best_dev_scores"]]
+    if scored and not any(evolution.figures["bank"] for evolution in scored):
+        rejected = sum(sum(evolution.figures["rejections"].values()) for evolution in scored)
+        best = max(max(evolution.figures["best_dev_scores"]) for evolution in scored)
         yield Finding(
             "Evolution found nothing",
             "flag",
-            f"{len(run.searches)} evolutions left no template in the bank: the best dev score was {best:.0%}, and "
+            f"{len(scored)} evolutions left no template in the bank: the best dev score was {best:.0%}, and "
             f"{rejected} proposals were rejected before they were tried.",
             "Read the replies in the evolution section. A stronger reflector, a larger evolution.budget or mini-batch, "
             "or more completions for each comparison may find what this one did not.",
         )
-    elif not run.searches and max(run.summary["hard_set"][:-1]) >= max(1, smallest):
+    elif not scored and max(run.summary["hard_set"][:-1]) >= max(1, smallest):
         reasons = "; ".join(f"after epoch {e.epoch}: {e.figures['stopped']}" for e in run.evolutions)
         yield Finding(
             "Evolution found nothing",
