@@ -119,6 +119,14 @@ def test_states_that_run_through_padding_are_scored_without():
         assert (line[: len(completion.ids)] - torch.tensor(completion.logps)).abs().max() < 1e-4
 
 
+def test_a_policy_in_shards_is_not_scored_a_row_at_a_time(monkeypatch):
+    """Processes with other numbers of rows would make other numbers of passes, and wait for each other."""
+    policy = build(RwkvConfig(vocab_size=97, hidden_size=32, num_hidden_layers=2, context_length=256))
+    monkeypatch.setattr("p2o.engines.agreement.is_sharded", lambda policy: True)
+    with pytest.raises(InputError, match=r"a row at a time\. Train it without shards"):
+        agreement(policy, TransformersEngine(), 200)
+
+
 def test_mixed_precision_is_held_to_its_own_bound(policy):
     assert agreement(policy, TransformersEngine(), 100).exact
     with torch.autocast("cpu", torch.bfloat16):

@@ -7,9 +7,10 @@ from copying_engine import CopyingEngine
 from p2o.engines import SamplingParams, TransformersEngine
 from p2o.engines.weight_sync import full_tensors, weights_fingerprint
 from p2o.errors import InputError
+from p2o.logprobs import ScoringPath, choose_path, scoring_path
 from p2o.policy.adapters import LoRA, NoAdapters
 from p2o.policy.loading import load_policy
-from p2o.policy.references import InitialPolicy
+from p2o.policy.references import AveragePolicy, InitialPolicy
 from p2o.policy.sharding import outline_in_files
 from p2o.types import Prompt
 from tiny_policy import build_policy
@@ -93,3 +94,17 @@ def test_files_have_a_fingerprint_of_their_own_and_must_not_change(folder):
     with pytest.raises(InputError, match="have changed since"):
         weights_fingerprint(outline)
     assert weights_fingerprint(outline_in_files(str(folder))) != before
+
+
+def test_it_is_scored_as_the_policy_is(folder):
+    """A KL between two paths, of which one may be wrong on long rows, would not be 0 for equal weights."""
+    policy = load_policy(str(folder))
+    copies = (
+        InitialPolicy(lambda: policy, lambda: load_policy(str(folder)), never),
+        AveragePolicy(lambda: policy, lambda: load_policy(str(folder)), 0.5),
+    )
+    for path in (ScoringPath.PADDED, ScoringPath.UNPADDED):
+        choose_path(policy, path)
+        for copy in copies:
+            with copy() as other:
+                assert other is not policy and scoring_path(other) is path

@@ -16,6 +16,7 @@ from p2o.engines.scored import scored
 from p2o.errors import InputError
 from p2o.logprobs import ScoringPath, choose_path, completion_logps, plainer_paths, scoring_path
 from p2o.logprobs.forward_pass import unpadded_logps
+from p2o.logprobs.shards import is_sharded
 from p2o.logprobs.training_noise import without_adapter_dropout
 from p2o.types import Prompt
 
@@ -93,6 +94,12 @@ def _agreement(policy: PreTrainedModel, engine: RolloutEngine, longest: int, tem
         choose_path(policy, path)
         found = _differences(policy, engine, lengths, longest, temperature)
         if all(gather(found.within(*bounds))):
+            if path is ScoringPath.UNPADDED and is_sharded(policy):
+                raise InputError(
+                    f"{_named(policy)}: expected a model that can be scored in batches where trainer.strategy keeps "
+                    "it in shards, since all processes make as many passes. This one is scored a row at a time. Train it "
+                    "without shards."
+                )
             line = _line(policy, path, tried, lengths, found, bounds[0])
             return Agreement(path, all(gather(found.within(EXACT, EXACT))) and engine.exact_logps, line)
         tried.append(f"{path} ({found})")

@@ -41,6 +41,11 @@ def choose_path(policy: PreTrainedModel, path: ScoringPath) -> None:
     _chosen[policy] = path
 
 
+def same_path(other: PreTrainedModel, policy: PreTrainedModel) -> None:
+    """Has another copy of the policy scored as the policy is: what is compared must come from one path."""
+    _chosen[other] = scoring_path(policy)
+
+
 def plainer_paths(path: ScoringPath) -> list[ScoringPath]:
     """This path and those that are left when it does not give the policy's own log-probabilities."""
     paths = list(ScoringPath)

@@ -11,6 +11,7 @@ from torch.optim.swa_utils import get_ema_multi_avg_fn
 from transformers import PreTrainedModel
 
 from p2o.errors import InputError
+from p2o.logprobs.scoring_path import same_path
 from p2o.objective import Regularizer
 from p2o.policy.sharding import load_placed
 
@@ -43,6 +44,7 @@ class AveragePolicy:
             self._loaded = self.load().requires_grad_(False)
             _copy(self._waiting, self._loaded)
             self._waiting = {}
+        same_path(self._loaded, self.policy())
         yield self._loaded
 
     def following(self, optimizer: Optimizer) -> Optimizer:

@@ -9,6 +9,7 @@ from transformers import PreTrainedModel
 
 from p2o.distributed.processes import gather
 from p2o.logprobs.adapters import adapter_layers, adapters_off
+from p2o.logprobs.scoring_path import same_path
 from p2o.logprobs.shards import is_sharded
 from p2o.policy.adapters import Adapters
 from p2o.policy.sharding import load_placed, outline_in_files
@@ -50,6 +51,7 @@ class InitialPolicy:
             return
         if self._loaded is None:
             self._loaded = self.load()
+        same_path(self._loaded, self.policy())
         yield self._loaded
 
     @contextmanager
