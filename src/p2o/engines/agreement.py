@@ -97,8 +97,8 @@ def _agreement(policy: PreTrainedModel, engine: RolloutEngine, longest: int, tem
             if path is ScoringPath.UNPADDED and is_sharded(policy):
                 raise InputError(
                     f"{_named(policy)}: expected a model that can be scored in batches where trainer.strategy keeps "
-                    "it in shards, since all processes make as many passes. This one is scored a row at a time. Train it "
-                    "without shards."
+                    "it in shards, since all processes make as many passes. This one is scored a row at a time. Train "
+                    "it without shards."
                 )
             line = _line(policy, path, tried, lengths, found, bounds[0])
             return Agreement(path, all(gather(found.within(EXACT, EXACT))) and engine.exact_logps, line)
