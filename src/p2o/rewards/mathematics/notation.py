@@ -56,7 +56,7 @@ _NAMES = re.compile(
 _CALL = re.compile(r"\\(?P<name>sqrt|exp)\s*\(|(?P<power>\^)\s*\(")
 _SQRT_OF = re.compile(r"\\sqrt\s*(\d+|[A-Za-z])")
 _CIRCLE = re.compile(r"\^\s*\{\s*\\circ\s*\}|\^\s*\{?o\}?(?![A-Za-z])|\\degree(?![A-Za-z])|\^\s*\\circ")
-_PRIMES = re.compile(r"\^\s*(?:\{\s*(?P<all>(?:\\prime\s*)+)\}|(?P<one>\\prime)(?![A-Za-z]))")
+_PRIMES = re.compile(r"\^\s*(?:\{\s*(?:\\prime\s*)+\}|\\prime(?![A-Za-z]))")
 _ENDING = re.compile(r"(?:(?<!\\right)(?<!\\left)(?<!\.)[.]|[,;\s]|\\\\|\\[,;:! ])+$")
 _WRAPPED = re.compile(r"^(?:\$\$(?P<a>[^$]*)\$\$|\$(?P<b>[^$]*)\$|\\\((?P<c>.*)\\\)|\\\[(?P<d>.*)\\\])$", re.DOTALL)
 _DELIMITERS = re.compile(r"\\(?:left|right|[bB]igg?[lr]?)(?![A-Za-z])\s*\.?(?=[()\[\]{}|\\/.<>]|$)")
