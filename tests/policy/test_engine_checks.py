@@ -70,6 +70,23 @@ def test_an_engine_that_never_agreed_ends_the_run_before_training(tmp_path, monk
     assert not list(tmp_path.rglob("*.ckpt"))
 
 
+def test_the_check_comes_before_an_evolution_that_a_longer_run_makes_up_for(tmp_path, monkeypatch):
+    clean, titles = TransformersEngine.generate, []
+
+    def observed(self, policy, prompts, sampling, title):
+        titles.append(title)
+        return clean(self, policy, prompts, sampling, title)
+
+    monkeypatch.setattr(TransformersEngine, "generate", observed)
+    evolves = ("--evolution.budget=30", "--evolution.dev_size=4", "--evolution.min_hard_set=1", "--evolution.width=2")
+    fit(tmp_path, *evolves)
+    assert "reflection" not in titles
+    titles.clear()
+    longer = ("--trainer.max_epochs=2", "--ckpt_path=last", "--trainer.num_sanity_val_steps=1")
+    fit(tmp_path, *evolves, *longer)
+    assert "reflection" in titles and titles[0] == "log-probs are compared", titles
+
+
 def test_whoever_samples_does_it_in_the_precision_of_the_run(tmp_path, monkeypatch):
     """Evolution, reflection and fixed questions too, which are callbacks: Lightning sets no precision for those."""
     clean, sampled = TransformersEngine.generate, {}

@@ -163,8 +163,11 @@ class PolicyModule(EvaluatedPolicy):
             self.strict_loading = not adapter_layers(self.policy)  # their checkpoints hold no frozen weight
             self._loaded = True
 
-    def on_train_start(self) -> None:
-        """Says on which path log-probs are computed, after a check that engine and trainer have the policy's own."""
+    def on_fit_start(self) -> None:
+        """Says on which path log-probs are computed, after a check that engine and trainer have the policy's own.
+
+        Before anything is sampled: a longer run begins with the evolution that it makes up for.
+        """
         with self.trainer.precision_plugin.forward_context():
             self.update = self.update.on(agreement(self.policy, self.engine, self.longest, self.sampling.temperature))
 
