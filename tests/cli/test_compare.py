@@ -123,6 +123,25 @@ def test_what_is_done_is_not_run_again(killed_and_run_again, capsys):
     assert before == {path: path.stat().st_mtime_ns for path in folder.rglob("*")}
 
 
+@pytest.mark.slow
+def test_only_the_chosen_of_tuned_values_is_compared(tmp_path, capsys):
+    """Four runs: two values with the tuning seed, the better one and the baseline with the other."""
+    values = {"model.optimizer.init_args.lr": [3.0e-3, 0.0]}
+    study = STUDY | {"methods": {"good": {}, "tuned": {"tune": values}}, "tuning_seeds": [4], "accuracy": "bare"}
+    path = tmp_path / "study.yaml"
+    path.write_text(yaml.safe_dump(study, sort_keys=False), encoding="utf-8")
+    main(["compare", str(path), "--out", str(tmp_path / "out"), "--jobs=0"])
+    assert capsys.readouterr().out.count("-seed4") == 2  # what is chosen is not known yet: nothing more is named
+    main(["compare", str(path), "--out", str(tmp_path / "out")])
+    printed = capsys.readouterr()
+    assert "2 runs, 0 of them done" in printed.err and "MISSING" not in printed.out
+    good, *tuned = json.loads((tmp_path / "out" / "study" / "results.json").read_text())["rows"]
+    assert good["tuning"] == {} and all(list(row["tuning"]) == ["4"] for row in tuned)
+    [best] = [row for row in tuned if row["shown"]]
+    assert best["tuning"]["4"] == max(row["tuning"]["4"] for row in tuned)
+    assert [[run["done"] for run in row["runs"]] for row in tuned] == [[row is best] for row in tuned]
+
+
 def test_without_jobs_only_the_tables_are_written(tmp_path, capsys):
     study = tmp_path / "study.yaml"
     study.write_text(yaml.safe_dump(STUDY, sort_keys=False), encoding="utf-8")

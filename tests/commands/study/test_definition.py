@@ -5,6 +5,8 @@ import pytest
 from p2o.commands.study.definition import Method, Study
 from p2o.errors import InputError
 
+TUNED = {"a": Method(tune={"model.lr": [1, 2]})}
+
 
 def study(baseline="a", **arguments):
     return Study(
@@ -58,6 +60,9 @@ def test_values_come_to_the_command_line_as_it_reads_them():
         ({"methods": {"a": Method(grid={"data.tau": [1]})}}, "expected one of a data.tau=1, got 'a'"),
         ({"methods": {"a": Method(accuracy="final")}}, "accuracy: expected bare or templated.*got 'final'"),
         ({"seeds": []}, "seeds: expected at least one"),
+        ({"tuning_seeds": [3]}, r"tuning_seeds: expected a method with values to tune, got \[3\] and none"),
+        ({"tuning_seeds": [2], "methods": TUNED}, r"tuning_seeds: .*none of seeds \[0, 1, 2\], got \[2\]"),
+        ({"tuning_seeds": [3, 3], "methods": TUNED}, r"tuning_seeds: expected each once"),
         ({"seeds": [-1]}, "seeds: .*from 0"),
         ({"seeds": [1, 1]}, "seeds: .*each once"),
         ({"jobs": -1}, "jobs: expected at least 0.*got -1"),

@@ -95,6 +95,22 @@ def test_every_tuned_value_is_shown(page):
     ]
 
 
+def test_values_are_chosen_by_seeds_of_their_own():
+    """The value that is better on the compared seeds is not the one that is shown."""
+    methods = {"p2o": Method(tune={"model.lr": [1, 2]})}
+    study = Study(configs=["x"], methods=methods, baseline="p2o", seeds=[0, 1], tuning_seeds=[7], title="T", metrics=[])
+    chosen, other = study.variants()
+    rows = [StudyRow(chosen, [result(0, 1)], [result(7, 3)]), StudyRow(other, [result(0, 4)], [result(7, 2)])]
+    page = make_page(study, rows, best_rows(rows), [])
+    assert page.tables[0].rows[0][:3] == ["p2o (model.lr=1)", "1 of 2", "25.0 %"]
+    assert [row[:4] for row in page.tables[3].rows] == [
+        ["p2o (model.lr=1)", "best", "1 of 1", "75.0 %"],
+        ["p2o (model.lr=2)", "", "1 of 1", "50.0 %"],
+    ]
+    assert any(note.startswith("tuned values are chosen by the mean over the seeds 7,") for note in page.notes)
+    assert not any("favours" in note for note in page.notes)
+
+
 def test_missing_runs_are_named(page):
     assert "MISSING, and counted nowhere: grpo-x-seed1, gone-x-seed0, gone-x-seed1" in page.notes
 

@@ -13,7 +13,7 @@ from p2o.commands.shipped import path_of
 from p2o.commands.study.definition import Method, Study, Variant
 from p2o.commands.study.fits import Store
 from p2o.commands.study.report import write_report
-from p2o.commands.study.rows import VariantRuns
+from p2o.commands.study.rows import VariantRuns, chosen
 from p2o.commands.study.runner import run_missing
 from p2o.errors import InputError
 from p2o.io.files import check_writable
@@ -26,10 +26,12 @@ def compare_command(words: Sequence[str]) -> None:
     study, out = read_study(words)
     path = path_of(words[0], "studies")
     store = Store(out / "fits")
-    variants = [_variant_runs(path, variant, study.seeds, store) for variant in study.variants()]
+    variants = [_variant_runs(path, variant, study, store) for variant in study.variants()]
     check_writable(out)
-    by_seed = [fit for fits in zip(*(each.fits for each in variants), strict=True) for fit in fits]
-    failed = run_missing(by_seed, study.jobs, _say)  # one seed of everything is a better half than all of one half
+    tuning = [fit for each in variants for fit in each.tuning]
+    failed = run_missing(tuning, study.jobs, _say) if tuning else []
+    by_seed = [fit for fits in zip(*(each.fits for each in chosen(variants)), strict=True) for fit in fits]
+    failed += run_missing(by_seed, study.jobs, _say)  # one seed of everything is a better half than all of one half
     print(write_report(out / path.stem, study, variants), end="")
     _say(f"Wrote {out / path.stem}: table.md, table.tex, table.html, results.json.")
     if failed:
@@ -78,13 +80,15 @@ def _plain(value: Any) -> Any:  # noqa: ANN401 (of any option)
     return value
 
 
-def _variant_runs(path: Path, variant: Variant, seeds: Sequence[int], store: Store) -> VariantRuns:
+def _variant_runs(path: Path, variant: Variant, study: Study, store: Store) -> VariantRuns:
     """A variant with a run for each seed, not yet begun; its config is read first, so that mistakes show at once."""
     try:
         config = read_config(variant.arguments(path.parent))
     except ArgumentError as error:
         raise InputError(f"{path}: {variant.row}: {error}") from error
-    return VariantRuns(variant, [store.fit(variant.method, config, seed) for seed in seeds])
+    tuning = study.tuning_seeds if variant.tuned else []
+    fits = [[store.fit(variant.method, config, seed) for seed in seeds] for seeds in (study.seeds, tuning)]
+    return VariantRuns(variant, *fits)
 
 
 def _say(line: str) -> None:

@@ -21,7 +21,7 @@ class Method:
         configs: Config files laid over those of the study, in this order.
         options: Options of `p2o fit` and their values, such as `data.tau: 2`.
         grid: Values of options, each a variant of its own: a sensitivity study. Of several options, all combinations.
-        tune: Values of options, of which the method takes the best by its own mean accuracy over the seeds.
+        tune: Values of options, of which the method takes the best by its own mean accuracy.
         accuracy: What to compare of this method; empty: the study's. "templated/hard" for one that keeps its template.
     """
 
@@ -44,6 +44,8 @@ class Study:
             ("p2o data.tau=2").
         options: Options of every method; its own configs and options come after them.
         seeds: Every variant is run with each.
+        tuning_seeds: Seeds by which tuned values are chosen: the chosen one alone is then run with `seeds`. Empty: it
+            is chosen by `seeds`, which favours the method that is tuned.
         jobs: Runs at a time, each with one thread; 0 runs nothing and writes the tables of what is done.
         accuracy: Of validation: what is compared, tuned by and waited for. A context alone, "bare" or "templated", is
             all questions; "bare/hard" is those of one difficulty.
@@ -57,6 +59,7 @@ class Study:
     title: str = ""
     options: dict[str, Any] = field(default_factory=dict)
     seeds: list[int] = field(default_factory=lambda: [0, 1, 2])
+    tuning_seeds: list[int] = field(default_factory=list)
     jobs: int = 1
     accuracy: str = "bare/hard"
     target: float = 0.6
@@ -71,6 +74,7 @@ class Study:
                     raise InputError(f"methods.{name}.{kind}.{empty[0]}: expected values, got none.")
         if not self.seeds or min(self.seeds) < 0 or len(set(self.seeds)) < len(self.seeds):
             raise InputError(f"seeds: expected at least one, from 0, and each once, got {self.seeds}.")
+        self._check_tuning_seeds()
         if self.jobs < 0:
             raise InputError(f"jobs: expected at least 0, which only writes the tables, got {self.jobs}.")
         if not 0 < self.target <= 1:
@@ -85,6 +89,13 @@ class Study:
         rows = list(dict.fromkeys(variant.row for variant in self.variants()))
         if self.baseline not in rows:
             raise InputError(f"baseline: expected one of {', '.join(rows)}, got {self.baseline!r}.")
+
+    def _check_tuning_seeds(self) -> None:
+        seeds = self.tuning_seeds
+        if seeds and (min(seeds) < 0 or len({*seeds, *self.seeds}) < len(seeds) + len(self.seeds)):
+            raise InputError(f"tuning_seeds: expected each once, from 0, and none of seeds {self.seeds}, got {seeds}.")
+        if seeds and not any(method.tune for method in self.methods.values()):
+            raise InputError(f"tuning_seeds: expected a method with values to tune, got {seeds} and none.")
 
     def variants(self) -> Iterator["Variant"]:
         """All that is run; several of one row are tuned values, of which the row takes the best."""

@@ -35,7 +35,7 @@ def make_page(study: Study, rows: Sequence[StudyRow], best: Mapping[str, StudyRo
     ]
     if tuned:
         tables.append(_tuning(study, tuned, best))
-        notes.append("of tuned values the best by its own mean is shown, which favours the method that was tuned")
+        notes.append(_chosen_by(study))
     notes += [
         f"{name} is measured by {row.variant.accuracy}"
         for name, row in best.items()
@@ -44,6 +44,13 @@ def make_page(study: Study, rows: Sequence[StudyRow], best: Mapping[str, StudyRo
     if missing:
         notes.append(f"MISSING, and counted nowhere: {', '.join(missing)}")
     return Page(study.title or "Comparison", tables, notes)
+
+
+def _chosen_by(study: Study) -> str:
+    if study.tuning_seeds:
+        seeds = ", ".join(map(str, study.tuning_seeds))
+        return f"tuned values are chosen by the mean over the seeds {seeds}, which nothing else is measured on"
+    return "of tuned values the best by its own mean is shown, which favours the method that was tuned"
 
 
 def _accuracy(study: Study, best: Mapping[str, StudyRow]) -> TextTable:
@@ -113,16 +120,18 @@ def round_steps(end: int) -> range:
 
 
 def _tuning(study: Study, tuned: Sequence[StudyRow], best: Mapping[str, StudyRow]) -> TextTable:
-    rows = [
-        [
-            f"{row.variant.row} ({row.variant.tuned})",
-            "best" if best[row.variant.row] is row else "",
-            f"{len(row.results)} of {len(study.seeds)}",
-            mean_percent([float(result.final.mean()) for result in row.results]),
-            mean_percent([float(result.curve.mean()) for result in row.results]),
-        ]
-        for row in tuned
-    ]
+    rows = []
+    for row in tuned:
+        results = row.results if row.tuning is None else row.tuning
+        rows.append(
+            [
+                f"{row.variant.row} ({row.variant.tuned})",
+                "best" if best[row.variant.row] is row else "",
+                f"{len(results)} of {len(study.tuning_seeds or study.seeds)}",
+                mean_percent([float(result.final.mean()) for result in results]),
+                mean_percent([float(result.curve.mean()) for result in results]),
+            ]
+        )
     return TextTable("Tuned values", ["method", "", "seeds", study.accuracy, "over the run"], rows)
 
 

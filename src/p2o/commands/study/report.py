@@ -7,7 +7,7 @@ from typing import Any
 from p2o.commands.study.definition import Study
 from p2o.commands.study.formats import html, latex, markdown
 from p2o.commands.study.page import make_page
-from p2o.commands.study.rows import StudyRow, VariantRuns, best_rows, read_row
+from p2o.commands.study.rows import StudyRow, VariantRuns, best_rows, chosen, read_row
 from p2o.io.files import write_json, write_text
 
 
@@ -15,7 +15,8 @@ def write_report(folder: Path, study: Study, variants: Sequence[VariantRuns]) ->
     """Writes table.md, table.tex, table.html and results.json; returns the Markdown."""
     rows = [read_row(each) for each in variants]
     best = best_rows(rows)
-    missing = dict.fromkeys(fit.folder.name for each in variants for fit in each.fits if not fit.done)
+    needed = [*(each.tuning for each in variants), *(each.fits for each in chosen(variants))]
+    missing = dict.fromkeys(fit.folder.name for fits in needed for fit in fits if not fit.done)
     page = make_page(study, rows, best, list(missing))
     folder.mkdir(parents=True, exist_ok=True)
     text = markdown(page)
@@ -48,6 +49,7 @@ def _plain_row(variant_runs: VariantRuns, row: StudyRow, study: Study, best: Map
         "method": variant.row,
         "tuned": variant.tuned,
         "shown": best[variant.row] is row,
+        "tuning": {result.seed: float(result.final.mean()) for result in row.tuning or ()},
         "measured": variant.accuracy,
         "runs": runs,
     }
