@@ -1,3 +1,4 @@
+import random
 from collections import Counter
 
 import pytest
@@ -38,9 +39,18 @@ def test_an_epoch_of_all_questions_is_all_of_them():
     assert draw(PassAfterPass(), 3, count=12) == {question.id for question in QUESTIONS}
 
 
+def drawn_in_turn(part, epochs, right=lambda question: 0):
+    """The ids of each epoch, of which each question had so many correct rollouts."""
+    seen, found = HardSet(2), []
+    for epoch in range(epochs):
+        found.append(draw(part, epoch, seen=seen))
+        seen.observe(rollout(k < right(q), number=int(q[1:])) for q in sorted(found[-1]) for k in range(3))
+        seen.close()
+    return found
+
+
 def test_a_share_of_each_epoch_is_easy():
-    part = EasyMixing(GradedQuestions(["easy"]), 0.4)
-    epochs = [draw(part, epoch) for epoch in range(4)]
+    epochs = drawn_in_turn(EasyMixing(GradedQuestions(["easy"]), 0.4), 4)
     assert [len(ids & EASY) for ids in epochs] == [2, 2, 2, 2]
     assert epochs[0] & EASY | epochs[1] & EASY == EASY  # pass after pass
     assert len((epochs[0] | epochs[1]) - EASY) == 6  # 3 of 8 others, then 3 more
@@ -53,6 +63,16 @@ def test_easy_is_what_was_solved_so_often():
         seen.observe(rollout(k < correct, number=number) for k in range(3))
     seen.close()
     assert {"q7", "q8"} <= draw(part, 1, seen=seen)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_all_take_turns_though_what_is_easy_changes(seed):
+    """Twelve questions, five an epoch: after twelve epochs each was asked five times on average."""
+    chances = random.Random(seed)
+    part = EasyMixing(SolvedQuestions(2), 0.4)
+    epochs = drawn_in_turn(part, 12, lambda question: chances.choice((0, 0, 3)))
+    asked = Counter(question for epoch in epochs for question in epoch)
+    assert len(asked) == 12 and min(asked.values()) >= 3
 
 
 def test_where_one_kind_is_short_the_other_fills_up_and_it_is_said():

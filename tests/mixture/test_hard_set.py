@@ -39,7 +39,13 @@ def test_state_survives_in_the_middle_of_an_epoch():
     for each in (hard_set, other):
         each.observe([rollout(True, number=1)])
     assert other.state_dict() == hard_set.state_dict()
-    assert hard_set.state_dict() == {"correct": {"q1": 2}, "hard": ["q5"], "last": {"q5": 0}, "asked": ["q5"]}
+    assert hard_set.state_dict() == {
+        "correct": {"q1": 2},
+        "hard": ["q5"],
+        "last": {"q5": 0},
+        "asked": ["q5"],
+        "turns": {"q5": 1},
+    }
 
 
 def test_a_question_that_an_epoch_does_not_ask_keeps_its_last_observation():

@@ -45,8 +45,8 @@ class EasyMixing(EpochDraw):
     """A share of each epoch is easy questions: a control, since easier samples alone can cure a reward of zero.
 
     After arXiv 2510.03971, whose abstract was read; the share and the order are ours.
-    Easy questions and the others each take turns, pass after pass. Where one kind is short the other fills up, and one
-    warning says so. It needs `data.questions_per_epoch`: an epoch of all questions leaves nothing to choose.
+    Of each kind those come first that fewer epochs have asked: which questions are easy may change with every epoch.
+    Where one kind is short the other fills up, and one warning says so. It needs `data.questions_per_epoch`: an epoch of all questions leaves nothing to choose.
 
     Args:
         easy: Which questions are easy, by their source's grade (`GradedQuestions`) or by how many of their rollouts
@@ -73,13 +73,12 @@ class EasyMixing(EpochDraw):
                 f"data.draw: epoch {epoch} has {taken} easy questions of {count}, not {wanted}: there are {len(easy)} "
                 f"easy ones and {len(others)} others."
             )
-        parts = (("easy", easy, taken), ("others", others, count - taken))
-        return {
-            ids[index]
-            for name, ids, part in parts
-            if part
-            for index in slice_of_passes(len(ids), part, derive_seed(seed, name), epoch)
-        }
+        order = random.Random(derive_seed(seed, "mixing", epoch))
+        chosen = set()
+        for ids, part in ((easy, taken), (others, count - taken)):
+            order.shuffle(ids)
+            chosen |= set(sorted(ids, key=lambda question: seen.turns.get(question, 0))[:part])
+        return chosen
 
 
 @lru_cache(maxsize=8)

@@ -22,6 +22,7 @@ class HardSet:
         self.hard: frozenset[str] = frozenset()  # when an epoch last ended
         self.last: dict[str, int] = {}  # question id -> correct rollouts in the last finished epoch that asked it
         self.asked: frozenset[str] = frozenset()  # in the last finished epoch
+        self.turns: dict[str, int] = {}  # question id -> finished epochs that asked it
 
     def observe(self, rollouts: Iterable[Rollout]) -> None:
         """Counts rollouts of this epoch. Hardness is measured under the prompt that was really used (Alg. 1)."""
@@ -42,6 +43,7 @@ class HardSet:
         hard = frozenset(question for question, correct in self.correct.items() if correct < self.tau)
         self.hard = (self.hard - self.asked) | hard
         self.last |= self.correct
+        self.turns |= {question: self.turns.get(question, 0) + 1 for question in self.asked}
         self.correct = {}
 
     def shares(self, rollouts: int) -> dict[str, float]:
@@ -59,12 +61,14 @@ class HardSet:
             "hard": sorted(self.hard),
             "last": dict(sorted(self.last.items())),
             "asked": sorted(self.asked),
+            "turns": dict(sorted(self.turns.items())),
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Takes over what `state_dict` described."""
         self.correct = dict(state["correct"])
         self.hard = frozenset(state["hard"])
-        # A checkpoint from before epochs could be slices of the data has neither.
+        # A checkpoint from before epochs could be slices of the data has none of them.
         self.last = dict(state.get("last", {}))
         self.asked = frozenset(state.get("asked", ()))
+        self.turns = dict(state.get("turns", {}))

@@ -30,7 +30,14 @@ def test_baselines_by_hand():
     group = answers("5", "6", "7", "")
     assert_close(seen(ConstantBaseline(0.5), 2.0)([group]), torch.tensor([[0.0, 1.0, 1.0, -1.0]]))
     assert_close(seen(MeanBaseline(), 2.0)([group]), 2 * torch.tensor([[0.5, 1.0, 1.0, 0.0]]) - 2 * 2.5 / 4)
-    assert seen(MeanBaseline())([answers("5", "5", "5")]).count_nonzero() == 0  # all alike: no signal
+
+
+@pytest.mark.parametrize("times", [1, 3, 5, 6, 11, 14])
+def test_equal_answers_have_no_bonus_whatever_rounding_makes_of_their_mean(times):
+    bonus = HistoricalBonus(MeanBaseline())
+    bonus.observe(answers(*["5"] * times))
+    for size in (3, 6, 8):
+        assert bonus([answers(*["5"] * size)]).count_nonzero() == 0
 
 
 def test_the_state_lasts():

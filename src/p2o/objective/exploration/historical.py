@@ -24,8 +24,9 @@ class MeanBaseline(Baseline):
     """UCB-Mean: the mean of the group, so that only answers rarer than the others of the group gain."""
 
     def __call__(self, bonuses: Tensor) -> Tensor:
-        """[G, K] -> [G, 1]."""
-        return bonuses.mean(dim=-1, keepdim=True)
+        """[G, K] -> [G, 1]; of equal bonuses each itself: a rounding error would be an advantage, and cost a pass."""
+        equal = bonuses.amax(dim=-1, keepdim=True) == bonuses.amin(dim=-1, keepdim=True)  # [G, 1]
+        return torch.where(equal, bonuses[:, :1], bonuses.mean(dim=-1, keepdim=True))
 
 
 class ConstantBaseline(Baseline):
