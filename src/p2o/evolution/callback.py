@@ -9,7 +9,7 @@ from p2o.errors import InputError
 from p2o.evolution.phase import EvolutionPhase, PhaseSettings
 from p2o.evolution.proposals.ledger import Ledger
 from p2o.evolution.result import EvolutionResult
-from p2o.evolution.stopping import begin_within, check_reflection, check_reflector, stop_at_evolution
+from p2o.evolution.stopping import begin_within, check_parts, check_reflection, is_last_epoch, stop_at_evolution
 from p2o.evolution.summary import log_report
 from p2o.mixture.data_module import mixture_of
 from p2o.mixture.selection import HardQuestions, QuestionSelection
@@ -71,9 +71,9 @@ class TemplateEvolution(PhaseSettings, Callback):
         self.finished: EvolutionResult | None = None  # the evolution of this epoch
 
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
-        """Refuses, before training, a reflector that would wait for other processes for ever."""
-        if stage == "fit" and self.budget != 0:
-            check_reflector(self.reflector, pl_module)
+        """Refuses, before training, parts that would have nothing to do, or would wait for other processes for ever."""
+        if stage == "fit":
+            check_parts(self.reflector, trainer, pl_module, self.budget != 0, self.carry_over)
 
     def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Refuses, before training, a reflector, or an engine of its own, that does not fit the policy."""
@@ -111,7 +111,7 @@ class TemplateEvolution(PhaseSettings, Callback):
         if self.budget != 0 and (checkpoint := checkpoint_of(trainer)) is not None:
             checkpoint.before_evolution(trainer)
         mixture_of(trainer).close_epoch()
-        if trainer.current_epoch + 1 == trainer.max_epochs:
+        if is_last_epoch(trainer):
             self.pending = True
         else:
             self._evolve(trainer, pl_module, trainer.current_epoch)

@@ -4,13 +4,32 @@ from pathlib import Path
 from typing import NoReturn
 
 from lightning import LightningModule, Trainer
+from lightning.pytorch.callbacks import EarlyStopping
 
 from p2o.distributed.preemption import listen
-from p2o.errors import InputError
+from p2o.errors import InputError, refuse
+from p2o.mixture.data_module import mixture_of
 from p2o.policy.checkpoints.callback import checkpoint_of
 from p2o.policy.loading import load_window
 from p2o.policy.module import PolicyModule
+from p2o.policy.preflight import template_problems
 from p2o.reflectors.base import Reflector
+
+
+def check_parts(
+    reflector: Reflector, trainer: Trainer, module: LightningModule, evolves: bool, carry_over: bool
+) -> None:
+    """Compares parts that look at templates with whether any will come, and who reflects with the engine.
+
+    Raises:
+        InputError: A part would have nothing to do, or wait for ever.
+    """
+    assert isinstance(module, PolicyModule)
+    epochs = -1 if trainer.max_epochs is None else trainer.max_epochs
+    refuse(template_problems(module, mixture_of(trainer), evolves, carry_over, epochs))
+    if evolves:
+        check_reflector(reflector, module)
+        _stop_before_evolution(trainer)
 
 
 def check_reflector(reflector: Reflector, module: LightningModule) -> None:
@@ -43,6 +62,22 @@ def check_reflection(reflector: Reflector, module: LightningModule, epochs: int 
         window = (engine or module.engine).fitting(load_window(module.model, module.longest))
         for problem in reflector.problems(window, module.renderer):
             raise InputError(problem)
+
+
+def _stop_before_evolution(trainer: Trainer) -> None:
+    """Has EarlyStopping decide when validation ends, as it does if that is not once an epoch.
+
+    Else Lightning asks it after all other callbacks: an evolution would be paid for that nobody needs any more.
+    """
+    for callback in trainer.callbacks:  # type: ignore[attr-defined]
+        if isinstance(callback, EarlyStopping) and callback.monitor.startswith("val/"):
+            callback._check_on_train_epoch_end = False
+
+
+def is_last_epoch(trainer: Trainer) -> bool:
+    """Whether no epoch comes after this one, by their number or since a callback has stopped the run."""
+    done = trainer.current_epoch + 1
+    return done == trainer.max_epochs or (trainer.should_stop and done >= (trainer.min_epochs or 0))
 
 
 def begin_within(trainer: Trainer) -> None:

@@ -13,11 +13,13 @@ class AssignmentRule(ABC):
     """Weighs the templates that a question may draw from.
 
     `reads_use`: whether it looks at what became of templates when they were last used; `reads_gaps`: whether at Δ,
-    which costs a forward pass over all templated completions under both prompts.
+    which costs a forward pass over all templated completions under both prompts; `compares_with_bare`: whether it is
+    the same as another rule without bare rollouts beside templated ones, and templates that last.
     """
 
     reads_use: bool = False
     reads_gaps: bool = False
+    compares_with_bare: bool = False
 
     @abstractmethod
     def __call__(self, templates: Sequence[Template], use: TemplateUse) -> list[float]:
@@ -84,6 +86,7 @@ class WhileHelpful(AssignmentRule):
     """
 
     reads_use = True
+    compares_with_bare = True
 
     def __init__(self, margin: float = 0.0) -> None:
         if not -1 <= margin < 1:

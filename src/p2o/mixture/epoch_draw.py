@@ -46,7 +46,8 @@ class EasyMixing(EpochDraw):
 
     After arXiv 2510.03971, whose abstract was read; the share and the order are ours.
     Of each kind those come first that fewer epochs have asked: which questions are easy may change with every epoch.
-    Where one kind is short the other fills up, and one warning says so. It needs `data.questions_per_epoch`: an epoch of all questions leaves nothing to choose.
+    Where one kind is short the other fills up, and one warning says so. It needs `data.questions_per_epoch`: an epoch
+    of all questions leaves nothing to choose.
 
     Args:
         easy: Which questions are easy, by their source's grade (`GradedQuestions`) or by how many of their rollouts

@@ -1,7 +1,7 @@
 """Sizes of the mixture that contradict each other are refused."""
 
 from p2o.errors import InputError
-from p2o.mixture.bare_rollouts import BareRollouts
+from p2o.mixture.bare_rollouts import BareRollouts, bare_rollouts_of
 
 
 def check_sizes(
@@ -27,9 +27,11 @@ def check_sizes(
             f"data.tau must be between 1 and data.num_generations ({num_generations}), got {tau}: a question is hard "
             "iff fewer than tau of its rollouts are correct."
         )
-    if isinstance(bare_rollouts, int) and not 0 <= bare_rollouts <= num_generations:
+    least, most = bare_rollouts_of(bare_rollouts).extremes(-1)
+    if not 0 <= least <= most <= num_generations:
         raise InputError(
-            f"data.bare_rollouts must be between 0 and data.num_generations ({num_generations}), got {bare_rollouts}."
+            f"data.bare_rollouts must be between 0 and data.num_generations ({num_generations}), got "
+            f"{least if least < 0 else most}."
         )
     if benchmark_limit < 0:
         raise InputError(f"data.benchmark_limit must be at least 0 (0 asks all questions), got {benchmark_limit}.")

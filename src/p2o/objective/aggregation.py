@@ -1,12 +1,14 @@
 """Aggregation: from the losses of tokens to one number, the same whatever the size of micro-batches."""
 
 from abc import ABC, abstractmethod
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
 from p2o.errors import InputError
+from p2o.objective.regularizers.base import Regularizer
 from p2o.objective.rows import TrainingSample
 
 
@@ -27,6 +29,10 @@ class Aggregation(ABC):
     @abstractmethod
     def __call__(self, row: TrainingSample) -> Share:
         """The share of one completion."""
+
+    def problems(self, regularizers: Sequence[Regularizer]) -> Iterator[str]:
+        """Why it cannot average losses to which these regularizers add terms."""
+        return iter(())
 
 
 class TokenMean(Aggregation):
@@ -78,6 +84,10 @@ class WithoutTruncated(Aggregation):
         """Nothing for a truncated completion."""
         return Share(0.0, 0.0) if row.truncated else self.of(row)
 
+    def problems(self, regularizers: Sequence[Regularizer]) -> Iterator[str]:
+        """Those of what averages the others."""
+        return self.of.problems(regularizers)
+
 
 class OnlySignal(Aggregation):
     """Completions without advantage leave the denominator too: the mean is over those that teach something.
@@ -92,6 +102,16 @@ class OnlySignal(Aggregation):
     def __call__(self, row: TrainingSample) -> Share:
         """Nothing for a completion with A = 0."""
         return Share(0.0, 0.0) if row.advantage == 0 else self.of(row)
+
+    def problems(self, regularizers: Sequence[Regularizer]) -> Iterator[str]:
+        """Any regularizer: it has a gradient on completions without advantage too, which would be lost."""
+        if regularizers:
+            names = ", ".join(type(regularizer).__name__ for regularizer in regularizers)
+            yield (
+                f"model.aggregation: OnlySignal leaves out completions without advantage, on which {names} has its "
+                f"gradient too. Take {type(self.of).__name__} alone, or no regularizer."
+            )
+        yield from self.of.problems(regularizers)
 
 
 def weighted_sum(losses: Tensor, weights: Tensor, mask: Tensor) -> Tensor:

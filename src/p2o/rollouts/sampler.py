@@ -64,7 +64,12 @@ def padded(questions: int, processes: int) -> int:
 
 
 class Sampler(ABC):
-    """Decides what a step learns from. A stateful one says so in plain types, which go into the checkpoint."""
+    """Decides what a step learns from. A stateful one says so in plain types, which go into the checkpoint.
+
+    `ignores_templates`: whether what it learns from is written under no template that an item carries.
+    """
+
+    ignores_templates: bool = False
 
     @abstractmethod
     def __call__(self, items: Sequence[MixtureItem], step: RolloutStep) -> SampledGroups:

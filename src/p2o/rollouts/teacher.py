@@ -1,7 +1,7 @@
 """Supervised fine-tuning's sampler: completions that a teacher wrote, asked for once."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -9,6 +9,8 @@ import torch
 
 from p2o.distributed.unions import concatenated, first_rank_wins
 from p2o.endpoints import ZERO_USAGE, Usage
+from p2o.engines.base import RolloutEngine
+from p2o.objective.engine_correction import EngineCorrection
 from p2o.rollouts.sampler import SampledGroups, Sampler, Workload
 from p2o.rollouts.step import RolloutStep
 from p2o.seeds import derive_seed
@@ -41,6 +43,8 @@ class TeacherCompletions(Sampler):
         teacher: Who writes.
     """
 
+    ignores_templates = True
+
     def __init__(self, teacher: Teacher) -> None:
         self.teacher = teacher
         self.completions: dict[str, list[Completion]] = {}  # question id -> K
@@ -62,6 +66,14 @@ class TeacherCompletions(Sampler):
         self.teacher.spent = sum(concatenated([self.teacher.cost]), self.teacher.spent)
         known = [completion for item in items for completion in self.completions[item.question.id]]
         return SampledGroups(step.worker.grade_teacher_completions(items, known), [])
+
+    def problems(self, engine: RolloutEngine, correction: EngineCorrection) -> Iterator[str]:
+        """A correction against the log-probabilities of who sampled, which a teacher's are not."""
+        if correction.reads_logps:
+            yield (
+                f"model.correction: {type(correction).__name__} weighs tokens against the log-probabilities of the "
+                "engine, and a teacher wrote these. Take NoCorrection."
+            )
 
     def forecast(self, work: Workload) -> dict[str, tuple[int, int]]:
         """K of the teacher's for each question, once; none of the policy's."""

@@ -7,7 +7,7 @@ import torch
 from jsonargparse import Namespace
 
 from p2o.callbacks.fixed_questions import FixedQuestionEvaluation
-from p2o.errors import InputError
+from p2o.errors import InputError, refuse
 from p2o.evolution.callback import TemplateEvolution
 from p2o.mixture.data_module import MixtureDataModule
 from p2o.mixture.selection import AskedQuestions
@@ -122,8 +122,8 @@ def planned_run(
     Raises:
         InputError: The run has no number of epochs, or what it names cannot be loaded.
     """
-    if trainer.max_epochs == -1 or trainer.max_steps != -1:
-        raise InputError("p2o plan counts epochs: set trainer.max_epochs to 1 or more, and not trainer.max_steps.")
+    if trainer.max_epochs == -1:
+        raise InputError("p2o plan counts epochs: set trainer.max_epochs to 1 or more.")
     for name, all_of_it in (("limit_train_batches", 1.0), ("limit_val_batches", 1.0), ("check_val_every_n_epoch", 1)):
         if (value := trainer[name]) is not None and repr(value) != repr(all_of_it):  # a limit of 1 is one batch
             raise InputError(
@@ -135,8 +135,8 @@ def planned_run(
     data.setup("fit")
     lengths = tuple(prompt_length(question, renderer) for question in data.train_questions)
     asked = min(fixed.questions, len(lengths))
-    if problem := next(trainer_problems(trainer.precision, trainer.reload_dataloaders_every_n_epochs), None):
-        raise InputError(problem)
+    reload, timed = trainer.reload_dataloaders_every_n_epochs, trainer.max_time is not None
+    refuse(trainer_problems(trainer.precision, reload, trainer.max_steps, timed, trainer.overfit_batches or 0.0))
     mixed = str(trainer.precision).startswith("bf16")
     strategy = trainer.strategy.class_path if isinstance(trainer.strategy, Namespace) else trainer.strategy
     sharded = strategy.rpartition(".")[2] in ("sharded", ShardedStrategy.__name__)

@@ -1,0 +1,49 @@
+"""Parts that look at templates, and whether any will come."""
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from p2o.mixture.data_module import MixtureDataModule
+
+if TYPE_CHECKING:
+    from p2o.policy.module import PolicyModule
+
+
+def template_problems(
+    module: "PolicyModule", data: MixtureDataModule, evolves: bool, carry_over: bool, epochs: int
+) -> Iterator[str]:
+    """Parts that would never have what they compare, and templates that nobody would use.
+
+    Args:
+        module: Of the run.
+        data: Its mixture.
+        evolves: Whether evolution has a budget.
+        carry_over: Whether templates may last longer than an epoch.
+        epochs: Of the run; -1: without end.
+    """
+    templates_come = evolves and epochs != 1
+    beside = data.bare_rollouts.extremes(epochs)[1] >= 1
+    for regularizer in module.update.objective.regularizers:
+        name = type(regularizer).__name__
+        if regularizer.guided and not beside:
+            yield (
+                f"model.regularizers: {name} compares bare rollouts of questions that carry templates with the "
+                "templated policy, and data.bare_rollouts leaves none. Set it to 1 or more."
+            )
+        if regularizer.guided and not templates_come:
+            yield (
+                f"model.regularizers: {name} compares the policy with itself under templates, and none will come: "
+                f"trainer.max_epochs is {epochs}, and evolution {'is on' if evolves else 'has no budget'}. Templates "
+                "come with the second epoch, from an evolution after the first."
+            )
+    rule = data.assignment
+    if rule.compares_with_bare and not (beside and carry_over):
+        yield (
+            f"data.assignment: {type(rule).__name__} compares templates with bare rollouts beside them, epoch by "
+            "epoch. Set data.bare_rollouts to 1 or more, and evolution.carry_over to true, so that templates last."
+        )
+    if evolves and module.sampler.ignores_templates:
+        yield (
+            f"model.sampler: {type(module.sampler).__name__} asks nobody under a template, so that evolution would "
+            "be paid for in vain. Set evolution.budget to 0."
+        )
