@@ -17,7 +17,7 @@ from p2o.objective.context_estimators import Importance, Masked, Replace, Templa
 from p2o.objective.engine_correction import TruncatedImportance
 from p2o.objective.losses import CISPOLoss, ClippedLoss, GSPOLoss
 from p2o.objective.micro_batches import micro_batches
-from p2o.objective.objective import Objective
+from p2o.objective.objective import Objective, OldLogps
 from p2o.objective.regularizers import EntropyBonus, ReferenceKL
 from p2o.objective.rows import TrainingSample
 from tiny_policy import build_policy
@@ -197,6 +197,24 @@ def test_a_regularizer_keeps_rows_without_signal(policy):
     tokens = [float(h) for line, y in zip(entropies, completions, strict=True) for h in line[: len(y)]]
     assert loss == pytest.approx(-0.5 * sum(tokens) / len(tokens), rel=1e-5)
     assert any(grad.count_nonzero() for grad in grads)
+
+
+@pytest.mark.parametrize("estimator", [Masked(low=0.9, high=1.1), Importance()])
+def test_rows_that_only_a_regularizer_keeps_count_neither_as_masked_nor_as_clipped(policy, estimator):
+    """Nobody has asked for their log-probs before the update."""
+    rows = [*make_rows(templated=True), *(replace(row, advantage=0.0) for row in make_rows(templated=True))]
+
+    def figures(*regularizers):
+        whole = Objective(estimator, ClippedLoss(), TEMPERATURE, regularizers=regularizers)
+        passed = [row for row in rows if whole.needs(row)]
+        old = whole.old_logps(policy, passed, 1000, on_policy=False)
+        old = [OldLogps(*(None if part is None else part - 0.3 for part in vars(each).values())) for each in old]
+        with torch.no_grad():
+            found = whole(policy, passed, old, whole.size(rows))
+        return found.clipped, {name: vars(found.context_mask_stats)[name].tolist() for name in ("tokens", "below")}
+
+    plain, regularized = figures(), figures(EntropyBonus(0.01))
+    assert plain == regularized and plain[0].value > 0
 
 
 def test_the_pass_of_the_gradient_tells_entropy_and_kl(policy, tokenizer):

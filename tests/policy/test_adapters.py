@@ -114,11 +114,13 @@ def test_impossible_adapters_are_one_message(policy, arguments, message):
 
 
 @pytest.mark.slow
-def test_a_run_trains_adapters_resumes_bitwise_and_exports_what_it_trained(tmp_path):
+@pytest.mark.parametrize("dropout", [0.0, 0.1])
+def test_a_run_trains_adapters_resumes_bitwise_and_exports_what_it_trained(tmp_path, dropout):
     straight, resumed = tmp_path / "straight", tmp_path / "resumed"
-    fit(straight, *TRAINED, "--trainer.max_epochs=2")
-    fit(resumed, *TRAINED)
-    fit(resumed, *TRAINED, "--trainer.max_epochs=2", "--ckpt_path=last")
+    trained = (*TRAINED, f"--model.adapters.dropout={dropout}")
+    fit(straight, *trained, "--trainer.max_epochs=2")
+    fit(resumed, *trained)
+    fit(resumed, *trained, "--trainer.max_epochs=2", "--ckpt_path=last")
     states = [weights(root) for root in (straight, resumed)]
     assert all(".lora_" in name for name in states[0])
     assert states[0].keys() == states[1].keys()

@@ -7,6 +7,7 @@ from statistics import fmean
 import pytest
 
 from p2o.cli.main import main
+from p2o.engines import TransformersEngine
 from p2o.policy.module import PolicyModule
 from p2o.policy.update import OptimizerSteps
 from quickstart_run import SHAPED, fit
@@ -70,3 +71,29 @@ def test_a_step_without_a_gradient_does_not_show_the_last_one_s_figures(tmp_path
     for name in ("policy/entropy", "policy/clipped", "sampling_logp_difference/max"):
         assert [bool(row[name]) for row in rows] == [True, False, True], name
     assert all(row["train/reward_step"] for row in rows)
+
+
+def test_the_learning_rate_of_a_step_is_logged_as_it_was_taken(tmp_path):
+    """And not as the next one will have it."""
+    warm = ("--model.optimizer.init_args.lr=1e-3", "--model.lr_scheduler.init_args.steps=4")
+    fit(tmp_path, *SHAPED, *warm, "--data.batch_size=2", "--trainer.limit_train_batches=3")
+    rows = [row for row in rows_of(tmp_path) if row["policy/loss"]]
+    assert [float(row["policy/lr"]) for row in rows] == pytest.approx([2.5e-4, 5e-4, 7.5e-4])
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--model.lr_scheduler=torch.optim.lr_scheduler.ReduceLROnPlateau"], "missing 1 required positional argument"),
+        (["--model.optimizer=torch.optim.LBFGS"], "cannot be made or stepped"),
+        (["--model.optimizer=torch.optim.SparseAdam"], "cannot be made or stepped"),
+        (["--model.optimizer=torch.optim.Muon"], "model.optimizer: Muon only supports 2D parameters"),
+    ],
+)
+def test_an_optimizer_that_does_not_step_by_a_gradient_is_refused_before_training(
+    tmp_path, monkeypatch, capsys, options, message
+):
+    monkeypatch.setattr(TransformersEngine, "generate", lambda *_: pytest.fail("it began"))
+    with pytest.raises(SystemExit):
+        fit(tmp_path, *options)
+    assert message in capsys.readouterr().err

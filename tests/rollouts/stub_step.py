@@ -15,8 +15,8 @@ class StubStep:
         self.questions = questions
         self.asked: list[list[str]] = []
 
-    def roll_out(self, items, generation_round=0):
-        assert generation_round == len(self.asked)
+    def roll_out(self, items, generation_round=0, *, extra=False):
+        assert generation_round == len(self.asked) and extra == (generation_round > 0)
         self.asked.append([item.question.id for item in items])
         return [self.group(item) for item in items]
 

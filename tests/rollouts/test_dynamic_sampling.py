@@ -3,8 +3,11 @@
 import pytest
 from stub_step import StubStep, mixture_item
 
+from factories import rollout
+from p2o.engines.base import SamplingParams
 from p2o.errors import InputError
 from p2o.rollouts import AllGroups, DynamicSampling
+from p2o.rollouts.step import RolloutStep
 
 
 def ids(groups):
@@ -48,3 +51,30 @@ def test_all_groups_takes_what_comes():
 def test_refuses_no_round():
     with pytest.raises(InputError, match="max_generation_rounds >= 1"):
         DynamicSampling(max_generation_rounds=0)
+
+
+class StubWorker:
+    """Keeps the seeds that it is asked with."""
+
+    def __init__(self):
+        self.seeds = []
+
+    def roll_out(self, policy, requests, sampling, phase):
+        self.seeds += [request.seed for request in requests]
+        return [rollout(False, number=int(request.question.id[1:])) for request in requests]
+
+
+def seeds(rank, items, generation_round=0, **kind):
+    worker, nobody = StubWorker(), None
+    step = RolloutStep(worker, nobody, nobody, SamplingParams(1.0, 8), 0, 3, 9, rank, nobody, nobody)
+    step.roll_out(items, generation_round, **kind)
+    return worker.seeds
+
+
+def test_an_extra_question_that_two_processes_draw_has_other_rollouts_on_each():
+    """All else has the same seeds wherever it is asked: a run is the same on one process or several."""
+    items = [mixture_item(4)]
+    assert len({*seeds(0, items, 1, extra=True), *seeds(1, items, 1, extra=True)}) == 4
+    assert seeds(0, items, 1, extra=True) == seeds(0, items, 1)  # what a run of one process has always had
+    for generation_round in (0, 1):
+        assert seeds(0, items, generation_round) == seeds(1, items, generation_round)

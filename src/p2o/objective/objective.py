@@ -142,17 +142,18 @@ class Objective:
         old_logps, weights = self.context(bare, templated)  # [R, T], [R, T]
         losses = self.loss(logps, old_logps, advantages, mask) * (weights * self.correction(templated, engine))
         losses, context_kl, kl = self._regularized(losses, policy, rows, logps, entropies)
-        with_template = torch.tensor([[not row.is_bare] for row in rows], device=mask.device)  # [R, 1]
+        taught = mask & torch.tensor([[self._has_policy_loss(row)] for row in rows]).to(mask.device)  # [R, T]
+        with_template = torch.tensor([[not row.is_bare] for row in rows]).to(mask.device)  # [R, 1]
         compared = torch.tensor([[self._is_compared(*pair)] for pair in zip(rows, old, strict=True)]).to(mask.device)
         both = self.context.bare_gradient and self.context.reads_bare  # on policy, the gradient's own are those under x
         known = [both and scored.templated is not None for scored in old]  # R
         mismatch = (templated - engine).abs()  # [R, T]
         return LossOutput(
             loss=weighted_sum(losses, shares, mask) / size,
-            clipped=_mean(((logps.detach() - old_logps).exp() - 1).abs() > 0.2, mask),
+            clipped=_mean(((logps.detach() - old_logps).exp() - 1).abs() > 0.2, taught),
             entropy=_mean(entropies.detach(), mask),
             kl=_mean(kl, mask & ~kl.isnan()),
-            context_mask_stats=context_mask_stats(weights, bare - templated, mask, with_template),
+            context_mask_stats=context_mask_stats(weights, bare - templated, taught, with_template),
             gaps=gaps_of_successes(rows, bare - templated, weights, mask, known),
             context_kl=_mean(context_kl, mask & ~context_kl.isnan()),
             mismatch=_mean(mismatch, mask & compared),

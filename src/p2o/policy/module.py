@@ -21,13 +21,14 @@ from p2o.policy.evaluation import EvaluatedPolicy
 from p2o.policy.loading import load_renderer, load_window
 from p2o.policy.metrics import forget_last_step, log_rollouts
 from p2o.policy.non_finite import NonFiniteGuard
-from p2o.policy.optimizer import LinearWarmup, check_optimizer
+from p2o.policy.optimizer import LinearWarmup, check_optimizer, make_optimizer
 from p2o.policy.preflight import check_lengths, check_run, check_sizes
 from p2o.policy.references import average_policy_of, initial_policy_of
 from p2o.policy.sharding import load_placed
 from p2o.policy.update import OptimizerSteps
 from p2o.rewards.base import Reward
 from p2o.rollouts.groups import Group
+from p2o.seeds import derive_seed
 from p2o.types import MixtureItem
 
 
@@ -131,6 +132,8 @@ class PolicyModule(EvaluatedPolicy):
     def on_train_batch_start(self, batch: Any, batch_idx: int) -> None:  # noqa: ANN401 (Lightning's signature)
         """Leaves out of the step's log what it does not log itself."""
         forget_last_step(self)
+        # Dropout of adapters draws from torch's own generator, which no checkpoint keeps.
+        torch.manual_seed(derive_seed(self.seed, "training", self.current_epoch, batch_idx, self.global_rank))
 
     def rollout_step(self, number: int = 0) -> rollouts.RolloutStep:
         """What the sampler may use of a step, which has its number in the epoch."""
@@ -173,7 +176,8 @@ class PolicyModule(EvaluatedPolicy):
 
     def configure_optimizers(self) -> OptimizerLRScheduler:
         """The optimizer of the policy's parameters, and the schedule of its learning rate."""
-        optimizer = self.optimizer([parameter for parameter in self.policy.parameters() if parameter.requires_grad])
+        trained = [parameter for parameter in self.policy.parameters() if parameter.requires_grad]
+        optimizer = make_optimizer(self.optimizer, trained)
         return {"optimizer": self.average_policy.following(optimizer), "lr_scheduler": self.lr_scheduler(optimizer)}
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:

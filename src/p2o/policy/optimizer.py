@@ -1,5 +1,7 @@
 """Optimizer and schedule of the policy: Lightning's callables, so that any of torch is a line of YAML."""
 
+from collections.abc import Sequence
+
 import torch
 from lightning.pytorch.cli import LRSchedulerCallable, OptimizerCallable
 from torch.optim import Optimizer
@@ -23,13 +25,31 @@ class LinearWarmup(LambdaLR):
         super().__init__(optimizer, lambda step: min(1.0, (step + 1) / max(1, steps)))
 
 
-def check_optimizer(optimizer: OptimizerCallable, lr_scheduler: LRSchedulerCallable) -> None:
-    """Makes both for a single number, so that torch refuses their arguments now and not when a model is loaded.
+def make_optimizer(optimizer: OptimizerCallable, parameters: Sequence[torch.nn.Parameter]) -> Optimizer:
+    """The optimizer of these parameters.
 
     Raises:
-        InputError: A learning rate, a momentum or the like is out of range.
+        InputError: A learning rate, a momentum or the like is out of range, or it is not for such parameters.
     """
     try:
-        lr_scheduler(optimizer([torch.nn.Parameter(torch.zeros(1))]))
+        return optimizer(parameters)
     except (ValueError, TypeError) as error:
-        raise InputError(f"model.optimizer or model.lr_scheduler cannot be made: {error}.") from error
+        raise InputError(f"model.optimizer: {error}.") from error
+
+
+def check_optimizer(optimizer: OptimizerCallable, lr_scheduler: LRSchedulerCallable) -> None:
+    """Makes both for a small matrix and takes a step, so that torch refuses now and not after the first rollouts.
+
+    Raises:
+        InputError: One cannot be made, or steps in another way than by a gradient: with a closure (LBFGS), with a
+            metric (ReduceLROnPlateau).
+    """
+    matrix = torch.nn.Parameter(torch.zeros(2, 2))  # the optimizers of some kinds take nothing else
+    matrix.grad = torch.ones_like(matrix)
+    made = make_optimizer(optimizer, [matrix])
+    try:
+        schedule = lr_scheduler(made)
+        made.step()
+        schedule.step()
+    except (ValueError, TypeError, RuntimeError) as error:
+        raise InputError(f"model.optimizer or model.lr_scheduler cannot be made or stepped: {error}.") from error

@@ -34,12 +34,14 @@ class Step:
         outputs: Of each micro-batch of this process.
         loss: Of all of them.
         grad_norm: Of all processes, before clipping; 0 if no row has a gradient.
-        taken: Whether the optimizer stepped.
+        lr: Learning rate that the optimizer steps with.
+        taken: Whether it stepped.
     """
 
     outputs: Sequence[LossOutput]
     loss: float
     grad_norm: float
+    lr: float
     taken: bool
 
 
@@ -111,11 +113,12 @@ class OptimizerSteps:
         any process has one, AdamW would still move the weights by its momentum and decay them, so it does not step.
         """
         needed = [self.objective.needs(row) for row in rows]
-        if not (any(gather(any(needed))) or self.step_without_gradient):
-            count_as_step(module)
-            return Step([], 0.0, 0.0, taken=False)
         optimizer, scheduler = module.optimizers(), module.lr_schedulers()
         assert isinstance(optimizer, LightningOptimizer) and isinstance(scheduler, LRScheduler)  # there is one of each
+        lr = float(scheduler.get_last_lr()[0])
+        if not (any(gather(any(needed))) or self.step_without_gradient):
+            count_as_step(module)
+            return Step([], 0.0, 0.0, lr, taken=False)
         zero_gradients(policy)
         bare, several = self.objective.context.bare_gradient, module.trainer.world_size > 1
         parts = micro_batches(rows, needed, self.micro_batch_tokens, bare, at_least_one=several)
@@ -136,21 +139,19 @@ class OptimizerSteps:
             scheduler.step()
         else:
             count_as_step(module)
-        return Step(outputs, loss, norm, taken)
+        return Step(outputs, loss, norm, lr, taken)
 
     def _log(self, module: LightningModule, steps: Sequence[Step]) -> list[TemplateGap]:
         """Means over the steps and over all processes, each of which logs the same."""
         everyones = gather(steps)
         losses = [fmean(step.loss for step in same) for same in zip(*everyones, strict=True)]
         outputs = [output for steps in everyones for step in steps for output in step.outputs]
-        scheduler = module.lr_schedulers()
-        assert isinstance(scheduler, LRScheduler)
         moved = [step for step in steps if step.outputs]
         module.log_dict(
             {
                 "policy/loss": fmean(losses),
                 "policy/grad_norm": fmean(step.grad_norm for step in steps),
-                "policy/lr": float(scheduler.get_last_lr()[0]),
+                "policy/lr": steps[-1].lr,
                 "policy/steps_without_gradient": float(len(steps) - len(moved)),
                 "policy/steps_not_finite": float(sum(not step.taken for step in moved)),
                 **output_metrics(outputs),

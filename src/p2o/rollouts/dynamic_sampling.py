@@ -34,7 +34,7 @@ class DynamicSampling(Sampler):
         came: list[Group] = []
         asked = list(items)
         for generation_round in range(self.max_generation_rounds):
-            came += step.roll_out(asked, generation_round)
+            came += step.roll_out(asked, generation_round, extra=generation_round > 0)
             places = len(items) - sum(is_mixed(group) for group in came)
             asked = list(islice(extra_questions, places))
             if not any(gather(bool(asked))):  # on all processes the batch is full, or all questions were asked

@@ -43,14 +43,16 @@ class RolloutStep:
     mixture: Callable[..., Sequence[MixtureItem]]
     ahead: Callable[[int], Sequence[MixtureItem]]
 
-    def roll_out(self, items: Sequence[MixtureItem], generation_round: int = 0) -> list[Group]:
+    def roll_out(self, items: Sequence[MixtureItem], generation_round: int = 0, *, extra: bool = False) -> list[Group]:
         """K graded rollouts of each item, each under its own template; another round of the step has other seeds.
 
+        `extra`: another process may draw the same questions in this round, and has to have other rollouts of them.
         All processes call it equally often: a signal to one of them ends it on all, so that none waits for another in
         what a sampler exchanges in between.
         """
         names = ("step", self.number, "turn", generation_round) if generation_round else ()
-        requests = self._requests(items, *names)
+        own = ("process", self.rank) if extra and self.rank else ()
+        requests = self._requests(items, *names, *own)
         rollouts = together(lambda: self.worker.roll_out(self.policy, requests, self.sampling, "train"))
         return group_rollouts(rollouts, items)
 

@@ -115,7 +115,7 @@ def _batches(run: PlannedRun) -> Iterator[str]:
             f"batch of an epoch has {questions % (batch * run.processes)}."
         )
     steps = run.epochs * -(-questions // (batch * run.processes)) * -(-batch // mini)
-    schedule = run.module.lr_scheduler(run.module.optimizer([torch.nn.Parameter(torch.zeros(1))]))
+    schedule = run.module.lr_scheduler(run.module.optimizer([torch.nn.Parameter(torch.zeros(2, 2))]))
     if isinstance(schedule, LinearWarmup) and schedule.steps >= steps:
         yield (
             f"model.lr_scheduler: LinearWarmup takes {schedule.steps} steps, the run has about {steps}: it never "
