@@ -81,6 +81,15 @@ def test_what_is_monitored_must_be_measured():
             check_monitors([ModelCheckpoint(monitor=wrong)], questions)
 
 
+def test_an_epoch_is_not_chosen_by_the_validation_of_an_earlier_one():
+    questions = [replace(question(1), difficulty="all")]
+    for every_n_epochs in (2, 4, 0):
+        check_monitors([ModelCheckpoint(monitor="val/bare/all", every_n_epochs=every_n_epochs)], questions, 2)
+    check_monitors([ModelCheckpoint(monitor=None), EarlyStopping("val/bare/all")], questions, 2)
+    with pytest.raises(InputError, match=r"every_n_epochs: expected a multiple of .*\(2\), got 3"):
+        check_monitors([ModelCheckpoint(monitor="val/bare/all", every_n_epochs=3)], questions, 2)
+
+
 def test_two_questions_with_one_prompt_are_refused(tokenizer):
     cut = copy.deepcopy(tokenizer)
     cut.chat_template = "<|user|>{{ messages[0].content[:24] }}<|end|><|assistant|>"

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
 from lightning import Callback, Trainer
-from lightning.pytorch.callbacks import Timer
+from lightning.pytorch.callbacks import ModelCheckpoint, Timer
 
 from p2o.distributed.failures import watch
 from p2o.distributed.process_counts import check_group, check_processes
@@ -49,7 +49,7 @@ def check_run(stage: str, trainer: Trainer, module: "PolicyModule") -> None:
             refuse(module.update.objective.aggregation.problems(module.update.objective.regularizers))
         questions = [*data.train_questions, *data.validation_questions]
         check_questions(questions, module.renderer, module.reward, module.max_prompt_length)
-        check_monitors(trainer.callbacks, data.validation_questions)  # type: ignore[attr-defined]
+        check_monitors(trainer.callbacks, data.validation_questions, trainer.check_val_every_n_epoch or 1)  # type: ignore[attr-defined]
 
 
 def trainer_problems(
@@ -107,13 +107,19 @@ def average_problems(regularizers: Iterable[Regularizer], sharded: bool) -> Iter
         )
 
 
-def check_monitors(callbacks: Iterable[Callback], validation: Iterable[Question]) -> None:
-    """Holds `monitor` of checkpoints and the like against the accuracies that validation measures in every epoch.
+def check_monitors(callbacks: Iterable[Callback], validation: Iterable[Question], every: int = 1) -> None:
+    """Holds `monitor` of checkpoints and the like against the accuracies that validation measures.
 
     Lightning names the others at the end of the first epoch; until then nobody knows which there will be.
 
+    Args:
+        callbacks: Of the run.
+        validation: Its validation questions.
+        every: Epochs from one validation to the next.
+
     Raises:
-        InputError: One of validation is monitored that is not among them.
+        InputError: One of validation is monitored that is not among them, or by which an epoch would be chosen that had
+            no validation.
     """
     known = [validation_metric("bare", name) for name in dict.fromkeys(question.difficulty for question in validation)]
     for callback in callbacks:
@@ -122,4 +128,10 @@ def check_monitors(callbacks: Iterable[Callback], validation: Iterable[Question]
             raise InputError(
                 f"{type(callback).__name__}: monitor: expected an accuracy that validation measures in every epoch "
                 f"({', '.join(known)}), got {monitor!r}. Those under a template come with the first template."
+            )
+        if monitor.startswith("val/") and isinstance(callback, ModelCheckpoint) and callback._every_n_epochs % every:
+            raise InputError(
+                f"{type(callback).__name__}: every_n_epochs: expected a multiple of trainer.check_val_every_n_epoch "
+                f"({every}), got {callback._every_n_epochs}: an epoch without a validation would be kept for the "
+                f"{monitor} of an earlier one."
             )
