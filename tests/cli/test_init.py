@@ -55,11 +55,37 @@ def test_own_questions_are_looked_at_and_the_config_is_read(folder, capsys):
     assert "64 questions x 6 rollouts" in printed and "refuses" not in printed and "mini_batch_size" not in printed
 
 
-def test_a_handful_of_questions_leaves_one_to_validate(folder):
-    rows = (folder / "mine.jsonl").read_text(encoding="utf-8").splitlines()[:4]
+@pytest.mark.parametrize("count", [5, 12, 40, 80])
+def test_a_handful_of_questions_is_divided_and_can_all_be_hard(folder, capsys, count):
+    """An evolution comes, and costs no more than an epoch of training but for the smallest there is."""
+    rows = (folder / "mine.jsonl").read_text(encoding="utf-8").splitlines()[:count]
     (folder / "few.jsonl").write_text("\n".join(rows), encoding="utf-8")
     main(["init", "few.yaml", "--questions", "few.jsonl", "--model", "p2o/micro-policy"])
-    assert read_config(["--config", "few.yaml"])["data"]["validation"]["init_args"]["count"] == 1
+    config = read_config(["--config", "few.yaml"])
+    held = config["data"]["validation"]["init_args"]["count"]
+    assert held == max(1, count // 5) and config["evolution"]["budget"] == "light"
+    assert config["evolution"]["min_hard_set"] <= (count - held) // 2
+    capsys.readouterr()
+    main(["plan", "--config", "few.yaml", "--no-calibration"])
+    printed = capsys.readouterr().out
+    assert "refuses" not in printed and "there is never one" not in printed
+
+
+@pytest.mark.parametrize(("count", "budget"), [(0, "heavy_4"), (600, "heavy"), (1000, "heavy_2"), (9000, "heavy_4")])
+def test_an_evolution_costs_no_more_than_an_epoch_of_training(folder, count, budget):
+    """By DSPy's formula: 2,085 of 3,000 rollouts with 150 dev questions (the next level 4,020), 5,320 of 5,400 with 250."""
+    rows = [json.dumps({"problem": f"{n}+1?", "answer": str(n + 1)}) for n in range(count)]
+    if count:
+        (folder / "many.jsonl").write_text("\n".join(rows), encoding="utf-8")
+    main(["init", "many.yaml", "--questions", "many.jsonl", "--model", "p2o/micro-policy"])
+    assert read_config(["--config", "many.yaml"])["evolution"]["budget"] == budget
+
+
+def test_too_few_questions_are_one_message(folder, capsys):
+    rows = (folder / "mine.jsonl").read_text(encoding="utf-8").splitlines()[:4]
+    (folder / "few.jsonl").write_text("\n".join(rows), encoding="utf-8")
+    error = error_of(capsys, "few.yaml", "--questions", "few.jsonl", "--model", "p2o/micro-policy")
+    assert "few.jsonl: expected at least 5 questions, one in five is held out, got 4." in error
 
 
 @pytest.mark.parametrize(

@@ -58,15 +58,20 @@ def test_export_loads_with_weights_tokenizer_and_chat_template(saved, trained, t
     assert os.listdir(tmp_path / "new") == ["out"]
 
 
-def test_prompts_are_those_of_the_run_and_the_card_says_how_to_ask(trained, tiny_model, tokenizer, tmp_path):
+def test_prompts_are_those_of_the_run_and_the_card_says_how_to_ask(
+    trained, tiny_model, tokenizer, tmp_path, monkeypatch
+):
     prompts = {"instruction": "Q: 2+2?\nA: 4\nQ: ", "chat_template_kwargs": {"chat_template": "plain"}}
     export(checkpoint(trained, tiny_model, tmp_path / "base.ckpt", prompts=prompts), tmp_path / "out")
     card = (tmp_path / "out" / "README.md").read_text(encoding="utf-8")
     said = card.partition("## How to ask it")[2].partition("##")[0]
-    names = {"tokenizer": AutoTokenizer.from_pretrained(tmp_path / "out"), "question": "1+1?"}
-    exec("\n".join(line.strip() for line in said.splitlines() if line.startswith("    ")), names)
+    names = {"question": "1+1?"}
+    monkeypatch.chdir(tmp_path / "out")
+    exec("\n".join(line[4:] for line in said.splitlines() if line.startswith("    ")), names)
     renderer = load_renderer(str(tiny_model), **prompts)
-    assert tuple(names["ids"]["input_ids"][0].tolist()) == renderer.question("1+1?")
+    asked = renderer.question("1+1?")
+    assert tuple(names["inputs"]["input_ids"][0].tolist()) == asked
+    assert names["completion"].shape[1] > len(asked)
     assert tokenizer.decode(renderer.question("1+1?")).endswith("Q: 2+2?\nA: 4\nQ: 1+1?\n")
     assert "`chat_template` of the run" in said
 
@@ -220,6 +225,7 @@ def test_the_card_says_what_the_model_is(saved, tmp_path):
     export(path, tmp_path / "out")
     card = (tmp_path / "out" / "README.md").read_text(encoding="utf-8")
     assert card.startswith("---\nlibrary_name: transformers\n")
+    assert "trained with p2o" in card and "P²O" not in card  # nothing was evolved
     for part in ("after 3 epochs", "| bare, hard | 50.0% |", "1 of train", "    data: {tau: 2}", "torch "):
         assert part in card
 

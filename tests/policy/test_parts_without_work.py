@@ -76,3 +76,8 @@ def test_nobody_evolves_after_a_run_that_has_stopped(tmp_path, monkeypatch):
     assert titles.count("rollouts") == 3 and "reflection" not in titles  # two batches and a validation
     fit(tmp_path, *EVOLVES, "--trainer.max_epochs=2", "--trainer.limit_val_batches=1.0", "--ckpt_path=last")
     assert "reflection" in titles
+
+
+def test_a_run_says_that_its_evolution_will_never_come(tmp_path):
+    with pytest.warns(UserWarning, match=r"min_hard_set \(100\) is above the number of training questions \(8\)"):
+        fit(tmp_path, *EVOLVES, "--evolution.min_hard_set=100", "--trainer.limit_train_batches=1")

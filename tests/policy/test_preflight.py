@@ -65,6 +65,8 @@ def test_validation_questions_that_are_trained_on_are_named():
     train = [Question("a", "0+0?", "0"), Question("b", "1+1?", "2")]
     with pytest.warns(UserWarning, match="1 of 2 validation questions are training questions as well: c"):
         warn_of_overlap(train, [Question("c", "1+1?", "2"), Question("d", "1+2?", "3")])
+    with pytest.warns(UserWarning, match="1 of 3 training questions have the text of another one"):
+        warn_of_overlap([*train, Question("e", " 1+1?", "2")], [])
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         warn_of_overlap(train, [Question("d", "1+2?", "3")])

@@ -88,8 +88,9 @@ def warn_of_truncation(epoch: int, share: float) -> None:
     """Says so if the length limit cut off more than a third of an epoch's completions."""
     if share > TOO_MANY_TRUNCATED:
         rank_zero_warn(
-            f"epoch {epoch}: the length limit cut off {share:.0%} of the training completions, which then count as "
-            "wrong. Raise model.max_completion_length, or have the policy write less (SoftOverlong, an instruction)."
+            f"epoch {epoch}: the length limit cut off {share:.0%} of the training completions; one without its answer "
+            "counts as wrong. Raise model.max_completion_length, or have the policy write less (SoftOverlong, an "
+            "instruction)."
         )
 
 

@@ -8,6 +8,7 @@ from transformers import PreTrainedConfig
 
 from p2o.commands.fitting import COMPLETION, PROMPT, Fit, Wishes, fitting
 from p2o.errors import InputError
+from p2o.evolution.settings import Level, auto_budget
 from p2o.io.tables import read_rows
 from p2o.policy.loading import BUNDLED, load_config
 from p2o.questions.columns import Columns, guess_columns
@@ -15,6 +16,9 @@ from p2o.reflectors import SelfReflector
 
 REPLY = SelfReflector().sampling.max_completion_length  # tokens of a reflection, where the window is large
 PLACEHOLDER = Columns("question", "answer")
+FEWEST = 5  # of which one is held out
+GENERATIONS = 6  # K
+LEVELS: tuple[Level, ...] = ("heavy_4", "heavy_3", "heavy_2", "heavy", "medium", "light")
 
 
 def starting_point(wishes: Wishes, name: str) -> str:
@@ -51,6 +55,8 @@ def _look_at(path: Path) -> tuple[Columns, int]:
     rows = list(read_rows(path))
     if not rows:
         raise InputError(f"{path}: expected questions, the file has no rows.")
+    if len(rows) < FEWEST:
+        raise InputError(f"{path}: expected at least {FEWEST} questions, one in five is held out, got {len(rows)}.")
     return guess_columns(f"{path}:{rows[0][0]}", rows[0][1]), len(rows)
 
 
@@ -98,7 +104,7 @@ def _model(wishes: Wishes, fit: Fit | None, count: int, prompt: int, completion:
         lines += [f"  engine: {{class_path: TransformersEngine, init_args: {{batch_size: {fit.together}}}}}"]
     lines += [
         f"  max_prompt_length: {prompt}  # tokens of a question; longer ones are refused before training",
-        f"  max_completion_length: {completion}  # paper: 12288; truncated completions count as wrong",
+        f"  max_completion_length: {completion}  # paper: 12288; cut off before its answer it is wrong",
     ]
     batch = _batch(wishes.gpus, count)
     lines += [f"  mini_batch_size: {max(1, batch // 2)}  # questions of an optimizer step and process"]
@@ -129,8 +135,8 @@ def _data(wishes: Wishes, columns: Columns, count: int) -> list[str]:
         f"    init_args: {{{shown}}}",
         "  validation:  # or a file of its own, as above",
         "    class_path: HeldOut",
-        f"    init_args: {{count: {max(1, min(100, count // 5)) if count else 100}}}",
-        "  num_generations: 6  # K, rollouts of a question",
+        f"    init_args: {{count: {_held_out(count)}}}",
+        f"  num_generations: {GENERATIONS}  # K, rollouts of a question",
         "  tau: 2  # a question is hard if fewer of its rollouts are correct; p2o plan says how many are",
         f"  batch_size: {_batch(wishes.gpus, count)}  # questions of a rollout batch and process",
     ]
@@ -151,12 +157,27 @@ def _evolution(fit: Fit | None, count: int, reply: int) -> list[str]:
             f"    init_args: {{{', '.join(settings)}}}  # {'; '.join(why)}",
         ]
     few = 0 < count < 1200
+    dev = max(8, count // 4) if few else 300
+    hard = min(max(12, count // 10), (count - _held_out(count)) // 2) if few else 100
+    level, reason = _level(count, dev)
     return [
         *lines,
-        "  budget: heavy_4  # rollouts of an evolution at most, a number or light, medium, heavy, heavy_4; 0: GRPO",
-        f"  dev_size: {max(8, count // 4) if few else 300}  # hard questions that templates are scored on",
-        f"  min_hard_set: {max(12, count // 10) if few else 100}  # with fewer hard questions there is no evolution",
+        f"  budget: {level}  # rollouts of an evolution at most, a number or a level; {reason}; 0: GRPO",
+        f"  dev_size: {dev}  # hard questions that templates are scored on",
+        f"  min_hard_set: {hard}  # with fewer hard questions there is no evolution",
     ]
+
+
+def _held_out(count: int) -> int:
+    return min(100, count // 5) if count else 100
+
+
+def _level(count: int, dev: int) -> tuple[Level, str]:
+    """The largest budget below what an epoch of training costs, and why."""
+    training = GENERATIONS * (count - _held_out(count))
+    fitting = (level for level in LEVELS if not count or auto_budget(level, min(dev, count // 2)) <= training)
+    level: Level = next(fitting, "light")
+    return level, "the paper's" if level == "heavy_4" else f"training has {training:,} an epoch (paper: heavy_4)"
 
 
 def _scalar(text: str) -> str:

@@ -5,6 +5,7 @@ from typing import NoReturn
 
 from lightning import LightningModule, Trainer
 from lightning.pytorch.callbacks import EarlyStopping
+from lightning.pytorch.utilities import rank_zero_warn
 
 from p2o.distributed.preemption import listen
 from p2o.errors import InputError, refuse
@@ -17,19 +18,27 @@ from p2o.reflectors.base import Reflector
 
 
 def check_parts(
-    reflector: Reflector, trainer: Trainer, module: LightningModule, evolves: bool, carry_over: bool
+    reflector: Reflector, trainer: Trainer, module: LightningModule, least: int | None, carry_over: bool
 ) -> None:
     """Compares parts that look at templates with whether any will come, and who reflects with the engine.
+
+    `least`: hard questions of an evolution at least; None: there is none. One that never comes is said.
 
     Raises:
         InputError: A part would have nothing to do, or wait for ever.
     """
     assert isinstance(module, PolicyModule)
     epochs = -1 if trainer.max_epochs is None else trainer.max_epochs
-    refuse(template_problems(module, mixture_of(trainer), evolves, carry_over, epochs))
-    if evolves:
+    data = mixture_of(trainer)
+    refuse(template_problems(module, data, least is not None, carry_over, epochs))
+    if least is not None:
         check_reflector(reflector, module)
         _stop_before_evolution(trainer)
+        if least > len(data.train_questions) and epochs != 1:
+            rank_zero_warn(
+                f"evolution.min_hard_set ({least}) is above the number of training questions "
+                f"({len(data.train_questions)}): there is never an evolution, and this is GRPO alone. Lower it."
+            )
 
 
 def check_reflector(reflector: Reflector, module: LightningModule) -> None:

@@ -17,10 +17,15 @@ def questions_fingerprint(questions: list[Question]) -> str:
 
 
 def warn_of_overlap(train: Sequence[Question], validation: Sequence[Question]) -> None:
-    """Names validation questions that are trained on: their accuracy says nothing of new questions."""
+    """Names validation questions that are trained on, whose accuracy says nothing of new ones, and counts twins."""
     texts = {question.text.strip() for question in train}
     if known := [question.id for question in validation if question.text.strip() in texts]:
         rank_zero_warn(
             f"{len(known)} of {len(validation)} validation questions are training questions as well: "
             f"{', '.join(known)[:300]}. Their accuracy says nothing of new questions; take them out of one of the two."
+        )
+    if twins := len(train) - len(texts):
+        rank_zero_warn(
+            f"{twins} of {len(train)} training questions have the text of another one, and are asked as often: "
+            "`p2o prepare` leaves one of each."
         )

@@ -32,18 +32,30 @@ def model_card(checkpoint: Path, content: Mapping[str, Any], library: str = "tra
         front["base_model"] = base
     parts = [
         f"---\n{yaml.safe_dump(front, sort_keys=False)}---",
-        f"# {Path(base).name}, trained by P²O",
-        f"`{base}` after {content.get('epoch', -1) + 1} epochs of policy optimization with prompt evolution (P²O, "
-        "[arXiv 2603.21877](https://arxiv.org/abs/2603.21877)): GRPO with context distillation on hard questions. It "
-        "is asked with the bare question; templates were used in training alone.",
+        _method(base, content.get("epoch", -1) + 1, content["p2o"]),
         *([_loading(base)] if library == "peft" else []),
-        _prompts(content["p2o"].get("prompts")),
+        _prompts(content["p2o"].get("prompts"), library),
         _figures(run.summary, content.get("epoch", -1), content["p2o"]),
         _templates(content),
         _settings(run.config),
         "## Versions\n\n" + ", ".join(f"{name} {version(name)}" for name in PACKAGES),
     ]
     return "\n\n".join(parts) + "\n"
+
+
+def _method(base: str, epochs: int, state: Mapping[str, Any]) -> str:
+    """What was done: P²O if templates were evolved."""
+    after = f"`{base}` after {epochs} epoch{'' if epochs == 1 else 's'} of policy optimization with"
+    if not state.get("rollouts", {}).get("evolution"):
+        return (
+            f"# {Path(base).name}, trained with p2o\n\n{after} p2o, without evolved templates. It is asked with "
+            "the bare question."
+        )
+    return (
+        f"# {Path(base).name}, trained by P²O\n\n{after} prompt evolution (P²O, "
+        "[arXiv 2603.21877](https://arxiv.org/abs/2603.21877)): GRPO with context distillation on hard questions. It "
+        "is asked with the bare question; templates were used in training alone."
+    )
 
 
 def _loading(base: str) -> str:
@@ -61,17 +73,26 @@ def _loading(base: str) -> str:
     return f"## How to load it\n\n{told}\n\n{_code(chr(10).join(lines))}"
 
 
-def _prompts(prompts: Mapping[str, Any] | None) -> str:
-    """How the policy was asked in training; JSON's texts are Python's as well."""
+def _prompts(prompts: Mapping[str, Any] | None, library: str) -> str:
+    """How the policy was asked in training; JSON's texts are Python's as well. `_loading` has loaded adapters."""
     head = "## How to ask it\n\n"
     if prompts is None:
         return f"{head}The checkpoint does not say how questions were asked: an older p2o wrote it."
     switches = prompts["chat_template_kwargs"]
     kept = f" It has {', '.join(f'`{name}`' for name in switches)} of the run as defaults." if switches else ""
-    lines = [
+    if library == "peft":
+        lines = ["from transformers import AutoTokenizer", ""]
+    else:
+        lines = ["from transformers import AutoModelForCausalLM, AutoTokenizer", ""]
+        lines += ['model = AutoModelForCausalLM.from_pretrained(".")  # this folder']
+    lines += [
+        'tokenizer = AutoTokenizer.from_pretrained(".")',
         f"instruction = {json.dumps(prompts['instruction'], ensure_ascii=False)}",
         'messages = [{"role": "user", "content": instruction + question}]',
-        "ids = tokenizer.apply_chat_template(messages, add_generation_prompt=True, return_tensors='pt')",
+        "inputs = tokenizer.apply_chat_template(",
+        "    messages, add_generation_prompt=True, return_dict=True, return_tensors='pt'",
+        ")",
+        "completion = model.generate(**inputs, max_new_tokens=256)",
     ]
     return (
         f"{head}As in training: one user message, by the chat template of this folder, which transformers and vLLM "

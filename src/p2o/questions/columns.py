@@ -128,6 +128,7 @@ def guess_columns(where: str, names: Iterable[str]) -> Columns:
     if not (columns.question and columns.answer):
         raise InputError(
             f"{where}: expected a column {' or '.join(map(repr, _QUESTIONS))} and a column "
-            f"{' or '.join(map(repr, _ANSWERS))}, found {', '.join(map(repr, existing)) or 'none'}. Rename the columns."
+            f"{' or '.join(map(repr, _ANSWERS))}, found {', '.join(map(repr, existing)) or 'none'}. Rename "
+            "them, or write the config by hand: `question` and `answer` of QuestionFile take any name."
         )
     return columns
