@@ -73,7 +73,7 @@ def test_a_handful_of_questions_is_divided_and_can_all_be_hard(folder, capsys, c
 
 @pytest.mark.parametrize(("count", "budget"), [(0, "heavy_4"), (600, "heavy"), (1000, "heavy_2"), (9000, "heavy_4")])
 def test_an_evolution_costs_no_more_than_an_epoch_of_training(folder, count, budget):
-    """By DSPy's formula: 2,085 of 3,000 rollouts with 150 dev questions (the next level 4,020), 5,320 of 5,400 with 250."""
+    """By DSPy's formula 2,085 of 3,000 rollouts with 150 dev questions (the next 4,020), 5,320 of 5,400 with 250."""
     rows = [json.dumps({"problem": f"{n}+1?", "answer": str(n + 1)}) for n in range(count)]
     if count:
         (folder / "many.jsonl").write_text("\n".join(rows), encoding="utf-8")
