@@ -13,6 +13,8 @@ import torch
 
 from endpoints.chat_server import KEY, QUOTE_KEY, ChatServer, completion, status
 from p2o.cli.main import main
+from p2o.run_folder.paths import RunPaths
+from p2o.run_folder.readers import CANDIDATE, read_evolution, read_lineage
 from processes import start
 
 CONFIGS = Path(__file__).parents[2] / "configs"
@@ -168,6 +170,14 @@ def test_a_failed_run_may_go_on_with_the_old_bank_and_the_ledger_tells_all(strai
     assert checkpoint["global_step"] == 3
     _, failed = evolution(checkpoint)["reports"]
     assert "status 401" in failed["stopped"] and (failed["pool"], failed["bank"]) == (1, len(bank["templates"]))
+    # the evolution's files
+    paths = RunPaths(tmp_path)
+    figures = read_evolution(paths.evolution(1))
+    assert figures["bank"] == len(bank["templates"]) and figures["solvers"] == {}  # of other dev questions
+    assert "status 401" in figures["failure"] and figures["pool"] == 1
+    adopted = {template["text"]: template["score"] for template in bank["templates"]}
+    rows = read_lineage(paths.candidates(1), CANDIDATE)
+    assert rows and all(row["weight"] == adopted.get(row["text"]) for row in rows)
     # the checkpoint
     row = evolution(checkpoint)["ledger"][-1]
     assert (row["epoch"], row["reflector"]) == (1, "TeacherReflector a-teacher")

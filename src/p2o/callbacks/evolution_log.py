@@ -87,6 +87,7 @@ def evolution_figures(evolved: EvolutionResult) -> dict[str, Any]:
     ids = [template_id(template.text) for template in evolved.bank.templates]
     return {
         **evolved.report(),
+        "failure": evolved.failure,  # "": its bank was adopted
         "settings": asdict(evolved.settings),
         "seeds": sum(candidate.iteration == 0 for candidate in evolved.history.pool),
         "best_dev_scores": evolved.history.best_dev_scores,  # after each iteration

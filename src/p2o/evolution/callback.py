@@ -154,7 +154,7 @@ class TemplateEvolution(PhaseSettings, Callback):
             self.unfinished = phase.state_dict()
         if trainer.is_global_zero:  # counts are summed over processes, and each of them has the whole ledger
             phase.module.counts.tokens["reflection"] = self.ledger.total.completion_tokens
-        report = result.report() | ({"bank": len(mixture_of(trainer).bank)} if result.failure else {})
+        report = result.report()
         log_report(report, trainer)
         if not result.failure or self.on_failure == "continue":
             self.reports.append(report)

@@ -121,6 +121,7 @@ class EvolutionPhase:
         self.module = module
         self.epoch = epoch
         self.ledger = ledger
+        self.last_bank = last_bank
         self._tokens_before = 0  # of completions, in earlier processes of this run
         self._keep: Callable[[dict[str, Any]], object] = lambda state: None
         self._counted = self._counts_then = module.counts.state_dict()
@@ -168,7 +169,8 @@ class EvolutionPhase:
             "evolution": self._tokens(self.module.counts.state_dict()),
             "reflection": sum(usage.completion_tokens for usage in self.ledger.of(self.epoch).values()),
         }
-        return EvolutionResult.of(self.search, self.epoch, seconds, spent, self.ledger.of(self.epoch), failure)
+        usages = self.ledger.of(self.epoch)
+        return EvolutionResult.of(self.search, self.epoch, seconds, spent, usages, failure, self.last_bank)
 
     def state_dict(self) -> dict[str, Any]:
         """How far the search came, and the replies that must not be paid for twice, in plain types.

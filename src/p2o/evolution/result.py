@@ -25,7 +25,7 @@ class EvolutionResult:
         dev: Ids of the questions that templates were scored on, V.
         settings: Budget and sizes.
         history: Every candidate and iteration.
-        bank: The greedy set cover of the pool.
+        bank: The greedy set cover of the pool; after a failure the old templates, which the run goes on with.
         stopped: Why it ended.
         seconds: Wall clock.
         tokens: Of completions ("evolution") and of the reflector's replies ("reflection").
@@ -58,15 +58,19 @@ class EvolutionResult:
         tokens: dict[str, int],
         usages: dict[str, Usage],
         failure: str,
+        last_bank: TemplateBank,
     ) -> "EvolutionResult":
-        """What a search found that has ended, or that a `failure` of reflection ended."""
+        """What a search found that has ended, or that a `failure` of reflection ended: then the last bank stays.
+
+        What the last bank covers was measured on the dev questions of another evolution, so it is left out.
+        """
         return cls(
             epoch=epoch,
             train=tuple(question.id for question in search.train),
             dev=tuple(question.id for question in search.dev),
             settings=search.settings,
             history=search.history,
-            bank=search.bank,
+            bank=TemplateBank(last_bank.templates) if failure else search.bank,
             stopped=failure or str(search.stop_reason),
             seconds=seconds,
             tokens=tokens,

@@ -115,6 +115,16 @@ def test_a_screened_evolution_shows_its_stages_and_what_was_covered_beyond_the_s
     assert "Stages of evolution" not in tables(cost([run]))
 
 
+def test_a_failed_evolution_has_no_bank_of_its_own(run):
+    [evolution] = run.evolutions
+    figures = evolution.figures | {"failure": "status 401", "bank": 3, "solvers": {}}
+    section = coverage([replace(run, evolutions=[replace(evolution, figures=figures)])])
+    assert tables(section)["Dev questions solved"].rows == [["0", "–", "50.0%", "0.0%"]]
+    assert "Bank after epoch 0, and epoch 1" not in tables(section)
+    said = " ".join(block.text for block in section.blocks if isinstance(block, Text))
+    assert "Reflection failed after epoch 0" in said and "as it was before (3 templates)" in said
+
+
 def test_lineage_hangs_children_on_their_parents():
     [seed] = roots(candidates(T))
     [child] = seed.children

@@ -59,16 +59,21 @@ def _pool(evolution: Evolution) -> list[dict[str, Any]]:
     return [candidate for candidate in evolution.candidates if candidate["dev_scores"]]
 
 
-def _shares(evolution: Evolution) -> dict[str, float]:
+def _shares(evolution: Evolution) -> dict[str, float | None]:
     size, pool = evolution.figures["dev"], _pool(evolution)
     return {
-        "bank": len(evolution.figures["solvers"]) / size,
+        "bank": None if evolution.figures.get("failure") else len(evolution.figures["solvers"]) / size,
         "best one": max(map(_share_solved, pool)),
         "bare": _share_solved(pool[0]),
     }
 
 
 def _bank(run: Run, evolution: Evolution) -> Block:
+    if evolution.figures.get("failure"):
+        return Text(
+            f"Reflection failed after epoch {evolution.epoch}, so that none of its templates came into the bank, "
+            f"which stayed as it was before ({evolution.figures['bank']} templates)."
+        )
     if not evolution.figures["solvers"]:
         return Text(
             f"The bank after epoch {evolution.epoch} is empty, since no dev question was solved: "
