@@ -1,6 +1,7 @@
 """What sections say of made-up runs whose figures are known."""
 
 import json
+import shutil
 from dataclasses import replace
 
 import pytest
@@ -22,6 +23,7 @@ from p2o.commands.report.sections.overview import overview
 from p2o.commands.report.sections.steps import steps
 from p2o.commands.report.seeds import mean_over_seeds, seed_groups
 from p2o.errors import InputError
+from p2o.run_folder.metrics_log import MetricsLog
 from p2o.run_folder.question_record import template_id
 from run_folders import T, bare_folder, candidates, fixed_questions, mined, whole_folder
 
@@ -345,11 +347,30 @@ def test_settings_are_whole_but_for_the_paths_of_classes(run):
     assert rows["context estimator"] == "Replace" and rows["reflector"] == "–"
 
 
-def test_entropy_and_the_distance_from_the_start_are_drawn_where_they_are_logged(run):
-    logged = {0: {"policy/entropy": 0.5, "fixed_questions/kl": 0.0}, 1: {"policy/entropy": 0.25}}
-    found = tables(steps([replace(run, steps=logged)]))
+def with_metrics(run, root, *rows):
+    """The run with these rows of its CSV log, each of a step and an epoch, as `p2o fit` writes them."""
+    folder = whole_folder(root)
+    shutil.rmtree(folder / "logs")
+    log = MetricsLog(folder, "logs")
+    for step, epoch, metrics in rows:
+        log.log_metrics(metrics | {"epoch": epoch}, step)
+        log.save()
+    return load_run(folder, run.name)
+
+
+def test_entropy_and_the_distance_from_the_start_are_drawn_where_they_are_logged(run, tmp_path):
+    """Fixed questions have rows of their own: before training, and after each epoch of it."""
+    rows = [
+        (0, 0, {"fixed_questions/kl": 0.0}),
+        (0, 0, {"train/reward_step": 0.25, "policy/entropy": 0.5}),
+        (1, 0, {"fixed_questions/kl": 0.0}),
+        (1, 1, {"train/reward_step": 0.5, "policy/entropy": 0.25}),
+    ]
+    found = tables(steps([with_metrics(run, tmp_path / "still", *rows)]))
     assert [row[1] for row in found["Entropy"].rows] == ["0.500", "0.250"]
     assert not [title for title in found if title.startswith("KL")]  # zeros alone draw nothing
-    logged[1]["fixed_questions/kl"] = 0.125
-    found = tables(steps([replace(run, steps=logged)]))
-    assert found["KL to the policy before training, bare fixed questions"].rows[-1] == ["1", "0.125"]
+    moved = with_metrics(run, tmp_path / "moved", *rows, (2, 1, {"fixed_questions/kl": 0.125}))
+    found = tables(steps([moved]))
+    assert [row[1] for row in found["Training reward"].rows] == ["0.250", "0.500"]
+    drawn = found["KL to the policy before training, bare fixed questions"].rows
+    assert drawn == [["0", "0"], ["1", "0"], ["2", "0.125"]]

@@ -25,6 +25,8 @@ from p2o.run_folder.readers import (
 )
 from p2o.types import TemplateGap
 
+OF_STEPS = frozenset(("train/reward_step", "fixed_questions/kl"))  # fixed questions have rows of their own in the log
+
 
 @dataclass(frozen=True)
 class Evolution:
@@ -49,7 +51,7 @@ class Run:
     evolutions: list[Evolution]
     measurements: list[dict[str, Any]]  # of the fixed questions
     metrics: dict[int, dict[str, float]]  # by epoch what was logged last, of the CSV logger
-    steps: dict[int, dict[str, float]]  # what was logged of each step
+    steps: dict[int, dict[str, float]]  # what was logged of each rollout batch, and what fixed questions said before it
     validation: dict[int, list[dict[str, Any]]]  # rows of the first and the last epoch
     environment: dict[str, Any]  # versions and hardware
 
@@ -100,7 +102,7 @@ def load_run(folder: Path, name: str) -> Run:
         ],
         measurements=read_fixed_questions(paths, len(epochs)),
         metrics=_by("epoch", logged, len(epochs)),
-        steps=_by("step", [row for row in logged if "train/reward_step" in row]),
+        steps=_by("step", [row for row in logged if not OF_STEPS.isdisjoint(row)]),
         validation={n: list(VALIDATION_LOG.read(paths.validation(n))) for n in _ends(paths, len(epochs))},
         environment=read_json(paths.environment) if paths.environment.is_file() else {},
     )
