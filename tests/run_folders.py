@@ -149,6 +149,7 @@ def figures(text: str) -> dict:
             iteration | cost,
             iteration | cost | {"parents": [1], "accepted": 0, "dev_rollouts": 0},
         ],
+        "dev_questions": ["a", "b"],
         "solvers": {"a": [template_id(text)]},
         "reflection": {"teacher": {"money": 0.25}},
     }

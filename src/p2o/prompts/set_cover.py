@@ -53,7 +53,7 @@ def cover_known(
     Returns:
         An empty bank if nothing is solved.
     """
-    values = [{id: value for id, score in row.items() if (value := _value(score, credit)) > 0} for row in scores]
+    values = [cover_values(row, credit) for row in scores]
     chosen = greedy_cover(values)
     solvers = {id: tuple(k for k, index in enumerate(chosen) if id in values[index]) for id in dev_ids}
     return TemplateBank(
@@ -71,7 +71,7 @@ def greedy_cover(values: Sequence[Mapping[str, float]]) -> list[int]:
     best: dict[str, float] = {}
     chosen: list[int] = []
     while True:
-        gains = [sum(max(0.0, value - best.get(key, 0.0)) for key, value in row.items()) for row in values]
+        gains = [gain(row, best) for row in values]
         index = max(range(len(values)), key=gains.__getitem__, default=None)
         if index is None or gains[index] <= 0:
             return chosen
@@ -79,5 +79,12 @@ def greedy_cover(values: Sequence[Mapping[str, float]]) -> list[int]:
         best |= {key: value for key, value in values[index].items() if value > best.get(key, 0.0)}
 
 
-def _value(score: float, credit: Credit) -> float:
-    return score if credit == "share" else float(solves(score))
+def cover_values(scores: Mapping[str, float], credit: Credit) -> dict[str, float]:
+    """What a template is worth to the cover by dev question, where that is anything."""
+    values = {id: score if credit == "share" else float(solves(score)) for id, score in scores.items()}
+    return {id: value for id, value in values.items() if value > 0}
+
+
+def gain(values: Mapping[str, float], best: Mapping[str, float]) -> float:
+    """By how much these values raise the sum over all keys of the highest value so far."""
+    return sum(max(0.0, value - best.get(key, 0.0)) for key, value in values.items())

@@ -16,7 +16,7 @@ from p2o.run_folder.paths import RunPaths
 _EVOLUTION: dict[str, type | tuple[type, ...]] = {
     **dict.fromkeys(("train", "dev", "budget", "spent", "pool", "bank", "seeds"), int),
     **dict.fromkeys(("rejections", "tokens", "settings", "solvers", "reflection"), dict),
-    **dict.fromkeys(("best_dev_scores", "iteration_figures"), list),
+    **dict.fromkeys(("best_dev_scores", "iteration_figures", "dev_questions"), list),
     "stopped": str,
     "seconds": (int, float),
 }

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 
+from p2o.callbacks.evolution_log import evolution_figures, lineage
 from p2o.commands.report.blocks import Figures, Fold, Missing, Text, ValueTable
 from p2o.commands.report.flows import Flow, flows, solved_bare
 from p2o.commands.report.half_steps import half_steps, joint, label, verdicts
@@ -23,6 +24,10 @@ from p2o.commands.report.sections.overview import overview
 from p2o.commands.report.sections.steps import steps
 from p2o.commands.report.seeds import mean_over_seeds, seed_groups
 from p2o.errors import InputError
+from p2o.evolution.history import Candidate, History, Status
+from p2o.evolution.result import EvolutionResult
+from p2o.evolution.settings import EvolutionSettings
+from p2o.evolution.stages.schedule import Schedule
 from p2o.run_folder.metrics_log import MetricsLog
 from p2o.run_folder.question_record import template_id
 from run_folders import T, bare_folder, candidates, fixed_questions, mined, whole_folder
@@ -105,6 +110,7 @@ def test_a_screened_evolution_shows_its_stages_and_what_was_covered_beyond_the_s
     [evolution] = run.evolutions
     stages = {"search": {"iterations": 3, "rollouts": 6}, "cover": {"iterations": 2, "rollouts": 5}}
     figures = evolution.figures | {"dev": 4, "screen": 2, "stages": stages, "solvers": {"a": ["x"], "d3": ["x"]}}
+    figures["dev_questions"] = ["a", "b", "d3", "d4"]
     seed, child, other = evolution.candidates
     child = child | {"cover_scores": {"d3": 1.0, "d4": 0.0}}
     screened = replace(run, evolutions=[replace(evolution, figures=figures, candidates=[seed, child, other])])
@@ -115,6 +121,40 @@ def test_a_screened_evolution_shows_its_stages_and_what_was_covered_beyond_the_s
     assert found["Bank after epoch 0, and epoch 1"].rows[0][:4] == [T, "0.50", "2", "2"]
     assert found["Dev questions solved"].rows == [["0", "50.0%", "50.0%", "0.0%"]]
     assert "Stages of evolution" not in tables(cost([run]))
+
+
+def banked(run, pool, **settings):
+    """Rows of the bank of these texts, dev scores and second draws, as evolution makes and logs it; its curve too."""
+    [evolution] = run.evolutions
+    screen = [f"d{number}" for number in range(len(pool[0][1]))]
+    pool = tuple(
+        Candidate(text, Status.SEED, 0, dev_scores=scores, confirmed=confirmed) for text, scores, confirmed in pool
+    )
+    sizes = EvolutionSettings(budget=1000, **settings)
+    bank = Schedule(sizes, History(pool), screen, len(screen)).bank
+    found = EvolutionResult(0, (), tuple(screen), sizes, History(pool), bank, "", 0.0, {}, {})
+    figures = evolution.figures | evolution_figures(found)
+    section = coverage(
+        [replace(run, evolutions=[replace(evolution, figures=figures, candidates=list(lineage(found)))])]
+    )
+    return tables(section)["Bank after epoch 0, and epoch 1"].rows, tables(section)["Dev questions solved"].rows
+
+
+def test_a_bank_by_shares_is_listed_whole(run):
+    """No template gets more than half of a question's completions right, and each adds to the cover."""
+    pool = [("", (0.0, 0.0, 0.0), {}), ("X", (0.5, 0.25, 0.0), {}), ("Y", (0.25, 0.5, 0.25), {})]
+    rows, curve = banked(run, pool, credit="share", completions=4)
+    assert [row[:4] for row in rows] == [["Y", "0.33", "3", "1"], ["X", "0.25", "2", "0.25"]]
+    assert curve == [["0", "100.0%", "100.0%", "0.0%"]]
+
+
+def test_a_lucky_hit_that_the_cover_dropped_adds_nothing(run):
+    pool = [("", (0.0,) * 4, {}), ("X", (1.0, 1.0, 0.0, 0.0), {}), ("Y", (0.0, 0.0, 1.0, 1.0), {"d2": 0.0})]
+    rows, curve = banked(run, pool, confirm="drop")
+    assert [row[:4] for row in rows] == [["X", "0.50", "2", "2"], ["Y", "0.50", "1", "1"]]
+    assert curve == [["0", "75.0%", "50.0%", "0.0%"]]
+    rows, _ = banked(run, pool, confirm="report")
+    assert [row[:4] for row in rows] == [["X", "0.50", "2", "2"], ["Y", "0.50", "2", "2"]]
 
 
 def test_a_failed_evolution_has_no_bank_of_its_own(run):

@@ -2,7 +2,6 @@
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from statistics import fmean
 from typing import Any
 
 from p2o.commands.report.blocks import Block, Figures, Section, Text, ValueTable
@@ -10,11 +9,14 @@ from p2o.commands.report.charts import Line, line_chart
 from p2o.commands.report.runs import Evolution, Run, per_run
 from p2o.commands.report.sections.evolution import no_evolution
 from p2o.commands.report.texts import shortened
-from p2o.prompts.set_cover import solves
+from p2o.evolution.stages.confirmation import without_lucky_hits
+from p2o.prompts.set_cover import cover_values, gain, greedy_cover
 
 NOTE = (
-    "Bank: solved by some template of it. Adds: what the greedy set cover gained by taking the template in "
-    "this order. Drawn: rollouts of the next epoch that carried it, with the share that was correct."
+    "Bank: solved by some template of it. A template solves a dev question of whose completions it gets more than half "
+    "right, or with evolution.credit: share any; with evolution.confirm: drop, lucky hits are left out. Adds: what the "
+    "greedy set cover gained by taking the template in this order. Drawn: rollouts of the next epoch that carried it, "
+    "with the share that was correct."
 )
 
 
@@ -43,16 +45,24 @@ def _blocks(run: Run) -> list[Block]:
     ]
 
 
-def solved_by(candidate: Mapping[str, Any]) -> set[int | str]:
-    """Dev questions that a candidate solves: of the screen by their position, of those beyond it by their id."""
-    beyond = candidate.get("cover_scores", {}).items()
-    solved = {index for index, score in enumerate(candidate["dev_scores"]) if solves(score)}
-    return solved | {id for id, score in beyond if solves(score)}
+def covered_by(candidate: Mapping[str, Any], figures: Mapping[str, Any]) -> dict[str, float]:
+    """What a candidate was worth to the greedy set cover, by dev question."""
+    settings = figures["settings"]
+    scores = _on_screen(candidate, figures) | candidate.get("cover_scores", {})
+    if settings.get("confirm") == "drop":
+        scores = without_lucky_hits(scores, candidate.get("confirmed", {}))
+    return cover_values(scores, settings.get("credit", "majority"))
 
 
-def _share_solved(candidate: Mapping[str, Any]) -> float:
+def _on_screen(candidate: Mapping[str, Any], figures: Mapping[str, Any]) -> dict[str, float]:
+    """Scores on the first dev questions, which all templates are asked."""
+    return dict(zip(figures["dev_questions"], candidate["dev_scores"], strict=False))
+
+
+def _share_covered(candidate: Mapping[str, Any], figures: Mapping[str, Any]) -> float:
     """Of the dev questions that all templates are asked."""
-    return fmean(solves(score) for score in candidate["dev_scores"])
+    screen = _on_screen(candidate, figures)
+    return len(screen.keys() & covered_by(candidate, figures)) / len(screen)
 
 
 def _pool(evolution: Evolution) -> list[dict[str, Any]]:
@@ -60,11 +70,11 @@ def _pool(evolution: Evolution) -> list[dict[str, Any]]:
 
 
 def _shares(evolution: Evolution) -> dict[str, float | None]:
-    size, pool = evolution.figures["dev"], _pool(evolution)
+    figures, pool = evolution.figures, _pool(evolution)
     return {
-        "bank": None if evolution.figures.get("failure") else len(evolution.figures["solvers"]) / size,
-        "best one": max(map(_share_solved, pool)),
-        "bare": _share_solved(pool[0]),
+        "bank": None if figures.get("failure") else len(figures["solvers"]) / figures["dev"],
+        "best one": max(_share_covered(candidate, figures) for candidate in pool),
+        "bare": _share_covered(pool[0], figures),
     }
 
 
@@ -89,16 +99,17 @@ def _bank(run: Run, evolution: Evolution) -> Block:
 def _bank_rows(run: Run, evolution: Evolution) -> Iterator[list[str]]:
     bank = [candidate for candidate in _pool(evolution) if candidate["weight"] is not None]
     drawn, right = _use(run, evolution.epoch + 1)
-    left = set().union(*map(solved_by, bank))
-    while left:
-        best = max(bank, key=lambda candidate: len(solved_by(candidate) & left))
-        adds, left = len(solved_by(best) & left), left - solved_by(best)
+    values = [covered_by(candidate, evolution.figures) for candidate in bank]
+    covered: dict[str, float] = {}
+    for index in greedy_cover(values):
+        best, adds = bank[index], gain(values[index], covered)
+        covered |= {id: value for id, value in values[index].items() if value > covered.get(id, 0.0)}
         count = drawn[best["id"]]
         yield [
             shortened(best["text"], 160) or "(empty)",
             f"{best['weight']:.2f}",
-            str(len(solved_by(best))),
-            str(adds),
+            str(len(values[index])),
+            f"{round(adds, 2):g}",
             f"{count}" if count else "–",
             f"{right[best['id']] / count:.0%}" if count else "–",
         ]
