@@ -54,3 +54,12 @@ def test_a_resumed_run_continues_the_record(tmp_path, tiny_model):
     assert (tmp_path / "questions" / "epoch-0000.parquet").read_bytes() == first
     epochs = json.loads((tmp_path / "questions" / "summary.json").read_text())["epochs"]
     assert [entry["epoch"] for entry in epochs] == [0, 1]
+
+
+def test_a_sanity_check_is_no_validation_of_an_epoch(tmp_path, tiny_model):
+    rare = ("--trainer.num_sanity_val_steps=1", "--trainer.check_val_every_n_epoch=2", "--trainer.max_epochs=2")
+    fit(tmp_path, tiny_model, *rare)
+    for folder, name in (("validation", "epoch"), ("rollouts", "validation-epoch")):
+        assert [path.name for path in (tmp_path / folder).glob(f"{name}-*")] == [f"{name}-0001.parquet"]
+    first, second = json.loads((tmp_path / "summary.json").read_text())["history"]
+    assert first == {"bare": None, "templated": None} and second["bare"] is not None

@@ -26,6 +26,7 @@ def trainer(tmp_path):
             is_global_zero=True,
             default_root_dir=tmp_path,
             state=SimpleNamespace(fn=TrainerFn.FITTING),
+            sanity_checking=False,
         )
 
     return of

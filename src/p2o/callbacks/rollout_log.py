@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import Any
 
 from lightning import Callback, LightningModule, Trainer
-from lightning.pytorch.trainer.states import TrainerFn
 from lightning.pytorch.utilities import rank_zero_warn
 
+from p2o.callbacks.validation_log import follows_training
 from p2o.distributed.processes import gather, of_this_process
 from p2o.distributed.unions import concatenated
 from p2o.errors import InputError
@@ -90,8 +90,8 @@ class RolloutLog(Callback):
         self._keep(trainer, "train", outputs["groups"])
 
     def on_validation_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Begins the epoch's file of validation completions, if it is a validation within training."""
-        if trainer.state.fn is TrainerFn.FITTING:
+        """Begins the epoch's file of validation completions, if it is that of an epoch."""
+        if follows_training(trainer):
             self._begin(trainer, "validation")
 
     def on_validation_batch_end(
@@ -104,7 +104,7 @@ class RolloutLog(Callback):
         dataloader_idx: int = 0,
     ) -> None:
         """Keeps the answers to chosen questions in each context."""
-        if trainer.state.fn is TrainerFn.FITTING:
+        if follows_training(trainer):
             self._keep(trainer, "validation", [[rollout] for part in outputs["rollouts"].values() for rollout in part])
 
     def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:

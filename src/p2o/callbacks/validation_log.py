@@ -47,11 +47,16 @@ class ValidationLog(Callback):
                 self._rows[context, rollout.question.id] = row
 
     def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Writes the validation of all processes, if it is one within training."""
-        if not self.enabled or trainer.state.fn is not TrainerFn.FITTING:
+        """Writes the validation of all processes, if it is that of an epoch."""
+        if not self.enabled or not follows_training(trainer):
             return
         rows = first_rank_wins(self._rows)
         if trainer.is_global_zero:
             path = RunPaths(Path(trainer.default_root_dir)).validation(trainer.current_epoch)
             path.parent.mkdir(parents=True, exist_ok=True)
             write_parquet(path, rows.values(), VALIDATION_LOG.schema())
+
+
+def follows_training(trainer: Trainer) -> bool:
+    """Whether a validation is that of an epoch, and neither `p2o validate` nor a check before training."""
+    return trainer.state.fn is TrainerFn.FITTING and not trainer.sanity_checking
