@@ -52,6 +52,15 @@ def test_groups_that_are_all_right_are_saturated(run):
     assert words(replace(run, metrics=metrics)) == ["Works", "Saturated"]
 
 
+@pytest.mark.parametrize(("right", "word"), [(False, "No signal"), (True, "Saturated")])
+def test_without_the_csv_log_the_questions_tell_which_groups_have_no_signal(run, right, word):
+    outcome = "correct" if right else "wrong"
+    asked = [replace(one, correct=4 * right, outcomes=(outcome,) * 4) for one in run.questions[1]]
+    unlogged = replace(run, metrics={}, validation={}, questions=run.questions | {1: asked})
+    [finding] = findings(unlogged)
+    assert finding.word == word and "all rollouts of 100% of the groups" in finding.text
+
+
 def test_a_mask_that_leaves_out_what_templates_bring(run):
     masked = replace(run, validation={}, metrics={1: {"context/masked_gap": 0.8}})
     [finding] = findings(masked)

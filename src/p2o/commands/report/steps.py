@@ -1,6 +1,8 @@
 """What the log says of single steps."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+
+from p2o.run_folder.question_record import QuestionRecord
 
 CAUSES = {"all wrong": "all_wrong", "all right": "all_right", "equal rewards": "equal"}
 POINTS = 200  # of a curve, at most: more are not seen, and make a large page
@@ -23,6 +25,18 @@ def zero_variance_shares(values: Mapping[str, float], suffix: str) -> dict[str, 
         if parts:
             found[cause] = sum(parts)
     return found
+
+
+def one_sided_shares(records: Sequence[QuestionRecord]) -> dict[str, float]:
+    """Shares of the questions of an epoch whose rollouts are all wrong or all right; empty if there are none.
+
+    With rewards of 0 and 1 these are the groups without variance.
+    """
+    if not records:
+        return {}
+    wrong = sum(record.correct == 0 for record in records)
+    right = sum(record.correct == len(record.outcomes) for record in records)
+    return {"all wrong": wrong / len(records), "all right": right / len(records)}
 
 
 def thinned(steps: Mapping[int, Mapping[str, float]]) -> dict[int, dict[str, float]]:

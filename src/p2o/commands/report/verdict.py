@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from p2o.commands.report.estimates import Estimate, estimate
 from p2o.commands.report.runs import Run
-from p2o.commands.report.steps import zero_variance_shares
+from p2o.commands.report.steps import one_sided_shares, zero_variance_shares
 
 MOSTLY = 0.9  # of the groups
 HALF = 0.5
@@ -78,7 +78,7 @@ def _collapsed(run: Run) -> Iterator[Finding]:
 
 
 def _no_signal(run: Run) -> Iterator[Finding]:
-    shares = zero_variance_shares(run.metrics.get(run.epochs - 1, {}), "_epoch")
+    shares = _without_variance(run)
     if shares.get("all wrong", 0.0) >= MOSTLY:
         yield Finding(
             "No signal",
@@ -89,6 +89,12 @@ def _no_signal(run: Run) -> Iterator[Finding]:
             "stronger reflector, a larger evolution.budget). Read completions below: an answer may be right and its "
             "format not.",
         )
+
+
+def _without_variance(run: Run) -> dict[str, float]:
+    """Shares of the last epoch's groups by cause; of a run without a CSV log, as the outcomes of its questions tell."""
+    last = run.epochs - 1
+    return zero_variance_shares(run.metrics.get(last, {}), "_epoch") or one_sided_shares(run.questions.get(last, []))
 
 
 def _masked_away(run: Run) -> Iterator[Finding]:
@@ -145,7 +151,7 @@ def _works(run: Run) -> Iterator[Finding]:
 
 
 def _saturated(run: Run) -> Iterator[Finding]:
-    shares = zero_variance_shares(run.metrics.get(run.epochs - 1, {}), "_epoch")
+    shares = _without_variance(run)
     accuracy = run.summary["history"][-1].get("bare")
     solved = shares.get("all right", 0.0)
     if solved >= MOSTLY or (accuracy and _mean(accuracy) >= ALL_SOLVED):
