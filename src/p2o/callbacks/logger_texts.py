@@ -50,12 +50,20 @@ class LoggerTexts(Callback):
             rows = [_completion(rollout) for rollout in in_turn(outputs["rollouts"])[: self.completions]]
             send_table(trainer, "completions", COMPLETIONS, rows)
 
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Sends the templates of the evolution that a resumed run has just made up for."""
+        self._send_templates(trainer, trainer.current_epoch - 1)
+
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Sends the templates of the evolution that has just ended, in the order of the run folder."""
+        """Sends the templates of the evolution that has just ended."""
+        self._send_templates(trainer, trainer.current_epoch)
+
+    def _send_templates(self, trainer: Trainer, epoch: int) -> None:
+        """Sends those of the evolution after an epoch, if there was one, in the order of the run folder."""
         callbacks: list[Any] = trainer.callbacks  # type: ignore[attr-defined]
         evolution = next(callback for callback in callbacks if isinstance(callback, TemplateEvolution))
         evolved = evolution.finished
-        if self.enabled and trainer.is_global_zero and evolved is not None and evolved.epoch == trainer.current_epoch:
+        if self.enabled and trainer.is_global_zero and evolved is not None and evolved.epoch == epoch:
             rows = [[candidate[name] for name in TEMPLATES] for candidate in lineage(evolved)]
             send_table(trainer, "templates", TEMPLATES, rows)
 
