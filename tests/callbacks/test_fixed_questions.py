@@ -56,9 +56,8 @@ def parts():
 
 
 def trainer_of(data, root, first=True):
-    place = dict(
-        current_epoch=0, global_step=0, is_global_zero=first, default_root_dir=root, precision_plugin=Precision()
-    )
+    place = dict(current_epoch=0, is_global_zero=first, default_root_dir=root, precision_plugin=Precision())
+    place["fit_loop"] = SimpleNamespace(epoch_loop=SimpleNamespace(_batches_that_stepped=0))
     return SimpleNamespace(datamodule=data, loggers=[Kept()], **place)
 
 

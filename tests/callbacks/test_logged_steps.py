@@ -53,4 +53,13 @@ def steps(folder):
 
 def test_templates_of_an_evolution_that_was_made_up_for_are_sent(logged):
     assert "templates/text_summary" not in logged[0]
-    assert len(logged[1]["templates/text_summary"]) == 1
+    assert logged[1]["templates/text_summary"] == [3]
+
+
+def test_whatever_is_logged_counts_rollout_batches(logged):
+    first, second = logged
+    assert [part["train/reward_step"] for part in logged] == [[0, 1, 2], [3, 4, 5]]
+    assert [part["pace/tokens_per_second"] for part in logged] == [[3], [6]]
+    assert [part["completions/text_summary"] for part in logged] == [[0], [3]]
+    assert first["fixed_questions/kl"] == [0, 3] and second["fixed_questions/kl"] == [6]
+    assert second["evolution/spent"] == [3]

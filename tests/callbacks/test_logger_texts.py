@@ -26,7 +26,8 @@ class StubWandb(WandbLogger):
 @pytest.fixture
 def trainer(tmp_path):
     loggers = [StubWandb(), TensorBoardLogger(tmp_path, "tensorboard")]
-    return SimpleNamespace(loggers=loggers, global_step=7, is_global_zero=True, default_root_dir=tmp_path)
+    loop = SimpleNamespace(epoch_loop=SimpleNamespace(_batches_that_stepped=7))
+    return SimpleNamespace(loggers=loggers, fit_loop=loop, is_global_zero=True, default_root_dir=tmp_path)
 
 
 def texts(trainer):

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from p2o.distributed.unions import summed
 from p2o.evolution.callback import TemplateEvolution
+from p2o.policy.checkpoints.place import logged_step
 from p2o.policy.module import PolicyModule
 from p2o.types import Rollout
 
@@ -81,7 +82,7 @@ def log_pace(trainer: Trainer, pace: Mapping[str, Any]) -> None:
         if pace.get(name) is not None:
             metrics[f"pace/{name}"] = pace[name]
     for logger in trainer.loggers:
-        logger.log_metrics(metrics | {"epoch": trainer.current_epoch}, trainer.global_step)
+        logger.log_metrics(metrics | {"epoch": trainer.current_epoch}, logged_step(trainer))
 
 
 def warn_of_truncation(epoch: int, share: float) -> None:

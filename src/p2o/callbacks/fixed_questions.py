@@ -10,6 +10,7 @@ from p2o.callbacks.fixed_question_rollouts import FixedAnswers, bare_answers, ch
 from p2o.errors import InputError
 from p2o.io.files import write_json
 from p2o.mixture.data_module import mixture_of
+from p2o.policy.checkpoints.place import logged_step
 from p2o.policy.module import PolicyModule
 from p2o.run_folder.paths import RunPaths
 
@@ -74,4 +75,4 @@ class FixedQuestionEvaluation(Callback):
 def log_kl(trainer: Trainer, kl: float) -> None:
     """Logs how far the policy has moved, beside the metrics of the epoch."""
     for logger in trainer.loggers:
-        logger.log_metrics({"fixed_questions/kl": kl, "epoch": trainer.current_epoch}, trainer.global_step)
+        logger.log_metrics({"fixed_questions/kl": kl, "epoch": trainer.current_epoch}, logged_step(trainer))

@@ -13,6 +13,7 @@ from p2o.errors import InputError
 from p2o.evolution.callback import TemplateEvolution
 from p2o.io.places import naming
 from p2o.io.tables import spelled_out
+from p2o.policy.checkpoints.place import logged_step
 from p2o.run_folder.paths import RunPaths
 from p2o.types import Rollout
 
@@ -82,10 +83,10 @@ def send_table(trainer: Trainer, name: str, columns: Sequence[str], rows: Sequen
         return
     for logger in trainer.loggers:
         if isinstance(logger, WandbLogger):
-            logger.log_table(name, columns=list(columns), data=cells, step=trainer.global_step)
+            logger.log_table(name, columns=list(columns), data=cells, step=logged_step(trainer))
         elif isinstance(logger, TensorBoardLogger):
             with naming(logger.log_dir):
-                logger.experiment.add_text(name, _markdown(columns, cells), trainer.global_step)
+                logger.experiment.add_text(name, _markdown(columns, cells), logged_step(trainer))
 
 
 def config_as_hyperparameters(trainer: Trainer, config: dict[str, Any]) -> None:

@@ -23,7 +23,7 @@ from p2o.distributed.processes import gather, of_this_process
 from p2o.errors import InputError
 from p2o.io.files import write_json
 from p2o.mixture.data_module import mixture_of
-from p2o.policy.checkpoints.place import place_of
+from p2o.policy.checkpoints.place import logged_step, place_of
 from p2o.policy.module import PolicyModule
 from p2o.progress import Display, PhaseClock, Task, watched_by
 from p2o.rollouts.collapse import CollapseWatch
@@ -120,7 +120,7 @@ class RunSummary(Callback):
         truncated = step["truncated"] / max(1, step["completions"])
         pl_module.log("train/truncated", truncated, batch_size=step["completions"], on_epoch=True, sync_dist=True)
         for sign in self._collapse.see(outputs["rollouts"]):
-            rank_zero_warn(f"step {trainer.global_step}: {sign}")
+            rank_zero_warn(f"step {logged_step(trainer)}: {sign}")
 
     def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Notes that the epoch has figures of its own."""

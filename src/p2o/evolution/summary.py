@@ -5,12 +5,14 @@ from typing import Any
 from lightning import Trainer
 from lightning.pytorch.utilities import rank_zero_info
 
+from p2o.policy.checkpoints.place import logged_step
+
 
 def log_report(report: dict[str, Any], trainer: Trainer) -> None:
     """Prints the report of an evolution, and hands its figures to every logger of the run."""
     rank_zero_info("\n".join(console_summary(report)))
     for logger in trainer.loggers:
-        logger.log_metrics(metrics(report), trainer.global_step)
+        logger.log_metrics(metrics(report), logged_step(trainer))
 
 
 def console_summary(report: dict[str, Any]) -> list[str]:

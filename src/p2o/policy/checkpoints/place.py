@@ -57,6 +57,14 @@ def place_of(trainer: Trainer) -> Place:
     return Place(epoch.completed)
 
 
+def logged_step(trainer: Trainer) -> int:
+    """The step at which loggers are told something: rollout batches so far, by which Lightning logs training as well.
+
+    `trainer.global_step` counts optimizer steps, of which a batch may have several.
+    """
+    return trainer.fit_loop.epoch_loop._batches_that_stepped
+
+
 def place_in(checkpoint: dict[str, Any]) -> Place:
     """Where the run goes on that is resumed from a checkpoint."""
     return Place(**checkpoint["p2o_run"]["place"])
