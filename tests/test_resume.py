@@ -407,6 +407,21 @@ def test_starts_of_a_run_add_up_and_a_complete_one_says_so(tmp_path, capsys, cap
     assert f"p2o report {tmp_path}" in said
 
 
+def test_a_start_that_ended_before_the_first_checkpoint_counts(tmp_path):
+    def fail(number, title):
+        if title == "rollouts":
+            raise RuntimeError(title)
+
+    for _ in range(2):
+        with pytest.MonkeyPatch.context() as patch, pytest.raises(RuntimeError):
+            observe(patch, fail)
+            fit(tmp_path, "--trainer.max_epochs=1", "--ckpt_path=last")
+    fit(tmp_path, "--trainer.max_epochs=1", "--ckpt_path=last")
+    assert json.loads((tmp_path / "summary.json").read_text())["starts"] == 3
+    again = json.loads((tmp_path / "attempts.json").read_text())["attempts"]
+    assert len(again) == 3 and len({attempt["began"] for attempt in again}) == 3
+
+
 def test_a_finished_run_says_so_and_a_shorter_one_is_refused(straight, capsys):
     root = straight[0]
     summary = (root / "summary.json").read_text()

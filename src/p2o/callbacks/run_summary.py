@@ -91,7 +91,10 @@ class RunSummary(Callback):
         assert isinstance(pl_module, PolicyModule)
         self._trains = True
         for attempts in self._attempts:
-            attempts.begin()
+            if RunPaths(Path(trainer.default_root_dir)).summary.exists():
+                attempts.begin()
+            else:  # earlier starts that left no epoch were killed before the first checkpoint
+                attempts.go_on()
         rank_zero_info(start_block(trainer, pl_module, len(self.epochs)))
         if self.epochs and not place_of(trainer).within_epoch:
             self.epochs[-1].update(evolved(trainer, trainer.current_epoch - 1), **spent_so_far(pl_module))

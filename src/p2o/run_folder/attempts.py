@@ -29,12 +29,13 @@ class Attempts:
         self._counts = True
 
     def go_on(self) -> None:
-        """Takes the earlier starts over: this one goes on with the run in the folder.
+        """Takes the earlier starts over, once: this one goes on with the run in the folder.
 
         Raises:
             InputError: The file is not such a list.
         """
-        self._before = _read(self.path) if self.path.is_file() else []
+        if not self._counts:
+            self._before = _read(self.path) if self.path.is_file() else []
         self.begin()
 
     def note(self, at_once: bool = False) -> None:
