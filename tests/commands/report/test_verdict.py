@@ -67,6 +67,20 @@ def test_a_mask_that_leaves_out_what_templates_bring(run):
     assert finding.word == "Masked away" and "80% of what they change" in finding.text  # templates are 50 points ahead
 
 
+def test_accuracies_count_each_question_once(run):
+    """Bare, 99 hard questions of 99 are right and an easy one is not: 50 % over difficulties, 99 % over questions."""
+    rows = [
+        {"context": context, "id": str(n), "difficulty": "hard" if n else "easy", "correct": n >= first}
+        for context, first in (("bare", 1), ("templated", 0))
+        for n in range(100)
+    ]
+    last = {"bare": {"easy": 0.0, "hard": 1.0}, "templated": {"easy": 1.0, "hard": 1.0}}
+    history = [*run.summary["history"][:-1], last]
+    uneven = replace(with_summary(run, history=history), validation={1: rows}, metrics={1: {"context/masked_gap": 0.8}})
+    [finding] = findings(uneven)
+    assert finding.word == "Saturated" and "validation is at 99%" in finding.text  # and templates are 1 point ahead
+
+
 def test_empty_banks_and_evolutions_without_scores_found_nothing(run):
     [evolution] = run.evolutions
     empty = replace(evolution, figures=evolution.figures | {"bank": 0})

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from statistics import fmean
 from typing import Any, Literal
 
 from p2o.commands.report.estimates import Estimate, estimate
@@ -99,8 +100,8 @@ def _without_variance(run: Run) -> dict[str, float]:
 
 def _masked_away(run: Run) -> Iterator[Finding]:
     gaps = [values["context/masked_gap"] for values in run.metrics.values() if "context/masked_gap" in values]
-    last = run.summary["history"][-1]
-    ahead = _mean(last.get("templated")) - _mean(last.get("bare")) if last.get("templated") and last.get("bare") else 0
+    templated, bare = _accuracy(run, "templated"), _accuracy(run, "bare")
+    ahead = 0.0 if templated is None or bare is None else templated - bare
     if gaps and gaps[-1] >= HALF and ahead >= HELPED:
         yield Finding(
             "Masked away",
@@ -152,11 +153,10 @@ def _works(run: Run) -> Iterator[Finding]:
 
 def _saturated(run: Run) -> Iterator[Finding]:
     shares = _without_variance(run)
-    accuracy = run.summary["history"][-1].get("bare")
-    solved = shares.get("all right", 0.0)
-    if solved >= MOSTLY or (accuracy and _mean(accuracy) >= ALL_SOLVED):
+    accuracy, solved = _accuracy(run, "bare"), shares.get("all right", 0.0)
+    if solved >= MOSTLY or (accuracy is not None and accuracy >= ALL_SOLVED):
         said = [f"all rollouts of {solved:.0%} of the groups were right in the last epoch"] if solved >= HALF else []
-        said += [f"validation is at {_mean(accuracy):.0%}"] if accuracy else []
+        said += [f"validation is at {accuracy:.0%}"] if accuracy is not None else []
         yield Finding(
             "Saturated",
             "plain",
@@ -196,5 +196,8 @@ def _bare(rows: Sequence[Mapping[str, Any]]) -> dict[str, float]:
     return {row["id"]: float(row["correct"]) for row in rows if row["context"] == "bare"}
 
 
-def _mean(accuracies: Mapping[str, float] | None) -> float:
-    return sum(accuracies.values()) / len(accuracies) if accuracies else 0.0
+def _accuracy(run: Run, context: str) -> float | None:
+    """Validation accuracy after the last epoch: over the questions, or over difficulties where these were not kept."""
+    rows = [row["correct"] for row in run.validation.get(run.epochs - 1, []) if row["context"] == context]
+    means = (run.summary["history"][-1].get(context) or {}).values()
+    return fmean(rows or means) if rows or means else None
