@@ -3,6 +3,7 @@
 import json
 import shutil
 from dataclasses import replace
+from statistics import stdev
 
 import pytest
 
@@ -373,7 +374,18 @@ def test_several_runs_are_folded_and_seeds_taken_together(run):
 def test_a_mean_over_seeds_has_the_interval_of_student():
     assert tuple(mean_over_seeds([0.2])) == (0.2, 0.2, 0.2)
     mean, low, high = mean_over_seeds([0.1, 0.2, 0.3])
-    assert (mean, low, high) == pytest.approx((0.2, 0.2 - 4.303 * 0.1 / 3**0.5, 0.2 + 4.303 * 0.1 / 3**0.5))
+    assert (mean, low, high) == pytest.approx((0.2, 0.2 - 4.3027 * 0.1 / 3**0.5, 0.2 + 4.3027 * 0.1 / 3**0.5), abs=1e-5)
+
+
+# 97.5 % quantiles by degrees of freedom: Abramowitz and Stegun, Handbook of Mathematical Functions, table 26.10.
+@pytest.mark.parametrize(
+    ("degrees", "quantile"), [(1, 12.706), (2, 4.303), (3, 3.182), (10, 2.228), (11, 2.201), (30, 2.042), (120, 1.980)]
+)
+def test_the_interval_over_seeds_knows_every_number_of_them(degrees, quantile):
+    values = [float(number) for number in range(degrees + 1)]
+    mean, low, high = mean_over_seeds(values)
+    assert (high - low) / 2 == pytest.approx(quantile * stdev(values) / len(values) ** 0.5, rel=3e-4)
+    assert mean == pytest.approx((low + high) / 2)
 
 
 def test_settings_are_whole_but_for_the_paths_of_classes(run):

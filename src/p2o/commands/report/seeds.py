@@ -4,7 +4,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import takewhile
-from math import sqrt
+from math import cos, pi, sin, sqrt, tan
 from statistics import fmean, stdev
 from typing import Any
 
@@ -20,9 +20,7 @@ APART_WITHIN = {
     "checkpoint": ("dirpath",),
     **dict.fromkeys(("model", "data", "evolution"), ("seed",)),
 }
-# 97.5 % quantiles of Student's t by degrees of freedom; beyond these it is the normal one within 4 %.
-T_QUANTILES = (12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262, 2.228)
-NORMAL_QUANTILE = 1.96
+CONFIDENCE = 0.95
 
 
 @dataclass(frozen=True)
@@ -52,10 +50,29 @@ def mean_over_seeds(values: Sequence[float]) -> Estimate:
     mean = fmean(values)
     if len(values) < 2:
         return Estimate(mean, mean, mean)
-    degrees = len(values) - 1
-    quantile = T_QUANTILES[degrees - 1] if degrees <= len(T_QUANTILES) else NORMAL_QUANTILE
-    half = quantile * stdev(values) / sqrt(len(values))
+    half = student_quantile(len(values) - 1) * stdev(values) / sqrt(len(values))
     return Estimate(mean, mean - half, mean + half)
+
+
+def student_quantile(degrees: int) -> float:
+    """The t that Student's distribution stays below in absolute value with a chance of 95 %, found by bisection."""
+    low, high = 0.0, pi / 2
+    for _ in range(60):
+        middle = (low + high) / 2
+        low, high = (middle, high) if _student_within(middle, degrees) < CONFIDENCE else (low, middle)
+    return sqrt(degrees) * tan(low)
+
+
+def _student_within(angle: float, degrees: int) -> float:
+    """The chance of |t| < √degrees · tan(angle): Abramowitz and Stegun, 26.7.3 and 26.7.4."""
+    if degrees == 1:
+        return 2 / pi * angle
+    odd = degrees % 2
+    term = total = cos(angle) if odd else 1.0
+    for number in range(2 + odd, degrees - 1, 2):
+        term *= cos(angle) ** 2 * (number - 1) / number
+        total += term
+    return 2 / pi * (angle + sin(angle) * total) if odd else sin(angle) * total
 
 
 def seed_line(
