@@ -407,6 +407,24 @@ def test_starts_of_a_run_add_up_and_a_complete_one_says_so(tmp_path, capsys, cap
     assert f"p2o report {tmp_path}" in said
 
 
+def test_a_run_that_goes_on_within_its_first_epoch_says_so(tmp_path, capsys, caplog):
+    rollouts = []
+
+    def interrupt(number, title):
+        rollouts.extend([number] if title == "rollouts" else [])
+        if len(rollouts) == 2:
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    with pytest.MonkeyPatch.context() as patch, pytest.raises(SystemExit):
+        observe(patch, interrupt)
+        fit(tmp_path, "--trainer.max_epochs=1")
+    assert "begins      anew; 1 epoch" in capsys.readouterr().err + caplog.text
+    caplog.clear()
+    fit(tmp_path, "--trainer.max_epochs=1", "--ckpt_path=last")
+    said = capsys.readouterr().err + caplog.text
+    assert "begins      in epoch 0 after batch 0, resumed from" in said and "anew" not in said
+
+
 def test_a_start_that_ended_before_the_first_checkpoint_counts(tmp_path):
     def fail(number, title):
         if title == "rollouts":

@@ -8,18 +8,13 @@ from lightning import Trainer
 
 from p2o.evolution.callback import TemplateEvolution
 from p2o.mixture.data_module import MixtureDataModule, mixture_of
+from p2o.policy.checkpoints.place import place_of
 from p2o.policy.module import PolicyModule
 from p2o.run_folder.paths import RunPaths
 
 
-def start_block(trainer: Trainer, module: PolicyModule, done: int) -> str:
-    """Where the run writes, what is trained on what, by which method, and what it goes on from.
-
-    Args:
-        trainer: Of the run.
-        module: The policy.
-        done: Epochs that a resumed run has finished before.
-    """
+def start_block(trainer: Trainer, module: PolicyModule) -> str:
+    """Where the run writes, what is trained on what, by which method, and what it goes on from."""
     data = mixture_of(trainer)
     context = type(module.update.objective.context).__name__
     questions, held_back = len(data.train_questions), len(data.validation_questions)
@@ -31,9 +26,7 @@ def start_block(trainer: Trainer, module: PolicyModule, done: int) -> str:
             "method": f"{context} context, {type(module.advantage).__name__}, K = {data.num_generations} rollouts, "
             f"{_bare(data, trainer.max_epochs or 1)} bare if hard",
             "evolution": _evolution(trainer),
-            "begins": f"at epoch {done} of {trainer.max_epochs}, resumed from {trainer.ckpt_path}"
-            if done
-            else f"anew, {_epochs(trainer.max_epochs or 1)}",
+            "begins": f"{_beginning(trainer)}; {_epochs(trainer.max_epochs or 1)}",
         }
     )
 
@@ -86,6 +79,10 @@ def _parameters(module: PolicyModule) -> str:
 def _place(module: PolicyModule, processes: int) -> str:
     several = f", {processes} processes" if processes > 1 else ""
     return f"{str(module.dtype).removeprefix('torch.')} on {module.device.type}{several}"
+
+
+def _beginning(trainer: Trainer) -> str:
+    return f"{place_of(trainer)}, resumed from {trainer.ckpt_path}" if trainer.ckpt_path else "anew"
 
 
 def _epochs(count: int) -> str:

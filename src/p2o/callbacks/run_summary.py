@@ -95,7 +95,7 @@ class RunSummary(Callback):
                 attempts.begin()
             else:  # earlier starts that left no epoch were killed before the first checkpoint
                 attempts.go_on()
-        rank_zero_info(start_block(trainer, pl_module, len(self.epochs)))
+        rank_zero_info(start_block(trainer, pl_module))
         if self.epochs and not place_of(trainer).within_epoch:
             self.epochs[-1].update(evolved(trainer, trainer.current_epoch - 1), **spent_so_far(pl_module))
 
