@@ -107,6 +107,15 @@ def test_cost_of_the_formula(run):
     assert tables(cost([run]))["Rollouts by phase"].rows == [["0", "12", "9", "4"], ["1", "12", "0", "4"]]
 
 
+def test_the_formula_charges_second_chances(run):
+    """With `SecondChance` parent and child are asked a further mini-batch each."""
+    [evolution] = run.evolutions
+    [seeds, first, second] = evolution.figures["iteration_figures"]
+    chances = first | {"child_rollouts": first["child_rollouts"] + 2 * 2, "second_chances": 2}
+    figures = evolution.figures | {"iteration_figures": [seeds, chances, second], "spent": 8 + 4}
+    assert charged(replace(evolution, figures=figures)) == charged(evolution) + 2 * 2 * 1 == figures["spent"]
+
+
 def test_a_screened_evolution_shows_its_stages_and_what_was_covered_beyond_the_screen(run):
     [evolution] = run.evolutions
     stages = {"search": {"iterations": 3, "rollouts": 6}, "cover": {"iterations": 2, "rollouts": 5}}

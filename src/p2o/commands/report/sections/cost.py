@@ -10,9 +10,9 @@ from p2o.commands.report.sections.evolution import no_evolution
 
 NOTE = (
     "Rollouts: planned is the budget, known before; the formula is that of Algorithm 3, V·seeds + 2B·parents + "
-    "V·accepted, each n completions; spent is less where a parent's mini-batch was perfect, a proposal was "
-    "refused or the budget could not pay an accepted child. Tokens are those of completions and of replies. "
-    "Money is what the reflector's endpoint charged, by the prices in the config."
+    "V·accepted, and 2B for each second chance, each n completions; spent is less where a parent's mini-batch was "
+    "perfect, a proposal was refused or the budget could not pay an accepted child. Tokens are those of completions "
+    "and of replies. Money is what the reflector's endpoint charged, by the prices in the config."
 )
 
 
@@ -80,17 +80,18 @@ STAGE_HEAD = ("after epoch", "stage", "iterations", "rollouts")
 def charged(evolution: Evolution) -> int:
     """Algorithm 3 in rollouts: V for each seed, 2B for each parent, V for each accepted child, n times each.
 
-    With several proposals for a parent, B for each of them and B for the parent; with a screen, V is its size, and what
-    later stages asked comes on top.
+    With several proposals for a parent, B for each of them and B for the parent; 2B for each second chance; with a
+    screen, V is its size, and what later stages asked comes on top.
     """
     figures = evolution.figures
     settings, iterations = figures["settings"], figures["iteration_figures"]
     proposals = settings.get("proposals", 1)
     mini_batch = min(settings["mini_batch_size"], figures["train"])
     parents = sum(len(iteration["parents"]) for iteration in iterations)
+    batches = (1 + proposals) * parents + 2 * sum(iteration.get("second_chances", 0) for iteration in iterations)
     accepted = sum(iteration["accepted"] for iteration in iterations)
     templates = figures["seeds"] + accepted
-    scored = settings["completions"] * ((1 + proposals) * mini_batch * parents + _screen(figures) * templates)
+    scored = settings["completions"] * (mini_batch * batches + _screen(figures) * templates)
     return int(scored) + sum(rollouts for stage, _, rollouts in _stages(figures) if stage != "search")
 
 
