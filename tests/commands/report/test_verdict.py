@@ -5,6 +5,7 @@ from dataclasses import replace
 import pytest
 
 from p2o.commands.report.runs import load_run
+from p2o.commands.report.sections.verdict import verdict
 from p2o.commands.report.steps import thinned
 from p2o.commands.report.verdict import findings
 from p2o.run_folder.paths import RunPaths
@@ -98,6 +99,18 @@ def test_an_evolution_whose_templates_are_no_longer_kept_counts(tmp_path):
     after = load_run(folder, "whole")
     assert [one.figures for one in after.evolutions] == [one.figures for one in before.evolutions] != []
     assert words(after) == words(before) == ["Works"] and after.searches == []
+
+
+def test_a_run_that_has_not_ended_is_said_to_be_one(run):
+    def said(run):
+        return [(block.text, block.look) for block in verdict([run]).blocks]
+
+    [found] = said(with_summary(run, finished=True))
+    unfinished = with_summary(replace(run, config=run.config | {"trainer": {"max_epochs": 5}}), finished=False)
+    note = "The run has not come to its end. Epochs done: 2 of 5; all that follows is as of then."
+    assert said(unfinished) == [(note, "flag"), found]
+    endless = with_summary(replace(run, config=run.config | {"trainer": {"max_epochs": -1}}), finished=False)
+    assert "Epochs done: 2; all" in said(endless)[0][0]
 
 
 def test_without_a_clear_change_it_says_so(run):
