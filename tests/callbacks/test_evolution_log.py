@@ -33,9 +33,8 @@ def test_candidates_are_kept_of_the_first_evolution_and_the_latest_and_figures_o
     evolution, log = TemplateEvolution(StaticReflector(["x"]), DominanceSelector()), EvolutionLog(epochs=epochs)
     for epoch in range(5):
         evolution.finished = evolved(epoch)
-        trainer = SimpleNamespace(
-            current_epoch=epoch, is_global_zero=True, default_root_dir=tmp_path, callbacks=[evolution]
-        )
+        place = {"is_global_zero": True, "default_root_dir": tmp_path, "fast_dev_run": False}
+        trainer = SimpleNamespace(current_epoch=epoch, callbacks=[evolution], **place)
         log.on_train_epoch_end(trainer, None)
     expected = [f"{epoch}.json" for epoch in range(5)]
     expected += [f"{epoch}.{kind}" for epoch in kept for kind in ("jsonl", "rejected.jsonl")]

@@ -57,6 +57,7 @@ def parts():
 
 def trainer_of(data, root, first=True):
     place = dict(current_epoch=0, is_global_zero=first, default_root_dir=root, precision_plugin=Precision())
+    place["fast_dev_run"] = False
     place["fit_loop"] = SimpleNamespace(epoch_loop=SimpleNamespace(_batches_that_stepped=0))
     return SimpleNamespace(datamodule=data, loggers=[Kept()], **place)
 

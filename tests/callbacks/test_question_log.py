@@ -126,7 +126,7 @@ def test_an_epoch_that_breaks_off_goes_on_where_its_checkpoint_left_it(tmp_path,
     """Δ of three correct completions, the first of them before the checkpoint."""
     mixture = SimpleNamespace(hard_set=SimpleNamespace(tau=1))
     monkeypatch.setattr(question_log, "mixture_of", lambda trainer: mixture)
-    run = SimpleNamespace(current_epoch=2, default_root_dir=tmp_path, is_global_zero=True)
+    run = SimpleNamespace(current_epoch=2, default_root_dir=tmp_path, is_global_zero=True, fast_dev_run=False)
     slow, slower = TemplateGap("Go slowly.", -1.0, 0.5), TemplateGap("Go slowly.", -2.0, 0.0)
     fast = TemplateGap("Go fast.", 0.5, 0.0)
     steps = [[slow], [slower, fast]]

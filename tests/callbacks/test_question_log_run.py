@@ -56,6 +56,16 @@ def test_a_resumed_run_continues_the_record(tmp_path, tiny_model):
     assert [entry["epoch"] for entry in epochs] == [0, 1]
 
 
+def test_a_trial_of_some_batches_leaves_nothing_behind(tmp_path, tiny_model, capsys, caplog):
+    trial = ("--trainer.fast_dev_run=1", "--fixed_questions.questions=2", "--evolution_log.epochs=5")
+    fit(tmp_path, tiny_model, *trial)
+    assert [path.name for path in tmp_path.rglob("*")] == [".run.lock"]
+    said = capsys.readouterr().err + caplog.text
+    assert "nothing of it is kept" in said and "p2o export" not in said and "summary.json" not in said
+    fit(tmp_path, tiny_model, "--trainer.max_epochs=1")
+    assert (tmp_path / "summary.json").exists()
+
+
 def test_a_sanity_check_is_no_validation_of_an_epoch(tmp_path, tiny_model):
     rare = ("--trainer.num_sanity_val_steps=1", "--trainer.check_val_every_n_epoch=2", "--trainer.max_epochs=2")
     fit(tmp_path, tiny_model, *rare)

@@ -27,6 +27,7 @@ def trainer(tmp_path):
             default_root_dir=tmp_path,
             state=SimpleNamespace(fn=TrainerFn.FITTING),
             sanity_checking=False,
+            fast_dev_run=False,
         )
 
     return of

@@ -14,14 +14,14 @@ def test_starts_add_up_over_kills(tmp_path, monkeypatch):
     now[0] = 4.0
     first.note(at_once=True)  # a start that is refused
     assert not path.exists()
-    first.begin()
+    first.begin(goes_on=False)
     now[0] = 5.0
     first.note()  # too early: nothing is written
     assert not path.exists()
     now[0] = 30.0
     first.note()
     second = Attempts(path)  # the first one was killed
-    second.go_on()
+    second.begin(goes_on=True)
     now[0] = 50.0
     assert (second.count, second.seconds) == (2, 50.0)
     second.note(at_once=True)
@@ -34,4 +34,4 @@ def test_a_damaged_list_is_named(tmp_path, content):
     path = tmp_path / "attempts.json"
     path.write_text(content)
     with pytest.raises(InputError, match=r"attempts\.json: expected"):
-        Attempts(path).go_on()
+        Attempts(path).begin(goes_on=True)

@@ -8,6 +8,7 @@ from lightning import Trainer
 
 from p2o.evolution.callback import TemplateEvolution
 from p2o.mixture.data_module import MixtureDataModule, mixture_of
+from p2o.policy.checkpoints.callback import saves
 from p2o.policy.checkpoints.place import place_of
 from p2o.policy.module import PolicyModule
 from p2o.run_folder.paths import RunPaths
@@ -33,6 +34,8 @@ def start_block(trainer: Trainer, module: PolicyModule) -> str:
 
 def end_block(trainer: Trainer, summary: Mapping[str, Any]) -> str:
     """What the run took, where its results are, and what to do next."""
+    if not saves(trainer):
+        return "The trial (trainer.fast_dev_run) has come to its end: nothing of it is kept."
     root = Path(trainer.default_root_dir)
     return _aligned(
         {

@@ -12,6 +12,7 @@ from p2o.evolution.callback import TemplateEvolution
 from p2o.evolution.result import EvolutionResult
 from p2o.io.files import write_json
 from p2o.io.tables import write_jsonl
+from p2o.policy.checkpoints.callback import saves
 from p2o.run_folder.paths import RunPaths
 from p2o.run_folder.question_record import template_id
 
@@ -42,16 +43,19 @@ class EvolutionLog(Callback):
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Runs after evolution: `p2o fit` puts this callback behind it."""
         paths = RunPaths(Path(trainer.default_root_dir))
-        if self.enabled and trainer.is_global_zero:  # what an earlier run left here is no evolution of this one
+        if self._writes(trainer):  # what an earlier run left here is no evolution of this one
             paths.candidates(trainer.current_epoch).unlink(missing_ok=True)
             paths.evolution(trainer.current_epoch).unlink(missing_ok=True)
             paths.rejected_proposals(trainer.current_epoch).unlink(missing_ok=True)
         self._write(trainer, trainer.current_epoch)
 
+    def _writes(self, trainer: Trainer) -> bool:
+        return self.enabled and trainer.is_global_zero and saves(trainer)
+
     def _write(self, trainer: Trainer, epoch: int) -> None:
         evolution = next(c for c in trainer.callbacks if isinstance(c, TemplateEvolution))  # type: ignore[attr-defined]
         evolved = evolution.finished
-        if self.enabled and trainer.is_global_zero and evolved is not None and evolved.epoch == epoch:
+        if self._writes(trainer) and evolved is not None and evolved.epoch == epoch:
             paths = RunPaths(Path(trainer.default_root_dir))
             paths.evolution(epoch).parent.mkdir(parents=True, exist_ok=True)
             write_jsonl(paths.candidates(epoch), lineage(evolved))

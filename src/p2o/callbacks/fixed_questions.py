@@ -10,6 +10,7 @@ from p2o.callbacks.fixed_question_rollouts import FixedAnswers, bare_answers, ch
 from p2o.errors import InputError
 from p2o.io.files import write_json
 from p2o.mixture.data_module import mixture_of
+from p2o.policy.checkpoints.callback import saves
 from p2o.policy.checkpoints.place import logged_step
 from p2o.policy.module import PolicyModule
 from p2o.run_folder.paths import RunPaths
@@ -59,7 +60,7 @@ class FixedQuestionEvaluation(Callback):
                 entry["kl"] = round(measured.kl.mean, 9)
                 log_kl(trainer, measured.kl.mean)
             self.measurements.append({**entry, "questions": measured.questions})
-            if trainer.is_global_zero:
+            if trainer.is_global_zero and saves(trainer):
                 paths = RunPaths(Path(trainer.default_root_dir))
                 write_json(paths.fixed_questions, {"measurements": self.measurements})
 

@@ -10,6 +10,7 @@ from p2o.distributed.processes import gather, of_this_process
 from p2o.distributed.unions import first_rank_wins
 from p2o.mixture.data_module import mixture_of
 from p2o.objective.context_gap import by_template
+from p2o.policy.checkpoints.callback import saves
 from p2o.run_folder.paths import RunPaths
 from p2o.run_folder.question_record import QuestionRecord, joined, record, template_id
 from p2o.run_folder.question_tables import write_questions
@@ -57,7 +58,7 @@ class QuestionLog(Callback):
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Writes the questions of all processes, with the record that the hard set counts as well."""
         records, texts = first_rank_wins(self._records), first_rank_wins(self._texts)
-        if self.enabled and trainer.is_global_zero:
+        if self.enabled and trainer.is_global_zero and saves(trainer):
             paths = RunPaths(Path(trainer.default_root_dir))
             write_questions(paths, trainer.current_epoch, list(records.values()), texts, self._gaps)
         self._forget()  # a checkpoint between epochs holds none of them

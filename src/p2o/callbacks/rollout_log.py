@@ -15,6 +15,7 @@ from p2o.errors import InputError
 from p2o.io.row_spool import RowSpool
 from p2o.io.tables import write_parquet
 from p2o.mixture.data_module import mixture_of
+from p2o.policy.checkpoints.callback import saves
 from p2o.run_folder.log_columns import ROLLOUT_LOG
 from p2o.run_folder.paths import Part, RunPaths
 from p2o.seeds import derive_seed
@@ -53,7 +54,7 @@ class RolloutLog(Callback):
     def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Chooses the questions whose completions are kept."""
         data = mixture_of(trainer)
-        if self.enabled:
+        if self.enabled and saves(trainer):
             self._kept = {
                 "train": set(chosen(data.train_questions, self.train)),
                 "validation": set(chosen(data.validation_questions, self.validation)),

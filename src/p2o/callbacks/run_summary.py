@@ -23,6 +23,7 @@ from p2o.distributed.processes import gather, of_this_process
 from p2o.errors import InputError
 from p2o.io.files import write_json
 from p2o.mixture.data_module import mixture_of
+from p2o.policy.checkpoints.callback import saves
 from p2o.policy.checkpoints.place import logged_step, place_of
 from p2o.policy.module import PolicyModule
 from p2o.progress import Display, PhaseClock, Task, watched_by
@@ -72,7 +73,7 @@ class RunSummary(Callback):
         if stage == "fit":
             self._clock = PhaseClock()
             self._watching.enter_context(watched_by(self._clock))
-            if self.enabled and trainer.is_global_zero:
+            if self.enabled and trainer.is_global_zero and saves(trainer):
                 self._attempts = [Attempts(RunPaths(Path(trainer.default_root_dir)).attempts)]
                 self._watching.enter_context(watched_by(Alive(*self._attempts)))
 
@@ -90,11 +91,8 @@ class RunSummary(Callback):
         """Says what begins, and adds the evolution that a resumed run has just made up for."""
         assert isinstance(pl_module, PolicyModule)
         self._trains = True
-        for attempts in self._attempts:
-            if RunPaths(Path(trainer.default_root_dir)).summary.exists():
-                attempts.begin()
-            else:  # earlier starts that left no epoch were killed before the first checkpoint
-                attempts.go_on()
+        for attempts in self._attempts:  # earlier starts without an epoch were killed before the first checkpoint
+            attempts.begin(goes_on=not RunPaths(Path(trainer.default_root_dir)).summary.exists())
         rank_zero_info(start_block(trainer, pl_module))
         if self.epochs and not place_of(trainer).within_epoch:
             self.epochs[-1].update(evolved(trainer, trainer.current_epoch - 1), **spent_so_far(pl_module))
@@ -171,7 +169,7 @@ class RunSummary(Callback):
             self._write(trainer, finished=True)
 
     def _write(self, trainer: Trainer, finished: bool) -> None:
-        if self.enabled and trainer.is_global_zero:
+        if self.enabled and trainer.is_global_zero and saves(trainer):
             write_json(RunPaths(Path(trainer.default_root_dir)).summary, self.summary(finished))
 
     def summary(self, finished: bool) -> dict[str, Any]:
@@ -239,7 +237,7 @@ class RunSummary(Callback):
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Continues the summary of the run that is resumed; Lightning does not say before that it is."""
         for attempts in self._attempts:
-            attempts.go_on()
+            attempts.begin(goes_on=True)
         self.seconds, self.epoch_seconds = state_dict["seconds"], state_dict["epoch_seconds"]
         self._phases_resumed = dict(state_dict["phase_seconds"])
         if (counts := of_this_process(state_dict["meters"])) is not None:

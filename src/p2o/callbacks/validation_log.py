@@ -8,6 +8,7 @@ from lightning.pytorch.trainer.states import TrainerFn
 
 from p2o.distributed.unions import first_rank_wins
 from p2o.io.tables import write_parquet
+from p2o.policy.checkpoints.callback import saves
 from p2o.run_folder.log_columns import VALIDATION_LOG
 from p2o.run_folder.paths import RunPaths
 
@@ -48,7 +49,7 @@ class ValidationLog(Callback):
 
     def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Writes the validation of all processes, if it is that of an epoch."""
-        if not self.enabled or not follows_training(trainer):
+        if not self.enabled or not saves(trainer) or not follows_training(trainer):
             return
         rows = first_rank_wins(self._rows)
         if trainer.is_global_zero:

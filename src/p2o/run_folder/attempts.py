@@ -14,7 +14,7 @@ class Attempts:
     """Keeps `attempts.json`: when each start of the run began, and for how long it was seen alive.
 
     Args:
-        path: The file. Nothing is noted before `begin` or `go_on`, so that a start that is refused changes nothing.
+        path: The file. Nothing is noted before `begin`, so that a start that is refused changes nothing.
     """
 
     def __init__(self, path: Path) -> None:
@@ -24,19 +24,18 @@ class Attempts:
         self._began = round(time.time(), 1)
         self._counts = False
 
-    def begin(self) -> None:
-        """This start counts: as the first of a new list, unless it goes on with an older one."""
-        self._counts = True
+    def begin(self, goes_on: bool) -> None:
+        """This start counts, from the first call on.
 
-    def go_on(self) -> None:
-        """Takes the earlier starts over, once: this one goes on with the run in the folder.
+        Args:
+            goes_on: Whether it goes on with the earlier starts that the file has, or begins a new list.
 
         Raises:
             InputError: The file is not such a list.
         """
-        if not self._counts:
-            self._before = _read(self.path) if self.path.is_file() else []
-        self.begin()
+        if goes_on and not self._counts and self.path.is_file():
+            self._before = _read(self.path)
+        self._counts = True
 
     def note(self, at_once: bool = False) -> None:
         """Notes that this start is alive, now and then or at once."""

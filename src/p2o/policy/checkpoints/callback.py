@@ -241,7 +241,7 @@ class RunCheckpoint(ModelCheckpoint):
 
 
 def saves(trainer: Trainer) -> bool:
-    """Whether a run writes checkpoints: a trial of some batches does not."""
+    """Whether a run writes to its folder: a trial of some batches does not."""
     return not vars(trainer)["fast_dev_run"]
 
 
