@@ -1,13 +1,13 @@
 """The callback with the real micro-policy: what reaches the engine, and what is left after a phase."""
 
 import pytest
-from lightning import Trainer
 
 from p2o.engines import TransformersEngine
 from p2o.errors import InputError
 from p2o.evolution import DominanceSelector
 from p2o.evolution.callback import TemplateEvolution
 from p2o.evolution.phase import EvolutionPhase
+from p2o.evolution.stopping import check_reflector
 from p2o.objective.advantages import GroupNormalized
 from p2o.objective.context_estimators import Masked
 from p2o.objective.losses import ClippedLoss
@@ -137,6 +137,5 @@ def test_an_engine_that_one_process_cannot_ask_is_no_engine_for_self_reflection(
     recorded = RecordingReflector(SelfReflector(), str(tmp_path / "recording.jsonl"))
     for reflector in (SelfReflector(), recorded):
         with pytest.raises(InputError, match="SelfReflector samples on the first process alone, and 2 processes hold"):
-            TemplateEvolution(reflector, DominanceSelector()).setup(Trainer(logger=False), module, "fit")
-    TemplateEvolution(StaticReflector(["a"]), DominanceSelector()).setup(Trainer(logger=False), module, "fit")
-    TemplateEvolution(SelfReflector(), DominanceSelector(), budget=0).setup(Trainer(logger=False), module, "fit")
+            check_reflector(reflector, module)
+    check_reflector(StaticReflector(["a"]), module)

@@ -21,6 +21,7 @@ def test_asks_until_the_batch_is_full_of_mixed_groups():
     # two places are left: 3 and 4 give one, 5 none, 6 none, 7 one
     assert step.asked == [["q0", "q1", "q2"], ["q3", "q4"], ["q5"], ["q6"], ["q7"]]
     assert ids(sampled.dropped) == ["q0", "q2", "q3", "q5", "q6"]
+    assert step.extra == [False, True, True, True, True]
 
 
 def test_a_full_batch_asks_no_more():

@@ -83,7 +83,7 @@ class TemplateEvolution(PhaseSettings, Callback):
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Runs the postponed evolution first if a resumed run left it out or saw it fail."""
         if self.pending:
-            begin_within(trainer)
+            begin_within(trainer, pl_module)
             self._evolve(trainer, pl_module, trainer.current_epoch - 1)
             self._stop_if_failed(trainer)
 

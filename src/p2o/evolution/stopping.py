@@ -89,11 +89,16 @@ def is_last_epoch(trainer: Trainer) -> bool:
     return done == trainer.max_epochs or (trainer.should_stop and done >= (trainer.min_epochs or 0))
 
 
-def begin_within(trainer: Trainer) -> None:
-    """Has signals heard, and the checkpoint that is gone on from kept, where a run begins with an evolution."""
+def begin_within(trainer: Trainer, module: LightningModule) -> None:
+    """What comes before the first rollouts of a run, where it begins with an evolution.
+
+    Signals are heard, the checkpoint that is gone on from is kept, and log-probabilities are compared.
+    """
+    assert isinstance(module, PolicyModule)
     listen()
     if (checkpoint := checkpoint_of(trainer)) is not None:
         checkpoint.take_over(trainer)
+    module.agree()
 
 
 def stop_at_evolution(trainer: Trainer, failure: str) -> NoReturn:

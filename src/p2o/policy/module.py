@@ -109,7 +109,7 @@ class PolicyModule(EvaluatedPolicy):
         loss_of_rows = objective.Objective(*parts, self.initial_policy, self.average_policy, engine.exact_logps)
         self.update = OptimizerSteps(loss_of_rows, *sizes, NonFiniteGuard(max_non_finite_steps), step_without_gradient)
         self.sampling, self.max_prompt_length = SamplingParams(temperature, max_completion_length), max_prompt_length
-        self.counts, self.seed, self._loaded = rollouts.RolloutCounts(), seed, False
+        self.counts, self.seed, self._loaded, self._agreed = rollouts.RolloutCounts(), seed, False, False
         self.stateful_parts: dict[str, Stateful] = dict(sampler=sampler, exploration=exploration)
         self.stateful_parts |= dict(non_finite=self.update.guard, average_policy=self.average_policy)
 
@@ -167,12 +167,22 @@ class PolicyModule(EvaluatedPolicy):
             self._loaded = True
 
     def on_fit_start(self) -> None:
+        """Whatever an earlier run has found, this one asks again."""
+        self._agreed = False
+
+    def agree(self) -> None:
         """Says on which path log-probs are computed, after a check that engine and trainer have the policy's own.
 
-        Before anything is sampled: a longer run begins with the evolution that it makes up for.
+        Once a run, before its first rollouts: of training, or of an evolution that a longer run makes up for.
         """
-        with self.trainer.precision_plugin.forward_context():
-            self.update = self.update.on(agreement(self.policy, self.engine, self.longest, self.sampling.temperature))
+        if not self._agreed:
+            with self.trainer.precision_plugin.forward_context():
+                agreed = agreement(self.policy, self.engine, self.longest, self.sampling.temperature)
+            self.update, self._agreed = self.update.on(agreed), True
+
+    def on_train_start(self) -> None:
+        """Compares log-probs, if nobody has."""
+        self.agree()
 
     def configure_optimizers(self) -> OptimizerLRScheduler:
         """The optimizer of the policy's parameters, and the schedule of its learning rate."""
