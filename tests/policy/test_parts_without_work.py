@@ -18,8 +18,7 @@ TEACHER = (
 )
 REFUSED = [
     ((KL, "--data.bare_rollouts=0", *EVOLVES), "and data.bare_rollouts leaves none"),
-    ((KL, "--data.bare_rollouts=2"), "none will come: trainer.max_epochs is 1, and evolution has no budget"),
-    ((KL, "--data.bare_rollouts=2", *EVOLVES, "--trainer.max_epochs=1"), "max_epochs is 1, and evolution is on"),
+    ((KL, "--data.bare_rollouts=2"), "none will come: evolution has no budget"),
     (
         ("--data.assignment=WhileHelpful", "--data.bare_rollouts=0", *EVOLVES, "--evolution.carry_over=true"),
         "WhileHelpful compares templates",

@@ -21,7 +21,6 @@ def template_problems(
         carry_over: Whether templates may last longer than an epoch.
         epochs: Of the run; -1: without end.
     """
-    templates_come = evolves and epochs != 1
     beside = data.bare_rollouts.extremes(epochs)[1] >= 1
     for regularizer in module.update.objective.regularizers:
         name = type(regularizer).__name__
@@ -30,11 +29,10 @@ def template_problems(
                 f"model.regularizers: {name} compares bare rollouts of questions that carry templates with the "
                 "templated policy, and data.bare_rollouts leaves none. Set it to 1 or more."
             )
-        if regularizer.guided and not templates_come:
+        if regularizer.guided and not evolves:
             yield (
                 f"model.regularizers: {name} compares the policy with itself under templates, and none will come: "
-                f"trainer.max_epochs is {epochs}, and evolution {'is on' if evolves else 'has no budget'}. Templates "
-                "come with the second epoch, from an evolution after the first."
+                "evolution has no budget. Give it one, or leave the regularizer out."
             )
     rule = data.assignment
     if rule.compares_with_bare and not (beside and carry_over):
