@@ -11,7 +11,7 @@ from p2o.policy.preflight.questions import (
 )
 from p2o.policy.preflight.run import average_problems, check_monitors, check_run, trainer_problems
 from p2o.policy.preflight.sizes import check_lengths, check_sizes, length_problems
-from p2o.policy.preflight.templates import template_problems
+from p2o.policy.preflight.templates import guide_problems, template_problems
 
 __all__ = [
     "average_problems",
@@ -21,6 +21,7 @@ __all__ = [
     "check_questions",
     "check_run",
     "check_sizes",
+    "guide_problems",
     "length_problems",
     "prompt_length",
     "question_problems",

@@ -1,12 +1,23 @@
 """Parts that look at templates, and whether any will come."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
 from p2o.mixture.data_module import MixtureDataModule
+from p2o.objective import Regularizer
 
 if TYPE_CHECKING:
     from p2o.policy.module import PolicyModule
+
+
+def guide_problems(regularizers: Iterable[Regularizer], data: MixtureDataModule, epochs: int) -> Iterator[str]:
+    """Regularizers that look at bare rollouts beside templated ones, where no epoch has any."""
+    for regularizer in regularizers:
+        if regularizer.guided and data.bare_rollouts.extremes(epochs)[1] < 1:
+            yield (
+                f"model.regularizers: {type(regularizer).__name__} compares bare rollouts of questions that carry "
+                "templates with the templated policy, and data.bare_rollouts leaves none. Set it to 1 or more."
+            )
 
 
 def template_problems(
@@ -21,21 +32,14 @@ def template_problems(
         carry_over: Whether templates may last longer than an epoch.
         epochs: Of the run; -1: without end.
     """
-    beside = data.bare_rollouts.extremes(epochs)[1] >= 1
     for regularizer in module.update.objective.regularizers:
-        name = type(regularizer).__name__
-        if regularizer.guided and not beside:
-            yield (
-                f"model.regularizers: {name} compares bare rollouts of questions that carry templates with the "
-                "templated policy, and data.bare_rollouts leaves none. Set it to 1 or more."
-            )
         if regularizer.guided and not evolves:
             yield (
-                f"model.regularizers: {name} compares the policy with itself under templates, and none will come: "
-                "evolution has no budget. Give it one, or leave the regularizer out."
+                f"model.regularizers: {type(regularizer).__name__} compares the policy with itself under templates, "
+                "and none will come: evolution has no budget. Give it one, or leave the regularizer out."
             )
     rule = data.assignment
-    if rule.compares_with_bare and not (beside and carry_over):
+    if rule.compares_with_bare and not (carry_over and data.bare_rollouts.extremes(epochs)[1] >= 1):
         yield (
             f"data.assignment: {type(rule).__name__} compares templates with bare rollouts beside them, epoch by "
             "epoch. Set data.bare_rollouts to 1 or more, and evolution.carry_over to true, so that templates last."
