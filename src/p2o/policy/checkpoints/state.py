@@ -94,7 +94,7 @@ def check_belongs(checkpoint: Mapping[str, Any], module: AnyModule) -> None:
     if found != expected:
         raise InputError(
             f"The checkpoint belongs to another config: it has the adapters {found or 'none'}, model.adapters are "
-            f"{expected or 'none'}. Resume with the config.yaml of that run."
+            f"{expected or 'none'}. Take the config.yaml of that run."
         )
     check_weights(checkpoint, str(module.model), module.state_dict())
 
