@@ -107,6 +107,14 @@ def test_cost_of_the_formula(run):
     assert tables(cost([run]))["Rollouts by phase"].rows == [["0", "12", "9", "4"], ["1", "12", "0", "4"]]
 
 
+def test_a_phase_may_begin_later(run):
+    """Hints are written once questions have failed."""
+    first, second = run.summary["rollout_history"]
+    hinted = replace(run, summary=run.summary | {"rollout_history": [first, second | {"hints": 6}]})
+    drawn = tables(cost([hinted]))["Rollouts by phase"]
+    assert drawn.head[-1] == "hints" and [row[-1] for row in drawn.rows] == ["0", "6"]
+
+
 def test_the_formula_charges_second_chances(run):
     """With `SecondChance` parent and child are asked a further mini-batch each."""
     [evolution] = run.evolutions
@@ -257,6 +265,17 @@ def test_a_question_that_left_is_followed_on(run):
     assert [row[1][:4] for row in rows["Questions that were hard once"].rows] == ["100.", "100."]
 
 
+def test_the_gap_is_of_questions_that_have_both_kinds(run):
+    """The empty template is drawn for some rollouts of a question: another one has templated rollouts alone."""
+    both = replace(run.questions[1][1], outcomes=("wrong",) * 4, templates=("", "", "t", "t"))
+    alone = replace(run.questions[1][0], outcomes=("correct",) * 4, templates=("t",) * 4)
+    epochs = {epoch: [replace(record, epoch=epoch) for record in (both, alone)] for epoch in (1, 2)}
+    section = internalisation([replace(run, questions={0: run.questions[0], **epochs})])
+    assert "ahead of bare ones by +0.0% in epoch 1 and by +0.0% in epoch 2" in " ".join(
+        block.text for block in section.blocks if isinstance(block, Text)
+    )
+
+
 def test_context_ratio_is_read_from_the_log(run):
     assert tables(context_ratio([run]))["Masked tokens"].rows == [["1", "12.5%", "25.0%"]]
 
@@ -378,6 +397,21 @@ def test_several_runs_are_folded_and_seeds_taken_together(run):
     assert over.rows[0] == ["training reward", "0.75 [-2.43, 3.93]"]
     folds = [block for block in steps(runs).blocks if isinstance(block, Fold)]
     assert [fold.title for fold in folds] == ["whole", "whole2", "other"]
+
+
+def test_a_seed_counts_once(run):
+    one, again, other = (
+        replace(run, name=name, config=run.config | {"seed_everything": seed})
+        for name, seed in (("a", 0), ("b", 0), ("c", 1))
+    )
+    assert [[member.name for member in group.runs] for group in seed_groups([one, again, other])] == [["a", "c"], ["b"]]
+
+
+def test_seeds_are_taken_together_where_all_have_come(run):
+    short = {name: run.summary[name][:1] for name in ("reward", "hard_set", "history")}
+    unfinished = replace(run, name="whole2", summary=run.summary | short | {"epochs": 1})
+    rows = dict(tables(overview([run, unfinished]))["Over seeds"].rows)
+    assert rows["training reward"] == "0.25 [0.25, 0.25]" and "validation, templated, hard" not in rows
 
 
 def test_a_mean_over_seeds_has_the_interval_of_student():

@@ -67,6 +67,10 @@ def test_values_come_to_the_command_line_as_it_reads_them():
         ({"seeds": [1, 1]}, "seeds: .*each once"),
         ({"jobs": -1}, "jobs: expected at least 0.*got -1"),
         ({"target": 60}, "target: expected a share"),
+        (
+            {"methods": {"a": Method(), "b": Method(accuracy="templated")}, "baseline": "a"},
+            "accuracy: expected the same questions of every method.*'all', 'hard'",
+        ),
         ({"accuracy": "hard"}, "accuracy: expected bare or templated"),
         ({"accuracy": "bare/"}, "accuracy: expected bare or templated.*got 'bare/'"),
         ({"accuracy": "bare/a/b"}, "accuracy: expected bare or templated"),

@@ -1,3 +1,4 @@
+import subprocess
 import sys
 from copy import deepcopy
 from pathlib import Path
@@ -62,10 +63,40 @@ def test_a_run_finds_classes_where_the_study_found_them(tmp_path, monkeypatch):
     assert "beside_a_config" not in fit.tail() and "max_completion_length" in fit.tail()
 
 
-@pytest.mark.parametrize("option", [{"check_val_every_n_epoch": 2}, {"limit_val_batches": 0}])
+@pytest.mark.parametrize(
+    "option",
+    [{"check_val_every_n_epoch": 2}, {"limit_val_batches": 0}, {"val_check_interval": 0.4}, {"val_check_interval": 1}],
+)
 def test_a_run_without_a_validation_of_each_epoch_is_refused_before_it_begins(tmp_path, option):
     with pytest.raises(InputError, match=f"expected a validation after each epoch, trainer.{next(iter(option))} is"):
         Store(tmp_path).fit("a", changed("trainer", **option), 0)
+
+
+def started(monkeypatch):
+    """Configs of the processes that are started, each by what it was given; none is."""
+    configs = []
+
+    def start(command, **settings):
+        configs.append(yaml.safe_load(Path(command[command.index("--config") + 1]).read_text()))
+
+    monkeypatch.setattr(subprocess, "run", start)
+    return configs
+
+
+def test_no_two_runs_share_a_folder_of_checkpoints(tmp_path, monkeypatch):
+    configs = started(monkeypatch)
+    fit = Store(tmp_path).fit("a", CONFIG | {"checkpoint": {"dirpath": "shared", "keep": 2}}, 0)
+    fit.run()
+    assert configs[0]["checkpoint"] == {"dirpath": None, "keep": 2}
+    assert configs[0]["trainer"]["default_root_dir"] == str(fit.folder)
+
+
+def test_what_another_process_has_run_meanwhile_is_not_run_again(tmp_path, monkeypatch):
+    configs = started(monkeypatch)
+    fit = Store(tmp_path).fit("a", CONFIG, 0)
+    fit.folder.mkdir()
+    (fit.folder / "summary.json").write_text('{"finished": true}')
+    assert fit.run() and not configs
 
 
 @pytest.mark.parametrize("section", ["validation_log", "run_summary"])

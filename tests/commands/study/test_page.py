@@ -89,7 +89,7 @@ def test_columns_are_round_numbers_of_rollouts(spent, step, columns):
 def test_every_tuned_value_is_shown(page):
     assert [(row[0], row[1], row[2]) for row in page.tables[3].rows] == [
         ("grpo (model.lr=1)", "", "1 of 2"),
-        ("grpo (model.lr=2)", "best", "2 of 2"),
+        ("grpo (model.lr=2)", "best so far", "2 of 2"),
         ("grpo (model.lr=3)", "", "2 of 2"),
         ("grpo (model.lr=4)", "", "0 of 2"),
     ]
@@ -109,6 +109,36 @@ def test_values_are_chosen_by_seeds_of_their_own():
     ]
     assert any(note.startswith("tuned values are chosen by the mean over the seeds 7,") for note in page.notes)
     assert not any("favours" in note for note in page.notes)
+
+
+def test_a_value_does_not_win_by_the_runs_that_did_not_fail():
+    study = Study(configs=["x"], methods={"p2o": Method(tune={"lr": [1, 2]})}, baseline="p2o", seeds=[0, 1], metrics=[])
+    sound, lucky = study.variants()
+    rows = [StudyRow(sound, [result(0, 2), result(1, 2)]), StudyRow(lucky, [result(1, 4)])]
+    page = make_page(study, rows, best_rows(rows), ["p2o-x-seed0"])
+    assert page.tables[0].rows[0][0] == "p2o (lr=1)"
+    assert [row[1] for row in page.tables[3].rows] == ["best so far", ""]
+
+
+def test_all_that_was_needed_is_a_cost():
+    """Hints' and a teacher's tokens too; in columns of their own where any method has them."""
+    study = Study(configs=["x"], methods={"p2o": Method(), "hints": Method()}, baseline="p2o", seeds=[0], metrics=[])
+    hinted = result(0, 4)
+    hinted = replace(hinted, summary=hinted.summary | {"tokens": hinted.summary["tokens"] | {"hints": 40}})
+    rows = [StudyRow(variant, [found]) for variant, found in zip(study.variants(), [result(0, 4), hinted], strict=True)]
+    table = make_page(study, rows, best_rows(rows), []).tables[2]
+    assert table.header[3:] == ["tokens", "of evolution ", "of reflection", "of hints", "seconds, measuring too"]
+    assert [row[3:] for row in table.rows] == [["505", "300", "5", "0", "10"], ["545", "300", "5", "40", "10"]]
+
+
+def test_a_figure_that_some_runs_lack_says_of_how_many_it_is():
+    study = Study(
+        configs=["x"], methods={"p2o": Method()}, baseline="p2o", seeds=[0, 1], metrics=["validation.templated.hard"]
+    )
+    there = result(0, 4)
+    there = replace(there, summary=there.summary | {"validation": {"bare": {}, "templated": {"hard": 0.75}}})
+    rows = [StudyRow(next(study.variants()), [there, result(1, 4)])]
+    assert make_page(study, rows, best_rows(rows), []).tables[0].rows[0][7] == "75.0 % (1 of 2)"
 
 
 def test_missing_runs_are_named(page):

@@ -99,8 +99,10 @@ def test_figures_of_the_summary(fit):
     result = read_result(fit, "bare/hard")
     assert result.figure("validation.bare.easy") == 1.0
     assert result.figure("validation.templated.hard") is None  # there was no template
-    with pytest.raises(InputError, match=r"'validation\.bar\.easy' is not in summary\.json"):
+    with pytest.raises(InputError, match=r"no 'bar' for 'validation\.bar\.easy'.*has bare, templated"):
         result.figure("validation.bar.easy")
+    with pytest.raises(InputError, match=r"no 'sums' for 'validation\.bare\.sums'.*has easy"):
+        result.figure("validation.bare.sums")
     with pytest.raises(InputError, match="expected a number"):
         result.figure("validation.bare")
 

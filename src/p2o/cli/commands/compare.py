@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ from p2o.commands.shipped import path_of
 from p2o.commands.study.definition import Method, Study, Variant
 from p2o.commands.study.fits import Store
 from p2o.commands.study.report import write_report
-from p2o.commands.study.rows import VariantRuns, chosen
+from p2o.commands.study.rows import VariantRuns, check_figures, chosen
 from p2o.commands.study.runner import run_missing
 from p2o.errors import InputError
 from p2o.io.files import check_writable
@@ -29,9 +30,10 @@ def compare_command(words: Sequence[str]) -> None:
     variants = [_variant_runs(path, variant, study, store) for variant in study.variants()]
     check_writable(out)
     tuning = [fit for each in variants for fit in each.tuning]
-    failed = run_missing(tuning, study.jobs, _say) if tuning else []
+    check = partial(check_figures, study, variants)
+    failed = run_missing(tuning, study.jobs, _say, check) if tuning else []
     by_seed = [fit for fits in zip(*(each.fits for each in chosen(variants)), strict=True) for fit in fits]
-    failed += run_missing(by_seed, study.jobs, _say)  # one seed of everything is a better half than all of one half
+    failed += run_missing(by_seed, study.jobs, _say, check)  # half of it: one seed of everything
     print(write_report(out / path.stem, study, variants), end="")
     _say(f"Wrote {out / path.stem}: table.md, table.tex, table.html, results.json.")
     if failed:

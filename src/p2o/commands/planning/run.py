@@ -124,7 +124,8 @@ def planned_run(
     """
     if trainer.max_epochs == -1:
         raise InputError("p2o plan counts epochs: set trainer.max_epochs to 1 or more.")
-    for name, all_of_it in (("limit_train_batches", 1.0), ("limit_val_batches", 1.0), ("check_val_every_n_epoch", 1)):
+    whole = {"limit_train_batches": 1.0, "limit_val_batches": 1.0, "val_check_interval": 1.0}
+    for name, all_of_it in {**whole, "check_val_every_n_epoch": 1}.items():
         if (value := trainer[name]) is not None and repr(value) != repr(all_of_it):  # a limit of 1 is one batch
             raise InputError(
                 f"p2o plan counts whole epochs with a validation after each: leave out trainer.{name}, got {value}. "
@@ -153,6 +154,11 @@ def processes(trainer: Namespace) -> int:
             count = len(devices)
         case "auto" | -1 | "-1":
             count = max(1, gpus)
-        case devices:
-            count = int(devices)
+        case int(devices):
+            count = devices
+        case devices:  # "2" are two, "0,1" are those
+            names = [name.strip() for name in str(devices).split(",") if name.strip()]
+            if not all(name.isdecimal() for name in names):
+                raise InputError(f"trainer.devices: expected a number, indices such as 0,1 or auto, got {devices!r}.")
+            count = len(names) if "," in str(devices) else int(names[0])
     return count * int(trainer.num_nodes)

@@ -38,10 +38,16 @@ class SeedGroup:
 
 
 def seed_groups(runs: Sequence[Run]) -> list[SeedGroup]:
-    """The runs by config, in the order in which each config comes first; runs without a config stay alone."""
-    groups: dict[str, list[Run]] = {}
+    """The runs by config, in the order in which each config comes first; runs without a config stay alone.
+
+    A seed counts once: a second run of it is the same run again, and stands beside the group.
+    """
+    groups: dict[tuple[str, int], list[Run]] = {}
     for number, run in enumerate(runs):
-        groups.setdefault(_config_key(run.config) if run.config else str(number), []).append(run)
+        key, seed, place = _config_key(run.config) if run.config else str(number), run.setting("seed_everything"), 0
+        while seed is not None and seed in [other.setting("seed_everything") for other in groups.get((key, place), [])]:
+            place += 1
+        groups.setdefault((key, place), []).append(run)
     return [SeedGroup(_name(members), members) for members in groups.values()]
 
 

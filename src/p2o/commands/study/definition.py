@@ -86,6 +86,13 @@ class Study:
                     "accuracy: expected bare or templated, alone or with a difficulty as bare/DIFFICULTY, got "
                     f"{accuracy!r}."
                 )
+        parts = {(method.accuracy or self.accuracy).partition("/")[2] for method in self.methods.values()}
+        if len(parts) > 1:
+            raise InputError(
+                "accuracy: expected the same questions of every method, since they are paired, got those of "
+                f"{', '.join(repr(part or 'all') for part in sorted(parts))}. Contexts may differ: bare/hard and "
+                "templated/hard."
+            )
         rows = list(dict.fromkeys(variant.row for variant in self.variants()))
         if self.baseline not in rows:
             raise InputError(f"baseline: expected one of {', '.join(rows)}, got {self.baseline!r}.")

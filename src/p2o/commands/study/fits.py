@@ -49,9 +49,11 @@ class Fit:
                 raise InputError(f"p2o compare needs what {section} writes: leave {section}.enabled at true.")
         trainer = self.config.get("trainer", {})
         every, batches = trainer.get("check_val_every_n_epoch", 1), trainer.get("limit_val_batches")
+        within = trainer.get("val_check_interval")
         for option, value, missing in (
             ("check_val_every_n_epoch", every, every != 1),
             ("limit_val_batches", batches, batches == 0),
+            ("val_check_interval", within, within is not None and repr(within) != "1.0"),  # an int 1 is each batch
         ):
             if missing:
                 raise InputError(
@@ -79,8 +81,11 @@ class Fit:
         self.folder.mkdir(parents=True, exist_ok=True)
         config = deepcopy(dict(self.config)) | {"seed_everything": self.seed}
         config["trainer"] |= {"default_root_dir": str(self.folder), "enable_progress_bar": False}
+        config["checkpoint"] = config.get("checkpoint", {}) | {"dirpath": None}  # one for all runs would mix them up
         with (self.folder / ".lock").open("w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
+            if self.done:  # another process has run it meanwhile
+                return True
             write_text(self.folder / "fit.yaml", yaml.safe_dump(config, sort_keys=False, allow_unicode=True))
             command = [sys.executable, "-m", "p2o", "fit", "--config", str(self.folder / "fit.yaml")]
             with self.log.open("w", encoding="utf-8") as log:

@@ -1,6 +1,7 @@
 """What the tables of a study say."""
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from statistics import fmean, stdev
 
 from p2o.commands.study.bootstrap import differences, paired_bootstrap
@@ -10,7 +11,8 @@ from p2o.commands.study.results import RunResult, spent_before
 from p2o.commands.study.rows import StudyRow
 
 NOTHING = "–"
-SPENDING = ("train", "evolution", "reflection")  # validation and the fixed questions are measured, not needed
+MEASURED = ("validation", "fixed_questions")  # not needed for training
+COLUMNS = ("train", "evolution", "reflection")
 
 
 def make_page(study: Study, rows: Sequence[StudyRow], best: Mapping[str, StudyRow], missing: Sequence[str]) -> Page:
@@ -31,7 +33,8 @@ def make_page(study: Study, rows: Sequence[StudyRow], best: Mapping[str, StudyRo
         f"{study.baseline} is the baseline: differences in percentage points, with the 95 % interval of a paired "
         "bootstrap over validation questions and seeds",
         "over the rollouts spent: linear between validations; – where a run has not begun to validate, or has ended",
-        "tokens are those of completions, and of reflection's replies where they are known; prompts are not counted",
+        "tokens are those of completions, and of reflection's replies where they are known, without what was measured; "
+        "prompts are not counted; seconds are the whole run's, with validation",
     ]
     if tuned:
         tables.append(_tuning(study, tuned, best))
@@ -70,7 +73,7 @@ def _accuracy(study: Study, best: Mapping[str, StudyRow]) -> TextTable:
                 mean_percent([float(result.curve.mean()) for result in done]),
                 _difference(row, base, "curve"),
                 _reached(done, study.target),
-                *(mean_percent(found_figures(done, metric)) for metric in study.metrics),
+                *(_figures(done, metric) for metric in study.metrics),
             ]
         )
     return TextTable("Accuracy", [*header, *names], rows)
@@ -84,16 +87,27 @@ def _cost(best: Mapping[str, StudyRow]) -> TextTable:
     columns: dict[str, Callable[[RunResult], float]] = {
         "rollouts": lambda result: result.summary["rollouts"]["train"] + result.summary["rollouts"]["evolution"],
         "of evolution": lambda result: result.summary["rollouts"]["evolution"],
-        "tokens": lambda result: sum(result.summary["tokens"][phase] for phase in SPENDING),
+        "tokens": lambda result: sum(spent_tokens(result).values()),
         "of evolution ": lambda result: result.summary["tokens"]["evolution"],
         "of reflection": lambda result: result.summary["tokens"]["reflection"],
-        "seconds": lambda result: result.summary["seconds"],
     }
+    others = {phase for row in best.values() for result in row.results for phase in spent_tokens(result)} - {*COLUMNS}
+    columns |= {f"of {phase}": partial(_tokens_of, phase) for phase in sorted(others)}
+    columns["seconds, measuring too"] = lambda result: result.summary["seconds"]
     rows = [
         [name, *(mean_number([column(result) for result in row.results]) for column in columns.values())]
         for name, row in best.items()
     ]
     return TextTable("Cost of a run, what was only measured left out", ["method", *columns], rows)
+
+
+def spent_tokens(result: RunResult) -> dict[str, int]:
+    """Tokens by phase, of all that was needed: hints and a teacher's completions as well."""
+    return {phase: count for phase, count in result.summary["tokens"].items() if phase not in MEASURED}
+
+
+def _tokens_of(phase: str, result: RunResult) -> float:
+    return spent_tokens(result).get(phase, 0)
 
 
 def _curve(study: Study, best: Mapping[str, StudyRow]) -> TextTable:
@@ -120,14 +134,17 @@ def round_steps(end: int) -> range:
 
 
 def _tuning(study: Study, tuned: Sequence[StudyRow], best: Mapping[str, StudyRow]) -> TextTable:
+    expected = len(study.tuning_seeds or study.seeds)
     rows = []
     for row in tuned:
-        results = row.results if row.tuning is None else row.tuning
+        results = row.chosen_by
+        rivals = [rival for rival in tuned if rival.variant.row == row.variant.row]
+        mark = "best" if all(len(rival.chosen_by) == expected for rival in rivals) else "best so far"
         rows.append(
             [
                 f"{row.variant.row} ({row.variant.tuned})",
-                "best" if best[row.variant.row] is row else "",
-                f"{len(results)} of {len(study.tuning_seeds or study.seeds)}",
+                mark if best[row.variant.row] is row else "",
+                f"{len(results)} of {expected}",
                 mean_percent([float(result.final.mean()) for result in results]),
                 mean_percent([float(result.curve.mean()) for result in results]),
             ]
@@ -135,9 +152,11 @@ def _tuning(study: Study, tuned: Sequence[StudyRow], best: Mapping[str, StudyRow
     return TextTable("Tuned values", ["method", "", "seeds", study.accuracy, "over the run"], rows)
 
 
-def found_figures(results: Sequence[RunResult], path: str) -> list[float]:
-    """A figure of those results that have it."""
-    return [value for result in results if (value := result.figure(path)) is not None]
+def _figures(results: Sequence[RunResult], path: str) -> str:
+    """A figure of those results that have it, and of how many if others have not."""
+    found = [value for result in results if (value := result.figure(path)) is not None]
+    some = f" ({len(found)} of {len(results)})" if 0 < len(found) < len(results) else ""
+    return mean_percent(found) + some
 
 
 def _difference(row: StudyRow, base: StudyRow, of: str) -> str:

@@ -77,7 +77,8 @@ class RunResult:
             if value is None:
                 return None
             if not isinstance(value, dict) or name not in value:
-                raise InputError(f"metrics: {path!r} is not in summary.json, which has {', '.join(self.summary)}.")
+                there = f"has {', '.join(value)}" if isinstance(value, dict) else f"is {value!r}"
+                raise InputError(f"metrics: no {name!r} for {path!r} of summary.json: what is in its place {there}.")
             value = value[name]
         if value is not None and not isinstance(value, int | float):
             raise InputError(f"metrics: expected a number at {path!r} of summary.json, found {value!r}.")

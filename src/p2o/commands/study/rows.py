@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from statistics import fmean
 
-from p2o.commands.study.definition import Variant
+from p2o.commands.study.definition import Study, Variant
 from p2o.commands.study.fits import Fit
 from p2o.commands.study.results import RunResult, read_result
 
@@ -27,10 +27,15 @@ class StudyRow:
     tuning: Sequence[RunResult] | None = None
 
     @property
-    def mean(self) -> float:
-        """Mean accuracy at the end, by which it is chosen; below all others if nothing is done."""
-        chosen_by = self.results if self.tuning is None else self.tuning
-        return fmean(float(result.final.mean()) for result in chosen_by) if chosen_by else -1.0
+    def chosen_by(self) -> Sequence[RunResult]:
+        """What it is chosen by among tuned values."""
+        return self.results if self.tuning is None else self.tuning
+
+    @property
+    def rank(self) -> tuple[int, float]:
+        """The higher the better: a value whose runs have failed must not win by those that have not."""
+        accuracies = [float(result.final.mean()) for result in self.chosen_by]
+        return len(accuracies), fmean(accuracies or [0.0])
 
 
 def read_row(runs: VariantRuns) -> StudyRow:
@@ -43,6 +48,19 @@ def _read(variant: Variant, fits: Sequence[Fit]) -> list[RunResult]:
     return [read_result(fit, variant.accuracy) for fit in fits if fit.done]
 
 
+def check_figures(study: Study, variants: Sequence[VariantRuns], fit: Fit) -> None:
+    """Reads what the tables will say of a run that is done.
+
+    Raises:
+        InputError: It has no such figure, or no question of such a difficulty.
+    """
+    for each in variants:
+        if fit in (*each.fits, *each.tuning):
+            result = read_result(fit, each.variant.accuracy)
+            for metric in study.metrics:
+                result.figure(metric)
+
+
 def chosen(variants: Sequence[VariantRuns]) -> Iterator[VariantRuns]:
     """Those whose runs the table needs: of values that are tuned on their own seeds, the best, once that is known."""
     untuned = {each.variant.row for each in variants if not all(fit.done for fit in each.tuning)}
@@ -53,10 +71,10 @@ def chosen(variants: Sequence[VariantRuns]) -> Iterator[VariantRuns]:
 
 
 def best_rows(rows: Sequence[StudyRow]) -> dict[str, StudyRow]:
-    """The row of each name: of tuned values the best by its own mean, of a tie the first."""
+    """The row of each name: of tuned values with as many runs the best by its own mean, of a tie the first."""
     best: dict[str, StudyRow] = {}
     for row in rows:
         name = row.variant.row
-        if name not in best or row.mean > best[name].mean:
+        if name not in best or row.rank > best[name].rank:
             best[name] = row
     return best

@@ -6,13 +6,16 @@ from concurrent.futures import ThreadPoolExecutor, as_completed
 from p2o.commands.study.fits import Fit
 
 
-def run_missing(fits: Sequence[Fit], jobs: int, say: Callable[[str], None]) -> list[Fit]:
+def run_missing(
+    fits: Sequence[Fit], jobs: int, say: Callable[[str], None], check: Callable[[Fit], None] = lambda fit: None
+) -> list[Fit]:
     """Runs each fit that is not done, once; those that failed.
 
     Args:
         fits: Several may be the same.
         jobs: Runs at a time; 0: none.
         say: Takes a line on every run that has ended.
+        check: Takes each run that is done, and may raise: what no table could show is known after the first.
     """
     every = {fit.folder: fit for fit in fits}.values()
     missing = [fit for fit in every if not fit.done]
@@ -27,6 +30,7 @@ def run_missing(fits: Sequence[Fit], jobs: int, say: Callable[[str], None]) -> l
                 fit = running[future]
                 if future.result():
                     say(f"{number} of {len(missing)}: {fit.folder.name} is done")
+                    check(fit)
                 else:
                     failed.append(fit)
                     say(f"{number} of {len(missing)}: {fit.folder.name} FAILED, the end of {fit.log}:\n{fit.tail()}")

@@ -38,7 +38,7 @@ def _phases(run: Run) -> list[Block]:
     spent = [
         {phase: now[phase] - last.get(phase, 0) for phase in now} for last, now in zip(before, history, strict=True)
     ]
-    parts = {phase: [epoch[phase] for epoch in spent] for phase in history[-1]}
+    parts = {phase: [epoch.get(phase, 0) for epoch in spent] for phase in history[-1]}  # hints may begin later
     figures = [bar_chart("Rollouts by phase", list(range(run.epochs)), parts, "epoch", "rollouts")]
     if seconds := run.summary.get("phase_seconds"):
         phases = dict.fromkeys(phase for epoch in seconds for phase in epoch)

@@ -12,7 +12,7 @@ from p2o.run_folder.question_record import QuestionRecord
 NOTE = (
     "Cohort of an epoch: questions that ended some earlier epoch hard. Those that left the hard set are asked "
     "bare, those still in it under templates, so the templated curve is of the harder part; the middle curve "
-    "is of the same questions as the templated one. Bars: 95 % bootstrap interval over questions."
+    "is of those of its questions that had bare rollouts too. Bars: 95 % bootstrap interval over questions."
 )
 
 
@@ -37,9 +37,10 @@ def _blocks(run: Run) -> list[Block]:
         for look, (name, curve) in enumerate(curves.items())
         if any(value for value in curve)
     ]
+    paired = [_estimate(records, "paired_templated") for records in cohorts.values()]
     blocks: list[Block] = [
         Figures([line_chart("Questions that were hard once", list(cohorts), lines, "epoch", "correct rollouts")]),
-        *_gap(list(cohorts), curves["bare, where templated too"], curves["templated"]),
+        *_gap(list(cohorts), curves["bare, where templated too"], paired),
     ]
     if not run.setting("data", "bare_rollouts"):
         blocks.append(
@@ -66,7 +67,9 @@ def _estimate(records: Sequence[QuestionRecord], kind: str) -> Estimate | None:
         pairs = list(zip(record.templates, record.outcomes, strict=True))
         bare = [outcome == "correct" for template, outcome in pairs if not template]
         templated = [outcome == "correct" for template, outcome in pairs if template]
-        chosen = {"bare": bare, "templated": templated, "paired_bare": bare if templated else []}[kind]
+        both = bool(bare and templated)
+        kinds = {"bare": bare, "templated": templated}
+        chosen = kinds[kind.removeprefix("paired_")] if both or kind in kinds else []
         if chosen:
             values.append(fmean(chosen))
     return estimate(values) if values else None

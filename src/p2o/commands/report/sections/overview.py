@@ -61,14 +61,15 @@ def _over_seeds(runs: Sequence[Run]) -> list[Block]:
     groups = [group for group in seed_groups(runs) if len(group.runs) > 1]
     rows: dict[str, list[str]] = {}
     for group in groups:
-        rows.setdefault("training reward", []).append(_mean_text([r.summary["reward"][-1] for r in group.runs], False))
-        rows.setdefault("hard questions", []).append(_mean_text([r.summary["hard_set"][-1] for r in group.runs], False))
+        end = min(run.epochs for run in group.runs) - 1  # a run that goes on has seen less
+        for label, name in (("training reward", "reward"), ("hard questions", "hard_set")):
+            rows.setdefault(label, []).append(_mean_text([run.summary[name][end] for run in group.runs], False))
         for context in ("bare", "templated"):
-            last = [run.summary["history"][-1][context] or {} for run in group.runs]
+            last = [run.summary["history"][end][context] or {} for run in group.runs]
             for name in dict.fromkeys(name for accuracies in last for name in accuracies):
                 values = [accuracies[name] for accuracies in last if name in accuracies]
                 rows.setdefault(f"validation, {context}, {name}", []).append(_mean_text(values, True))
-    head = ["mean over seeds [95 %], last epoch", *(group.name for group in groups)]
+    head = ["mean over seeds [95 %], last epoch that all have", *(group.name for group in groups)]
     body = [[label, *cells] for label, cells in rows.items() if len(cells) == len(groups)]
     return [ValueTable("Over seeds", head, body)] if groups else []
 
