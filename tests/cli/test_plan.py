@@ -66,6 +66,8 @@ def test_an_erroneous_config_is_not_calibrated(capsys):
         (["--trainer.limit_train_batches", "2"], "leave out trainer.limit_train_batches, got 2"),
         (["--trainer.limit_val_batches", "1"], "leave out trainer.limit_val_batches, got 1"),
         (["--trainer.check_val_every_n_epoch", "3"], "leave out trainer.check_val_every_n_epoch, got 3"),
+        (["--trainer.val_check_interval", "0.25"], "leave out trainer.val_check_interval, got 0.25"),
+        (["--trainer.accelerator", "gpu", "--trainer.devices", "0;1"], "trainer.devices: expected a number, indices"),
         (["--data.taus", "3"], "taus"),
     ],
 )

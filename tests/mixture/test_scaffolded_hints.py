@@ -103,9 +103,9 @@ def test_increments(hint, count, parts):
 
 
 def test_forecast():
-    """Nothing fails, or every part of both tiers is tried in vain in each of two epochs of five questions."""
+    """Nothing fails, or every part of both tiers is tried in vain in each epoch of five questions but the first."""
     work = Workload(2, 5, 5, 6, 1, (5, 5))
-    assert scaffold("x", "y").forecast(work) == {"train": (60, 60 + 2 * 5 * 2 * 4)}
+    assert scaffold("x", "y").forecast(work) == {"train": (60, 60 + 1 * 5 * 2 * 4), "hints": (0, 1 * 5 * 2)}
 
 
 @pytest.mark.parametrize(("tiers", "settings"), [([], {}), (["x"], {"increments": 0}), (["x"], {"warm_up": -1})])

@@ -109,4 +109,4 @@ def test_an_answer_is_given_away_where_it_stands_alone(text, given):
 def test_forecast():
     """Nothing fails, or everything does in each of two epochs of five questions."""
     work = Workload(2, 5, 5, 6, 1, (5, 5))
-    assert SelfHints(StaticReflector(["x"])).forecast(work) == {"train": (60, 60 + 2 * 5 * 5)}
+    assert SelfHints(StaticReflector(["x"])).forecast(work) == {"train": (60, 60 + 2 * 5 * 5), "hints": (0, 2 * 5)}

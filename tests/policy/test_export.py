@@ -1,6 +1,7 @@
 import json
 import os
 import pickle
+from dataclasses import asdict
 from pathlib import Path
 
 import pytest
@@ -8,7 +9,9 @@ import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer, LlamaConfig, LlamaForCausalLM
 
 from p2o.errors import InputError
+from p2o.policy.card import model_card
 from p2o.policy.checkpoints import load_checkpoint
+from p2o.policy.checkpoints.place import Place
 from p2o.policy.checkpoints.reading import FORMAT
 from p2o.policy.export import export, push
 from p2o.policy.loading import load_renderer
@@ -228,6 +231,20 @@ def test_the_card_says_what_the_model_is(saved, tmp_path):
     assert "trained with p2o" in card and "P²O" not in card  # nothing was evolved
     for part in ("after 3 epochs", "| bare, hard | 50.0% |", "1 of train", "    data: {tau: 2}", "torch "):
         assert part in card
+
+
+@pytest.mark.parametrize(
+    ("place", "said"),
+    [
+        (Place(3), "after 3 epochs of"),
+        (Place(2, 1), "after 2 epochs and 1 batch of the next of"),
+        (Place(2, 8, True), "after 3 epochs of"),
+    ],
+)
+def test_the_card_counts_finished_epochs(saved, tmp_path, place, said):
+    """Lightning's count is that of epochs which have begun."""
+    content = load_checkpoint(saved) | {"p2o_run": {"place": asdict(place)}}
+    assert said in model_card(saved, content)
 
 
 def test_a_card_has_no_figures_of_another_epoch(saved, tmp_path):

@@ -78,14 +78,19 @@ class ScaffoldedHints(Sampler):
         return hint_problems(self.tiers, engine, "ScaffoldedHints")
 
     @property
+    def writers(self) -> Sequence[Reflector]:
+        """The tiers."""
+        return self.tiers
+
+    @property
     def own_engines(self) -> Sequence[RolloutEngine]:
         """Those of whoever writes the hints."""
         return engines_of(self.tiers)
 
     def forecast(self, work: Workload) -> dict[str, tuple[int, int]]:
         """From no hint to every increment of every tier for every question."""
-        again = work.epochs * work.samples * len(self.tiers) * self.increments
-        return {"train": (work.completions, work.completions + again)}
+        most = max(0, work.epochs - self.warm_up) * work.samples * len(self.tiers)
+        return {"train": (work.completions, work.completions + most * self.increments), "hints": (0, most)}
 
     def state_dict(self) -> dict[str, Any]:
         """The hints of each tier, and what they cost."""

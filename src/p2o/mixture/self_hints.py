@@ -52,14 +52,20 @@ class SelfHints(Sampler):
         return hint_problems([self.reflector], engine, "SelfHints")
 
     @property
+    def writers(self) -> Sequence[Reflector]:
+        """The reflector."""
+        return [self.reflector]
+
+    @property
     def own_engines(self) -> Sequence[RolloutEngine]:
         """Those of whoever writes the hints."""
         return engines_of([self.reflector])
 
     def forecast(self, work: Workload) -> dict[str, tuple[int, int]]:
-        """From no hint to one for every question in every epoch."""
-        again = work.epochs * work.samples * (work.num_generations - 1)
-        return {"train": (work.completions, work.completions + again)}
+        """From no hint to one for every question in every epoch: what is not usable is asked for again."""
+        most = work.epochs * work.samples
+        again = most * (work.num_generations - 1)
+        return {"train": (work.completions, work.completions + again), "hints": (0, most)}
 
     def state_dict(self) -> dict[str, Any]:
         """The hints, and what they cost."""

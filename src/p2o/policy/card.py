@@ -8,6 +8,7 @@ from typing import Any
 
 import yaml
 
+from p2o.policy.checkpoints.place import Place, place_in
 from p2o.run_folder.paths import RunPaths
 from p2o.worlds.bundled import BUNDLED_POLICIES
 
@@ -30,12 +31,13 @@ def model_card(checkpoint: Path, content: Mapping[str, Any], library: str = "tra
     front = {"library_name": library, "pipeline_tag": "text-generation", "tags": ["p2o", "grpo", "rlvr"]}
     if "/" in base and base not in BUNDLED_POLICIES and not Path(base).exists():  # a name on the hub
         front["base_model"] = base
+    place = place_in(content) if "p2o_run" in content else Place(content.get("epoch", -1) + 1)
     parts = [
         f"---\n{yaml.safe_dump(front, sort_keys=False)}---",
-        _method(base, content.get("epoch", -1) + 1, content["p2o"]),
+        _method(base, place, content["p2o"]),
         *([_loading(base)] if library == "peft" else []),
         _prompts(content["p2o"].get("prompts"), library),
-        _figures(run.summary, content.get("epoch", -1), content["p2o"]),
+        _figures(run.summary, _epochs(place) - 1, content["p2o"]),
         _templates(content),
         _settings(run.config),
         "## Versions\n\n" + ", ".join(f"{name} {version(name)}" for name in PACKAGES),
@@ -43,9 +45,11 @@ def model_card(checkpoint: Path, content: Mapping[str, Any], library: str = "tra
     return "\n\n".join(parts) + "\n"
 
 
-def _method(base: str, epochs: int, state: Mapping[str, Any]) -> str:
+def _method(base: str, place: Place, state: Mapping[str, Any]) -> str:
     """What was done: P²O if templates were evolved."""
-    after = f"`{base}` after {epochs} epoch{'' if epochs == 1 else 's'} of policy optimization with"
+    epochs, batches = _epochs(place), 0 if place.validated else place.batch
+    more = f" and {batches} batch{'' if batches == 1 else 'es'} of the next" if batches else ""
+    after = f"`{base}` after {epochs} epoch{'' if epochs == 1 else 's'}{more} of policy optimization with"
     if not state.get("rollouts", {}).get("evolution"):
         return (
             f"# {Path(base).name}, trained with p2o\n\n{after} p2o, without evolved templates. It is asked with "
@@ -56,6 +60,11 @@ def _method(base: str, epochs: int, state: Mapping[str, Any]) -> str:
         "[arXiv 2603.21877](https://arxiv.org/abs/2603.21877)): GRPO with context distillation on hard questions. It "
         "is asked with the bare question; templates were used in training alone."
     )
+
+
+def _epochs(place: Place) -> int:
+    """Epochs whose updates are all done; Lightning counts one that has begun as well."""
+    return place.epoch + place.validated
 
 
 def _loading(base: str) -> str:

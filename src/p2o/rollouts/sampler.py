@@ -80,6 +80,11 @@ class Sampler(ABC):
         return iter(())
 
     @property
+    def writers(self) -> Sequence[object]:
+        """The reflectors that write hints for it."""
+        return ()
+
+    @property
     def own_engines(self) -> Sequence[RolloutEngine]:
         """Engines beside the run's, which are checked with it before it begins."""
         return ()

@@ -1,17 +1,20 @@
 """Counts are those of a real run; times and money follow from what was measured."""
 
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
+from jsonargparse import Namespace
 from transformers import AutoConfig
 
 from p2o.commands.planning.calibration import Measured
 from p2o.commands.planning.evolution_size import evolution_size, most_calls
 from p2o.commands.planning.memory import GIB, Demand, adapter_parameters, demand_of, memory, parameters
 from p2o.commands.planning.pace import Pace
-from p2o.commands.planning.page import page
+from p2o.commands.planning.page import page, total
 from p2o.commands.planning.phases import middle, phases
 from p2o.commands.planning.prices import Paid, Prices
+from p2o.commands.planning.run import processes
 from p2o.commands.planning.span import Span
 from p2o.policy.adapters import LoRA
 from p2o.policy.loading import load_config, load_policy
@@ -260,3 +263,24 @@ def test_the_page_says_it_all(run):
     ]:
         assert part in text
     assert max(map(len, text.splitlines())) < 180
+
+
+def test_hints_are_planned(plan_of):
+    """Written by whoever is asked, and each part of every tier tried in training at most, after the warm-up."""
+    methods = Path(__file__).parents[3] / "configs" / "methods"
+    plain, run = plan_of(), plan_of(f"--config={methods / 'scaffolded_hints.yaml'}")
+    scaffolded = run.module.sampler
+    tiers, most = len(scaffolded.tiers), (run.epochs - scaffolded.warm_up) * run.questions
+    found = [phase for phase in phases(run, MEASURED, BUDGET_EXHAUSTED) if phase.name == "hints"]
+    assert [(phase.rollouts.low, phase.rollouts.high) for phase in found] == [(0, most)] * tiers
+    trained = phases(run, MEASURED, BUDGET_EXHAUSTED)[0]
+    assert trained.rollouts.high == trained.rollouts.low + most * tiers * scaffolded.increments
+    assert trained.completion_tokens.high > MEASURED.completion_length * trained.rollouts.high  # longer under a hint
+    assert not [phase for phase in phases(plain, MEASURED, BUDGET_EXHAUSTED) if phase.name == "hints"]
+    whole = total(phases(run, MEASURED, BUDGET_EXHAUSTED)).seconds
+    assert whole.low < middle(run, MEASURED, BUDGET_EXHAUSTED) < 0.7 * whole.high
+
+
+@pytest.mark.parametrize(("devices", "count"), [("0,1", 2), ("1,", 1), ("3", 3), (4, 4), ([0, 2], 2), ("auto", 1)])
+def test_devices_as_lightning_takes_them(devices, count):
+    assert processes(Namespace(accelerator="cpu", devices=devices, num_nodes=2)) == 2 * count

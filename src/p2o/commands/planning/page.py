@@ -60,6 +60,8 @@ def _cost(phases: Sequence[Phase], middle: float, measured: Measured | None) -> 
     evolves = any(phase.name == "evolution" for phase in phases)
     if evolves:
         lines.append("Evolution goes from none to its whole budget, however many questions are hard.")
+    if any(phase.name == "hints" for phase in phases):
+        lines.append("Hints go from none to one for every question that could fail, each tried in full.")
     if measured:
         said = (
             "updates and evolution half way between least and most, and completions after the first\nepoch as long as "

@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 
 from p2o.commands.planning.calibration import Measured
 from p2o.commands.planning.evolution_size import largest_budget, most_calls
-from p2o.commands.planning.prices import Paid, Prices
+from p2o.commands.planning.prices import Paid, Prices, prices_of
 from p2o.commands.planning.run import PlannedRun
 from p2o.commands.planning.span import NOTHING, Span
 from p2o.reflectors.self_reflector import SelfReflector
@@ -72,6 +72,12 @@ def phases(
     templated = run.epochs - 1 if run.evolves else 0  # epochs with a template to validate
     validation = Span(run.epochs, run.epochs + templated) * padded(len(run.data.validation_questions), run.processes)
     found = [_rollouts("training rollouts", train, trained, run, measured)] if train.high else []
+    if writers := run.module.sampler.writers:
+        each = Span(*sampled["hints"]) * (1 / len(writers))
+        found += [
+            replace(_reflection(each, lengths, run, writer, 1, measured, prices_of(writer)), name="hints")
+            for writer in writers
+        ]
     if "teacher" in sampled:
         found.append(_teacher(Span(*sampled["teacher"]), unknown, run, measured, paid.teacher))
     found += [_updates(run, trained, measured), _rollouts("validation", validation, lengths, run, measured)]
@@ -84,7 +90,9 @@ def phases(
     if run.evolves:
         evolution = Span(0, templated * largest_budget(run))
         found.append(_rollouts("evolution", evolution, lengths, run, measured))
-        found.append(_reflection(Span(0, templated * most_calls(run)), lengths, run, measured, paid.reflector))
+        examples = run.evolution.search_settings(0).mini_batch_size
+        calls = Span(0, templated * most_calls(run))
+        found.append(_reflection(calls, lengths, run, run.reflector, examples, measured, paid.reflector))
     return found
 
 
@@ -92,12 +100,18 @@ def middle(run: PlannedRun, measured: Measured, paid: Paid, length: int = 0) -> 
     """Seconds of a run between its ends: no bound but a guess, whose assumptions the page says.
 
     After the first epoch completions are as long as under a template that asks for steps; updates, evolution and
-    reflection are half way between least and most; times are not off.
+    reflection are half way between least and most, and so are training rollouts whose number depends on failures;
+    times are not off.
     """
     found = phases(run, replace(measured, noise=1.0), paid, length, longer=1.0)
     whole = ("training rollouts", "validation", "fixed_questions")
-    known = [(phase.seconds, phase.name in whole) for phase in found if phase.seconds]
-    return sum(span.high if full else (span.low + span.high) / 2 for span, full in known)
+    total = 0.0
+    for phase in found:
+        if phase.seconds:
+            open_ended = phase.name == "training rollouts" and phase.rollouts.low < phase.rollouts.high
+            full = phase.name in whole and not open_ended
+            total += phase.seconds.high if full else (phase.seconds.low + phase.seconds.high) / 2
+    return total
 
 
 def _templated(run: PlannedRun, measured: Measured, longer: float, taught: bool) -> Span:
@@ -108,7 +122,7 @@ def _templated(run: PlannedRun, measured: Measured, longer: float, taught: bool)
     usual, limit = measured.completion_length, float(run.module.sampling.max_completion_length)
     if taught:
         return Span(usual, limit)
-    if not run.evolves:
+    if not run.evolves and not run.module.sampler.writers:
         return Span.exactly(usual)
     return Span(usual, min(limit, longer * max(usual, measured.templated_length)))
 
@@ -140,14 +154,22 @@ def _updates(run: PlannedRun, lengths: Lengths, measured: Measured | None) -> Ph
     return Phase("updates", NOTHING, NOTHING, NOTHING, seconds)
 
 
-def _reflection(calls: Span, lengths: Lengths, run: PlannedRun, measured: Measured | None, prices: Prices) -> Phase:
+def _reflection(
+    calls: Span,
+    lengths: Lengths,
+    run: PlannedRun,
+    reflector: object,
+    examples: int,
+    measured: Measured | None,
+    prices: Prices,
+) -> Phase:
     """Calls of the policy itself are timed by their tokens, a teacher's time is not known; a list is no model."""
-    if isinstance(run.reflector, SelfReflector):
-        reply = run.reflector.sampling.max_completion_length
+    if isinstance(reflector, SelfReflector):
+        reply = reflector.sampling.max_completion_length
     else:
-        reply, measured = vars(run.reflector).get("max_reply_length", 0), None
+        reply, measured = vars(reflector).get("max_reply_length", 0), None
     example = run.mean_length + lengths.completion.high + EXAMPLE_OVERHEAD
-    prompt = PROMPT_OVERHEAD + run.evolution.search_settings(0).mini_batch_size * example if reply else 0
+    prompt = PROMPT_OVERHEAD + examples * example if reply else 0
     read, written = calls * prompt, calls * reply
     seconds = measured.rollout.seconds(calls, written) * measured.spread if measured else None
     return Phase("reflection", calls, read, written, seconds, prices.money(read, written))
