@@ -7,6 +7,7 @@ from typing import Any
 from p2o.commands.study.definition import Study
 from p2o.commands.study.formats import html, latex, markdown
 from p2o.commands.study.page import make_page
+from p2o.commands.study.results import spent_before
 from p2o.commands.study.rows import StudyRow, VariantRuns, best_rows, chosen, read_row
 from p2o.io.files import write_json, write_text
 
@@ -29,7 +30,11 @@ def write_report(folder: Path, study: Study, variants: Sequence[VariantRuns]) ->
 
 
 def _plain_row(variant_runs: VariantRuns, row: StudyRow, study: Study, best: Mapping[str, StudyRow]) -> dict[str, Any]:
-    """A row in plain types; runs that are not done are named and have no figures."""
+    """A row in plain types; runs that are not done are named and have no figures.
+
+    Of the others `correct` says of each epoch which of the `questions` were answered correctly, and `spent` after how
+    many rollouts: all that the tables are made of.
+    """
     results = {result.seed: result for result in row.results}
     runs = []
     for fit in variant_runs.fits:
@@ -39,6 +44,9 @@ def _plain_row(variant_runs: VariantRuns, row: StudyRow, study: Study, best: Map
                 "accuracy": float(result.final.mean()),
                 "accuracy_over_the_run": float(result.curve.mean()),
                 "accuracies": result.correct.mean(dim=1).tolist(),
+                "spent": spent_before(result.summary["rollout_history"]),
+                "questions": list(result.questions),
+                "correct": ["".join("1" if right else "0" for right in epoch) for epoch in result.correct.tolist()],
                 "rollouts_until_target": result.rollouts_until(study.target),
                 **{name: result.summary[name] for name in ("rollouts", "tokens", "seconds")},
                 **{metric: result.figure(metric) for metric in study.metrics},

@@ -10,6 +10,7 @@ given the counts of one of four places, each of which it resumes from exactly (l
 - behind the validation, before `on_train_epoch_end` of the callbacks.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -65,7 +66,7 @@ def logged_step(trainer: Trainer) -> int:
     return trainer.fit_loop.epoch_loop._batches_that_stepped
 
 
-def place_in(checkpoint: dict[str, Any]) -> Place:
+def place_in(checkpoint: Mapping[str, Any]) -> Place:
     """Where the run goes on that is resumed from a checkpoint."""
     return Place(**checkpoint["p2o_run"]["place"])
 
