@@ -71,6 +71,16 @@ def test_a_handful_of_questions_is_divided_and_can_all_be_hard(folder, capsys, c
     assert "refuses" not in printed and "there is never one" not in printed
 
 
+@pytest.mark.parametrize("count", [200, 333])
+def test_a_batch_is_two_whole_steps(folder, count):
+    """200 questions had batches of 25, and a step of one question at the end of each."""
+    rows = [json.dumps({"problem": f"{n}+1?", "answer": str(n + 1)}) for n in range(count)]
+    (folder / "some.jsonl").write_text("\n".join(rows), encoding="utf-8")
+    main(["init", "some.yaml", "--questions", "some.jsonl", "--model", "p2o/micro-policy"])
+    config = read_config(["--config", "some.yaml"])
+    assert config["data"]["batch_size"] == 2 * config["model"]["mini_batch_size"]
+
+
 @pytest.mark.parametrize(("count", "budget"), [(0, "heavy_4"), (600, "heavy"), (1000, "heavy_2"), (9000, "heavy_4")])
 def test_an_evolution_costs_no_more_than_an_epoch_of_training(folder, count, budget):
     """By DSPy's formula 2,085 of 3,000 rollouts with 150 dev questions (the next 4,020), 5,320 of 5,400 with 250."""

@@ -67,6 +67,16 @@ def test_there_are_such_pairs():
     assert {"model.loss", "model.context"} <= {one.values[0] for one in pairs()}
 
 
+@pytest.mark.parametrize("sampler", ["SelfHints", "ScaffoldedHints"])
+def test_samplers_that_hint_have_short_names(tmp_path, sampler):
+    static = {"class_path": "StaticReflector", "init_args": {"templates": ["Think."]}}
+    arguments = {"reflector": static} if sampler == "SelfHints" else {"tiers": [static]}
+    model = BASE["model"] | {"sampler": {"class_path": sampler, "init_args": arguments}}
+    (tmp_path / "hints.yaml").write_text(yaml.safe_dump(BASE | {"model": model}), encoding="utf-8")
+    found = read_config(["--config", str(tmp_path / "hints.yaml")])["model"]["sampler"]
+    assert found["class_path"].endswith(f".{sampler}")
+
+
 def test_what_was_written_stays_where_it_fits(tmp_path):
     masked = {**path_of(_class("model.context", "Masked")), "init_args": {"low": 0.05}}
     found = part(tmp_path, "model.context", masked, path_of(_class("model.context", "Weighted")))

@@ -10,7 +10,7 @@ from jsonargparse import _typehints
 
 from p2o import engines, questions, reflectors, rewards, rollouts, worlds
 from p2o.evolution import selectors
-from p2o.mixture import selection
+from p2o.mixture import scaffolded_hints, selection, self_hints
 from p2o.objective import (
     advantages,
     aggregation,
@@ -36,8 +36,10 @@ __all__ = [
     "regularizers",
     "rewards",
     "rollouts",
+    "scaffolded_hints",
     "selection",
     "selectors",
+    "self_hints",
     "worlds",
 ]
 

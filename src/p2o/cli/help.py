@@ -14,7 +14,7 @@ commands:
   fit         train a policy                    p2o fit --config p2o:quickstart
   serve       start its rollout servers         p2o serve --config my.yaml --run
   validate    measure a checkpoint              p2o validate --config p2o:quickstart --ckpt_path last
-  test        evaluate on benchmarks            p2o test --config p2o:quickstart --data.benchmarks '[math500]'
+  test        evaluate on benchmarks            p2o test --config my.yaml --ckpt_path last --data.benchmarks '[math500]'
   compare     methods over seeds, in a table    p2o compare p2o:quickstart_bars
   report      one HTML page about runs          p2o report runs/quickstart
   export      write a checkpoint as a model     p2o export runs/quickstart/checkpoints/last.ckpt my-model

@@ -38,7 +38,8 @@ def starting_point(wishes: Wishes, name: str) -> str:
     lines = [
         f"# p2o fit --config {name}.yaml",
         "#",
-        f"# P²O with {wishes.model} on the questions of {wishes.questions}. What is left out has the paper's value:",
+        f"# P²O with {wishes.model} on the questions of {wishes.questions}. What is left out has its default, by the",
+        "# paper where the help names no other value:",
         f"# `p2o fit --config {name}.yaml --print_config` shows all, `p2o plan --config {name}.yaml` what it costs.",
         *_trainer(wishes, fit, name),
         *_model(wishes, fit, count, *lengths),
@@ -118,9 +119,9 @@ def _model(wishes: Wishes, fit: Fit | None, count: int, prompt: int, completion:
 
 
 def _batch(gpus: int, count: int) -> int:
-    """Questions of a rollout batch and process: the paper's 128 in all, and at least eight batches an epoch."""
+    """Questions of a rollout batch and process, of two steps: the paper's 128 in all, and eight batches an epoch."""
     whole = min(128, max(8, count // 8)) if count else 128
-    return max(2, whole // gpus)
+    return max(2, whole // gpus // 2 * 2)
 
 
 def _data(wishes: Wishes, columns: Columns, count: int) -> list[str]:

@@ -20,10 +20,11 @@ USAGE = """usage: p2o plan --config CONFIG [options below] [options of p2o fit]
 
 Say what a run will cost and where its settings contradict each other, before anything is spent.
 
-  --calibration N    sample N rollouts at most and update twice, on one device, to know the pace (default: one rollout
-                     batch of the run)
+  --calibration N    sample four batches of N rollouts at most and update after each, on one device, to know the pace
+                     (default: a rollout batch of the run)
   --no-calibration   numbers alone: loads no weights, and needs no GPU
-  --length N         tokens that completions are expected to have on average (default: from one to the limit)
+  --length N         tokens that completions are expected to have on average (default: as
+                     calibrated, without a calibration from one to the limit)
   --memory GIB       memory of a GPU (default: that of the first GPU here, if there is one)
 """
 
