@@ -2,6 +2,7 @@
 
 import torch
 
+from p2o.logprobs import scoring_path
 from p2o.objective.aggregation import TokenMean
 from p2o.objective.losses import ClippedLoss
 from p2o.objective.micro_batches import micro_batches
@@ -44,7 +45,8 @@ def gradient(
             parameter.add_(shift * torch.sin(torch.arange(parameter.numel()).reshape(parameter.shape) * 1.0))
     total = 0.0
     needed = [objective.needs(row) for row in rows]
-    for part in micro_batches(rows, needed, tokens, estimator.bare_gradient, at_least_one=False):
+    path = scoring_path(policy)
+    for part in micro_batches(rows, needed, tokens, path, estimator.bare_gradient, at_least_one=False):
         terms = objective(policy, [rows[i] for i in part], [old[i] for i in part], objective.size(rows))
         terms.loss.backward()
         total += float(terms.loss.detach())

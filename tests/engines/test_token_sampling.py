@@ -41,3 +41,33 @@ def test_greedy_is_the_argmax():
     logits = torch.tensor([[0.0, 2.0, 1.0]])
     tokens, logps = choose(logits, torch.tensor([0.99]), 0.0)
     assert tokens.tolist() == [1] and logps.item() == pytest.approx(logits.log_softmax(1)[0, 1].item())
+
+
+@pytest.fixture
+def deterministic():
+    torch.use_deterministic_algorithms(True)
+    yield
+    torch.use_deterministic_algorithms(False)
+
+
+DEVICES = [
+    "cpu",
+    pytest.param(
+        "cuda",
+        marks=[
+            pytest.mark.gpu,
+            pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no CUDA device"),
+        ],
+    ),
+]
+
+
+@pytest.mark.parametrize("device", DEVICES)
+def test_a_deterministic_trainer_samples_the_same(device, deterministic):
+    """On CUDA torch refuses a cumulative sum of floating-point numbers where `trainer.deterministic` is set."""
+    generator = torch.Generator().manual_seed(0)
+    logits, draws = torch.randn(200, 3 * BLOCK + 1, generator=generator), torch.rand(200, generator=generator)
+    tokens, _ = choose(logits.to(device), draws.to(device), 0.7)
+    torch.use_deterministic_algorithms(False)
+    expected, _ = choose(logits, draws, 0.7)
+    assert torch.equal(tokens.cpu(), expected)

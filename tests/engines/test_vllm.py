@@ -1,8 +1,10 @@
 """What VLLMEngine adds to the contract: one model for two policies, transfers only when needed, whole runs."""
 
 import json
+import sys
 from importlib.util import find_spec
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -69,6 +71,35 @@ def test_an_argument_that_is_said_twice_is_refused(name, said):
 
 def test_further_arguments_are_passed_on():
     assert VLLMEngine(engine_args={"enforce_eager": True}).arguments["enforce_eager"] is True
+
+
+class StubVLLM:
+    """What `_sample` asks of a `vllm.LLM`: each request ends as it is told, by ids and vLLM's own finish reason."""
+
+    def __init__(self, *ends):
+        self.llm_engine, self.ends, self.settings = self, list(ends), []
+
+    def enqueue(self, inputs, settings, use_tqdm):
+        self.settings = settings
+
+    def has_unfinished_requests(self):
+        return bool(self.ends)
+
+    def step(self):
+        ids, reason = self.ends.pop()
+        logprobs = [{token: SimpleNamespace(logprob=-1.0)} for token in ids]
+        output = SimpleNamespace(token_ids=ids, logprobs=logprobs, finish_reason=reason)
+        return [SimpleNamespace(finished=True, request_id=str(len(self.ends)), outputs=[output])]
+
+
+def test_the_policy_s_own_end_tokens_alone_end_a_completion(monkeypatch):
+    """And not that of config.json, which vLLM stops at beside those that it is told of."""
+    monkeypatch.setitem(sys.modules, "vllm", SimpleNamespace(SamplingParams=SimpleNamespace))
+    llm = StubVLLM([(5, 2), "stop"], [(5, 6), "length"], [(5, 9), "stop"], [(6, 2), "length"])
+    found = module._sample(llm, PROMPTS, SamplingParams(1.0, 2), [2, 3], "test")
+    assert [(asked.ignore_eos, asked.stop_token_ids) for asked in llm.settings] == [(True, [2, 3])] * 4
+    assert [completion.ids for completion in found] == [(5, 2), (5, 6), (5, 9), (6, 2)]
+    assert [completion.truncated for completion in found] == [False, True, True, False]
 
 
 @pytest.mark.skipif(bool(find_spec("vllm")), reason="vllm is installed")

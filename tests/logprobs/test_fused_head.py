@@ -6,6 +6,7 @@ from torch.testing import assert_close
 
 from p2o.logprobs import fused_head
 from p2o.logprobs.fused_head import fused_logps
+from p2o.logprobs.tied_embedding import TiedGradient
 
 
 def plain(hidden, weight, targets, temperature):
@@ -93,3 +94,28 @@ def test_bfloat16_autocast_settles_the_type_of_both_passes():
     grads = torch.autograd.grad((expected * upstream[0]).sum(), [hidden, weight])
     for grad, other in zip((hidden.grad, weight.grad), grads, strict=True):
         assert_close(grad, other, rtol=0.05, atol=0.05)
+
+
+def test_the_gradient_of_the_head_does_not_lose_digits_with_the_number_of_tiles(monkeypatch):
+    """Each tile's product is rounded to bfloat16; their sum is not, or what comes late would not count any more."""
+    monkeypatch.setattr(fused_head, "TILE", 50 * 4)  # 128 tiles
+    hidden, weight, targets, upstream = make(512)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        logps, _ = fused_logps(hidden, weight, targets, 1.0)
+    (logps * upstream[0]).sum().backward()
+    halves = [tensor.detach().bfloat16().double() for tensor in (hidden, weight)]
+    logits = (halves[0].bfloat16() @ halves[1].bfloat16().t()).double()
+    grad = torch.nn.functional.one_hot(targets, 50) - logits.softmax(-1)
+    expected = (grad * upstream[0, :, None]).t() @ halves[0]
+    assert weight.grad.dtype == torch.float32
+    assert float((weight.grad - expected).norm() / expected.norm()) < 0.004  # a bfloat16 is right to 0.0039
+
+
+@pytest.mark.parametrize("tied", [False, True])
+def test_the_gradient_of_the_head_has_the_type_of_its_weight(tied):
+    hidden, weight, targets, _ = (make()[0].detach().bfloat16(), make()[1].detach().bfloat16(), *make()[2:])
+    gradient = TiedGradient() if tied else None
+    weight.requires_grad_()
+    fused_logps(hidden, weight, targets, 1.0, tied=gradient)[0].sum().backward()
+    found = gradient.take(weight) if tied else weight.grad
+    assert found.dtype == torch.bfloat16 and bool(found.any())

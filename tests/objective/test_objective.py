@@ -10,7 +10,7 @@ from torch.testing import assert_close
 
 from objective_gradient import TEMPERATURE, gradient, make_rows
 from p2o.errors import InputError
-from p2o.logprobs import completion_logps, completion_logps_and_entropies
+from p2o.logprobs import ScoringPath, completion_logps, completion_logps_and_entropies
 from p2o.objective import objective as objective_module
 from p2o.objective.aggregation import ConstantLength, SequenceMean, TokenMean, WithoutTruncated
 from p2o.objective.context_estimators import Importance, Masked, Replace, Templated
@@ -115,9 +115,9 @@ def test_rows_without_signal_cost_no_pass():
     objective = Objective(Masked(), ClippedLoss(), TEMPERATURE)
     needed = [objective.needs(row) for row in rows]
     assert needed == [False, True, False] and objective.size(rows) == 6  # they count all the same
-    assert micro_batches(rows, needed, 100, bare=True, at_least_one=True) == [[1]]
-    assert micro_batches(rows[:1], needed[:1], 100, bare=True, at_least_one=True) == [[0]]
-    assert micro_batches(rows[:1], needed[:1], 100, bare=True, at_least_one=False) == []
+    assert micro_batches(rows, needed, 100, ScoringPath.PACKED, bare=True, at_least_one=True) == [[1]]
+    assert micro_batches(rows[:1], needed[:1], 100, ScoringPath.PACKED, bare=True, at_least_one=True) == [[0]]
+    assert micro_batches(rows[:1], needed[:1], 100, ScoringPath.PACKED, bare=True, at_least_one=False) == []
 
 
 @pytest.mark.parametrize("estimator", [Masked(0.5, 2.0), Importance(), Templated()])

@@ -13,17 +13,19 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 
 import p2o
 from p2o.cli.main import main
-from p2o.engines import SamplingParams, TransformersEngine
+from p2o.engines import SamplingParams, TransformersEngine, VLLMEngine, VLLMServers
 from p2o.engines.weight_sync import full_tensors, weights_fingerprint
 from p2o.errors import InputError
 from p2o.logprobs import completion_logps
 from p2o.logprobs.adapters import adapters_off
 from p2o.logprobs.forward_pass import padded_logps
 from p2o.logprobs.packable import packable
-from p2o.policy.adapters import LoRA
+from p2o.objective import NoCorrection, TruncatedImportance
+from p2o.policy.adapters import LoRA, NoAdapters
 from p2o.policy.checkpoints.reading import FORMAT
 from p2o.policy.export import export, export_adapter
 from p2o.policy.loading import load_policy
+from p2o.policy.preflight import rounding_problems
 from p2o.types import Prompt
 from quickstart_run import SHAPED, fit, weights
 from tiny_policy import build_policy
@@ -82,6 +84,40 @@ def test_off_is_the_policy_before_training_and_merged_is_the_policy_itself(adapt
         for name, tensor in full_tensors(adapted):
             plain.get_parameter(name).copy_(tensor)
     assert_close(adapted(ids).logits, plain(ids).logits, rtol=1e-4, atol=1e-4)
+
+
+def test_an_update_that_is_small_beside_a_bfloat16_weight_reaches_engines(tokenizer):
+    """As after a few steps: bfloat16 has three digits, and most of the update lies behind them."""
+    policy = build_policy(len(tokenizer), tokenizer.eos_token_id).to(torch.bfloat16)
+    LoRA(rank=2)(policy)
+    before = {name: value.clone() for name, value in full_tensors(policy)}
+    layer = policy.model.layers[0].self_attn.q_proj
+    torch.nn.init.constant_(layer.lora_B["default"].weight, 5e-5)
+    found = dict(full_tensors(policy))
+    delta = layer.get_delta_weight("default").detach()
+    assert 0 < float(delta.abs().max()) < 1e-3
+    name = "model.layers.0.self_attn.q_proj.weight"
+    assert torch.equal(found[name], layer.base_layer.weight.float() + delta)
+    assert all(torch.equal(found[other], before[other]) for other in before if other != name)
+    with adapters_off(policy):
+        assert {value.dtype for _, value in full_tensors(policy)} == {torch.bfloat16}
+
+
+@pytest.mark.parametrize(
+    ("adapters", "engine", "correction", "warned"),
+    [
+        (LoRA(), VLLMEngine(), NoCorrection(), 1),
+        (LoRA(), VLLMServers(["http://node2:8000"]), NoCorrection(), 1),
+        (LoRA(), VLLMEngine(dtype="float32"), NoCorrection(), 0),
+        (LoRA(), VLLMEngine(), TruncatedImportance(), 0),
+        (LoRA(), TransformersEngine(), NoCorrection(), 0),  # samples with the policy itself
+        (NoAdapters(), VLLMEngine(), NoCorrection(), 0),
+    ],
+)
+def test_an_engine_whose_copy_rounds_the_update_away_is_named(adapters, engine, correction, warned):
+    found = list(rounding_problems(adapters, engine, correction))
+    assert len(found) == warned
+    assert all("TruncatedImportance" in problem and "dtype: float32" in problem for problem in found)
 
 
 def test_the_fingerprint_knows_whether_adapters_are_on(adapted):

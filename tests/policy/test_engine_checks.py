@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 import torch
 
-from p2o.engines import TransformersEngine
+from p2o.engines import TransformersEngine, VLLMEngine
 from p2o.engines import agreement as agreement_module
 from p2o.errors import InputError
 from quickstart_run import fit
@@ -38,6 +38,15 @@ def test_an_engine_that_only_writes_hints_is_checked_before_the_run(tmp_path, mo
     with pytest.raises(SystemExit):
         fit(tmp_path, "--model.sampler=p2o.mixture.self_hints.SelfHints", f"--model.sampler.reflector={own}")
     assert "the second engine is checked" in error(capsys)
+
+
+def test_an_engine_that_rounds_away_what_adapters_learn_is_named_before_the_run(tmp_path, monkeypatch):
+    def refuse(self, *arguments):
+        raise InputError("the engine is asked")
+
+    monkeypatch.setattr(VLLMEngine, "generate", refuse)
+    with pytest.raises(SystemExit), pytest.warns(UserWarning, match="VLLMEngine samples from .* in bfloat16"):
+        fit(tmp_path, "--model.adapters=LoRA", "--model.engine=VLLMEngine")
 
 
 def test_an_engine_of_old_weights_ends_the_run(tmp_path, monkeypatch, capsys):

@@ -151,6 +151,27 @@ def test_what_is_amiss_on_one_process_ends_both_with_its_message(tmp_path):
     assert time.monotonic() - began < 120  # and not until a collective's time-out
 
 
+def break_the_second(root, *options):
+    """A reward of the user's own that has a bug, which shows in the third step of the process of rank 1."""
+    graded, grade = [], MathAnswer.grade
+
+    def failing(self, answered):
+        graded.append(len(answered))
+        if torch.distributed.is_initialized() and torch.distributed.get_rank() == 1 and len(graded) > 2:
+            return {}["a gold answer"]
+        return grade(self, answered)
+
+    MathAnswer.grade = failing
+    fit(root, *options)
+
+
+def test_a_bug_that_ends_one_process_ends_both_and_both_tell_of_it(tmp_path):
+    more = ("--trainer.limit_train_batches=4", "--data.train.init_args.easy=8")
+    first, second = fit_on_two(tmp_path, *HALF, DDP, *more, run=break_the_second)
+    assert "p2o: error: process 1: Traceback" in first and "KeyError: 'a gold answer'" in first, first
+    assert first.endswith("exit 2") and second.endswith("exit 1") and "KeyError: 'a gold answer'" in second, second
+
+
 def test_adapters_train_beside_shards_in_bfloat16(tmp_path):
     """What most runs with adapters have: frozen bfloat16 weights and float32 adapters in one group of shards."""
     lora = ("--model.adapters=LoRA", "--model.adapters.rank=4", "--trainer.precision=bf16-mixed")

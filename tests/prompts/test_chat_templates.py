@@ -79,6 +79,52 @@ def test_a_saved_tokenizer_renders_the_prompts_of_the_run(own, switches, tmp_pat
     assert tuple(ids) == expected.question("1+1?")
 
 
+# As Llama 3.2 writes the day, in SmolLM3's and gpt-oss's ways.
+DATED = [
+    (
+        "{%- if not date_string is defined %}{%- if strftime_now is defined %}"
+        '{%- set date_string = strftime_now("%d %b %Y") %}{%- else %}{%- set date_string = "never" %}{%- endif %}'
+        "{%- endif %}Today Date: {{ date_string }}\n{{ messages[-1]['content'] }}",
+        "Today Date: 26 Jul 2024\nQ: 1+1?",
+    ),
+    (
+        "{%- set today = strftime_now( '%d %B %Y' ) -%}Today Date: {{ today }}\n{{ messages[-1]['content'] }}",
+        "Today Date: 26 July 2024\nQ: 1+1?",
+    ),
+    (
+        '{%- macro system() %}{{ "Current date: " + strftime_now("%Y-%m-%d") + "\n" }}{% endmacro %}'
+        "{{ system() }}{{ messages[-1]['content'] }}",
+        "Current date: 2024-07-26\nQ: 1+1?",
+    ),
+]
+
+
+@pytest.mark.parametrize(("template", "expected"), DATED, ids=["Llama", "SmolLM3", "gpt-oss"])
+def test_a_template_that_writes_the_day_asks_the_same_on_every_day(own, template, expected):
+    other = build_tokenizer()
+    assert rendered(own, {"chat_template": template}) == expected
+    keep_prompts(other, {"chat_template": template})
+    messages = [{"role": "user", "content": "Q: 1+1?"}]
+    assert other.apply_chat_template(messages, tokenize=False) == expected
+
+
+def test_the_day_is_the_user_s_where_the_template_asks_for_it(own):
+    switches = {"chat_template": DATED[0][0], "date_string": "1 Jan 2030"}
+    assert rendered(own, switches) == "Today Date: 1 Jan 2030\nQ: 1+1?"
+
+
+def test_the_day_stands_still_in_each_of_several_templates(own):
+    own.chat_template = {"default": DATED[1][0], "tool_use": DATED[2][0]}
+    assert rendered(own, None) == DATED[1][1]
+    assert "strftime_now" not in own.chat_template["tool_use"]
+
+
+def test_a_template_whose_day_cannot_be_pinned_is_refused(own):
+    template = "{% set form = '%d' %}{{ strftime_now(form) }}{{ messages[-1]['content'] }}"
+    with pytest.raises(InputError, match=r"strftime_now\(form\).*chat_template_kwargs"):
+        take_template(own, {"chat_template": template})
+
+
 def test_a_kept_switch_is_a_default(own):
     own.chat_template = "{{ messages[0]['content'] }}{{ extra }}"
     keep_prompts(own, {"extra": False})

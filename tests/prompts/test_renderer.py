@@ -159,3 +159,22 @@ def test_a_chat_template_that_strips_blanks_is_followed(tokenizer):
 def test_half_a_surrogate_pair_is_no_text(tokenizer):
     with pytest.raises(InputError, match="half a surrogate pair"):
         PromptRenderer(tokenizer).question("1+1 \ud83d ?")
+
+
+# End tokens, in the order of a generation config, and the one that ends a turn: Llama 3 names it last, Gemma ends turns
+# with another token than texts, a plain template ends them with none.
+ENDS = {
+    "last": (["<|pad|>", "<|end|>"], "{{ m.content }}<|end|>\n", "<|end|>"),
+    "not the tokenizer's": (["<|end|>", "<|pad|>"], "{{ m.content | trim }}\n<|pad|>\n", "<|pad|>"),
+    "none, the tokenizer's": (["<|pad|>", "<|end|>"], "{{ m.content }}\n", "<|end|>"),
+    "none, the first": (["<|assistant|>", "<|pad|>"], "{{ m.content }}\n", "<|assistant|>"),
+    "of those that count": (["<|end|>"], "{{ m.content }}<|pad|><|end|>", "<|end|>"),
+}
+
+
+@pytest.mark.parametrize(("eos", "turn", "end"), ENDS.values(), ids=ENDS)
+def test_a_reply_ends_as_the_chat_template_ends_one(tokenizer, eos, turn, end):
+    chats = copy.deepcopy(tokenizer)
+    chats.chat_template = "{% for m in messages %}<|user|>" + turn + "{% endfor %}"
+    ids = [chats.convert_tokens_to_ids(token) for token in eos]
+    assert PromptRenderer(chats).end_of_turn(ids) == chats.convert_tokens_to_ids(end)

@@ -105,6 +105,13 @@ def test_an_endpoint_is_asked_the_bare_question(new, server, step, tokenizer):
         assert one.ids.index(eos) == len(one.ids) - 1 and not one.truncated
 
 
+def test_a_text_ends_with_the_token_that_ends_a_turn(new, step, policy, tokenizer):
+    """Of several that end a completion; the first of Llama 3's stands at the end of texts, and not of turns."""
+    policy.generation_config.eos_token_id = [tokenizer.pad_token_id, tokenizer.eos_token_id]
+    [one] = new(completion("5")).complete(asks(1), step)
+    assert one.ids[-1] == tokenizer.eos_token_id and not one.truncated
+
+
 def test_a_reply_that_the_limit_cut_is_truncated(new, step):
     [cut] = new(completion("abc", finish_reason="length")).complete(asks(1), step)
     assert cut.truncated and len(cut.ids) == 3

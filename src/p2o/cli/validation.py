@@ -10,7 +10,7 @@ import torch
 from jsonargparse import Namespace
 from lightning.fabric.utilities.exceptions import MisconfigurationException
 
-from p2o.distributed.failures import announce
+from p2o.distributed.failures import announced
 from p2o.errors import InputError
 
 # No space or no quota left, a file system that has become read-only or lost its rights, a file beyond the limit.
@@ -46,14 +46,19 @@ def check_some_training(trainer: Namespace) -> None:
 def user_errors() -> Iterator[None]:
     """Turns what Lightning and torch raise when a setting is wrong into a message for the user.
 
+    Whatever ends the process, the other processes of the run hear of it.
+
     Raises:
         InputError: Lightning refuses a setting, or memory or disk do not suffice.
     """
+    with announced(), _explained():
+        yield
+
+
+@contextmanager
+def _explained() -> Iterator[None]:
     try:
         yield
-    except InputError as error:
-        announce(str(error))
-        raise
     except MisconfigurationException as error:
         raise InputError(f"Lightning refuses the settings: {str(error)[:600]}") from error
     except torch.OutOfMemoryError as error:

@@ -1,13 +1,18 @@
-"""One process's user error ends all processes of a run, with its message: the others would wait for it in vain."""
+"""The error that ends one process of a run ends all of them, with its message: they would wait for it in vain."""
 
 import os
 import sys
 import threading
 import time
+import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import torch.distributed
 from torch.distributed.distributed_c10d import _get_default_store
+
+from p2o.errors import InputError
 
 KEY = "p2o/failure"
 PAUSE = 1.0  # seconds between two looks
@@ -24,12 +29,32 @@ def watch() -> None:
     threading.Thread(target=_look, args=(store.clone(),), daemon=True).start()
 
 
+@contextmanager
+def announced() -> Iterator[None]:
+    """Within, an error that ends this process is announced: its message, or its traceback if it is a bug.
+
+    A signal and `sys.exit` are no errors; they end a run by ways of their own.
+    """
+    try:
+        yield
+    except InputError as error:
+        announce(str(error))
+        raise
+    except Exception:  # whatever it is: the others would wait in a collective, with NCCL as long as its time-out
+        announce(traceback.format_exc().rstrip())  # all of it: a launcher may kill this process before it prints it
+        raise
+
+
 def announce(message: str) -> None:
     """Tells the other processes that this one ends, and gives them the time to hear it."""
-    if _watched:
-        _ending.set()
+    if not _watched:
+        return
+    _ending.set()
+    try:
         _watched[0].set(KEY, f"{torch.distributed.get_rank()}:{message}")
-        time.sleep(3 * PAUSE)
+    except RuntimeError:  # the first process, which keeps the store, has ended before
+        return
+    time.sleep(3 * PAUSE)
 
 
 def _look(store: Any) -> None:  # noqa: ANN401 (torch exports no name for it)

@@ -28,17 +28,24 @@ def choose(logits: Tensor, draws: Tensor, temperature: float) -> tuple[Tensor, T
     weights = (scaled - top).exp()
     blocks = pad(weights, (0, -weights.shape[1] % BLOCK)).unflatten(1, (-1, BLOCK))  # [N, B, BLOCK]
     sums = blocks.sum(2, dtype=torch.float64)  # [N, B]
-    upto = sums.cumsum(1)
+    upto = _cumulated(sums)
     total = upto[:, -1:]  # [N, 1]
     if temperature == 0:
         tokens = logits.argmax(1, keepdim=True)  # [N, 1]
     else:
         target = draws.double().unsqueeze(1) * total
         block = _first_above(upto, target)  # [N, 1]
-        within = blocks[torch.arange(len(blocks), device=blocks.device), block.squeeze(1)].double().cumsum(1)
-        tokens = block * BLOCK + _first_above(within, target - (upto - sums).gather(1, block))
+        within = blocks[torch.arange(len(blocks), device=blocks.device), block.squeeze(1)].double()  # [N, BLOCK]
+        tokens = block * BLOCK + _first_above(_cumulated(within), target - (upto - sums).gather(1, block))
     logps = scaled.gather(1, tokens) - top - total.log()
     return tokens.squeeze(1), logps.squeeze(1).float()
+
+
+def _cumulated(values: Tensor) -> Tensor:
+    """The cumulative sums of each row [N, C]; on the CPU where torch must be deterministic: on CUDA it would refuse."""
+    if torch.are_deterministic_algorithms_enabled():
+        return values.cpu().cumsum(1).to(values.device)
+    return values.cumsum(1)
 
 
 def _first_above(upto: Tensor, target: Tensor) -> Tensor:

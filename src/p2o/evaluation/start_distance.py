@@ -7,7 +7,7 @@ import torch
 from transformers import PreTrainedModel
 
 from p2o.errors import InputError
-from p2o.logprobs import completion_logps
+from p2o.logprobs import completion_logps, scoring_path
 from p2o.objective.micro_batches import by_tokens
 from p2o.objective.regularizers import k3
 from p2o.types import Rollout
@@ -46,7 +46,7 @@ def kl_to_start(
     """
     pairs = [(rollout.prompt_ids, rollout.completion.ids) for rollout in rollouts]
     found = [KLSum()] * len(rollouts)
-    for part in by_tokens(pairs, micro_batch_tokens):
+    for part in by_tokens(pairs, micro_batch_tokens, scoring_path(start)):
         prompts, completions = zip(*(pairs[place] for place in part), strict=True)
         lines = completion_logps(start, prompts, completions, temperature)  # [R, T]
         for place, line in zip(part, lines, strict=True):

@@ -33,7 +33,8 @@ def adapters_off(policy: nn.Module) -> Iterator[None]:
 def merged_parameters(policy: nn.Module) -> Iterator[tuple[str, Tensor]]:
     """Name and value of each parameter of a policy without adapters that does the same, in the order of the model.
 
-    Without adapters these are the policy's own parameters; where they are off, the frozen ones.
+    Without adapters these are the policy's own parameters; where they are off, the frozen ones. A sum is in the type of
+    the adapters: in bfloat16 it would lose what is small beside the frozen value.
     """
     layers = set(adapter_layers(policy))
     merged: dict[str, Any] = {f"{name}.base_layer.weight": m for name, m in policy.named_modules() if m in layers}
@@ -44,7 +45,7 @@ def merged_parameters(policy: nn.Module) -> Iterator[tuple[str, Tensor]]:
         layer = merged.get(name)
         if layer is not None and not layer.disable_adapters:
             for adapter in layer.active_adapters:
-                value = value + layer.get_delta_weight(adapter).detach().to(value.dtype)
+                value = value + layer.get_delta_weight(adapter).detach()
         yield base_name(name), value
 
 

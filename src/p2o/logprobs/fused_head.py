@@ -96,12 +96,8 @@ class _FusedLogps(torch.autograd.Function):
                 grad.mul_(-of_logps[rows])
             grad = grad.scatter_add_(1, targets[rows, None], of_logps[rows]).to(weight.dtype)
             grad_hidden[rows] = product(grad, weight.t())
-            if not ctx.needs_input_grad[1]:  # a frozen head beside adapters
-                continue
-            if grad_weight is None:
-                grad_weight = grad.t() @ hidden[rows]
-            else:
-                grad_weight.addmm_(grad.t(), hidden[rows])
+            if ctx.needs_input_grad[1]:  # it is not that of a frozen head beside adapters
+                grad_weight = _add_product(grad_weight, grad.t(), hidden[rows])
         if ctx.tied is not None:
             ctx.tied.of_head, grad_weight = grad_weight, None
         return grad_hidden, grad_weight, None, None, None, None, None
@@ -110,6 +106,13 @@ class _FusedLogps(torch.autograd.Function):
 def _tiles(rows: int, vocabulary: int) -> Iterator[slice]:
     size = max(1, TILE // vocabulary)
     return (slice(start, min(start + size, rows)) for start in range(0, rows, size))
+
+
+def _add_product(total: Tensor | None, left: Tensor, right: Tensor) -> Tensor:
+    """total + left · right, in float32: the more tiles, the more of a late one a sum in bfloat16 would lose."""
+    if total is None:
+        return (left @ right).float()
+    return total.addmm_(left, right) if left.dtype == total.dtype else total.add_(left @ right)
 
 
 def _logits(hidden: Tensor, weight: Tensor, temperature: float) -> Tensor:

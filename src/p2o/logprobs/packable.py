@@ -22,11 +22,12 @@ def packable(policy: PreTrainedModel) -> bool:
     hidden states must be the same packed and one by one.
     """
     if policy not in _verdicts:
-        _verdicts[policy] = _promises(policy) and _head_is_its_weight(policy) and _packs_exactly(policy)
+        _verdicts[policy] = promises(policy) and _head_is_its_weight(policy) and _packs_exactly(policy)
     return _verdicts[policy]
 
 
-def _promises(policy: PreTrainedModel) -> bool:
+def promises(policy: PreTrainedModel) -> bool:
+    """Whether its config and the kind of its head let it be packed; a policy without values can be asked, too."""
     config, head = policy.config, policy.get_output_embeddings()
     return (
         policy._supports_attention_backend

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 from transformers import PreTrainedModel
 
-from p2o.logprobs import completion_logps
+from p2o.logprobs import completion_logps, scoring_path
 from p2o.objective.micro_batches import by_tokens, equal_passes
 from p2o.objective.rows import TrainingSample
 from p2o.types import TemplateGap
@@ -31,7 +31,7 @@ def context_gaps(
     """
     jobs = [(index, bare) for index, row in enumerate(rows) if not row.is_bare for bare in (True, False)]
     pairs = [(rows[index].prompt(bare), rows[index].completion_ids) for index, bare in jobs]
-    parts = by_tokens(pairs, tokens)
+    parts = by_tokens(pairs, tokens, scoring_path(policy))
     for _ in range(equal_passes(policy, len(parts))):
         completion_logps(policy, [rows[0].prompt_ids], [rows[0].completion_ids], temperature)
     means: dict[tuple[int, bool], float] = {}

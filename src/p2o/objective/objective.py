@@ -9,7 +9,7 @@ from torch import Tensor
 from transformers import PreTrainedModel
 
 from p2o.errors import InputError
-from p2o.logprobs import Ids, completion_logps, completion_logps_and_entropies, pad
+from p2o.logprobs import Ids, completion_logps, completion_logps_and_entropies, pad, scoring_path
 from p2o.objective.aggregation import Aggregation, TokenMean, weighted_sum
 from p2o.objective.context_estimators import ContextEstimator
 from p2o.objective.context_gap import gaps_of_successes
@@ -100,7 +100,7 @@ class Objective:
                 else:
                     jobs.append((index, bare))
         pairs = [(rows[index].prompt(bare), rows[index].completion_ids) for index, bare in jobs]
-        parts = by_tokens(pairs, tokens)
+        parts = by_tokens(pairs, tokens, scoring_path(policy))
         for _ in range(equal_passes(policy, len(parts))):
             completion_logps(policy, [rows[0].prompt_ids], [rows[0].completion_ids], self.temperature)
         for part in parts:

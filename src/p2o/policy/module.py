@@ -51,7 +51,7 @@ class PolicyModule(EvaluatedPolicy):
         max_prompt_length: Tokens of a bare prompt at most (paper: 4096); longer questions are refused before training.
         max_completion_length: Tokens of a completion at most, eos included (paper: 12288).
         mini_batch_size: Questions per optimizer step and process (paper: 64 of 128, two steps per rollout batch).
-        micro_batch_tokens: Tokens per forward and backward pass at most, shared prompts once; changes no result.
+        micro_batch_tokens: Tokens per pass at most, packed with shared prompts once; changes results by rounding alone.
         gradient_checkpointing: Compute activations again in the backward pass: less memory, more time, the same result.
         optimizer: Made for the policy's parameters, from any class of torch.optim (paper: AdamW, 1e-6, decay 0.01).
         lr_scheduler: Of its learning rate, stepped once an optimizer step (paper: 5 % of the steps warm-up).

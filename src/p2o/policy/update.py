@@ -15,6 +15,7 @@ from transformers import PreTrainedModel
 
 from p2o.distributed.processes import gather
 from p2o.engines.agreement import Agreement
+from p2o.logprobs import scoring_path
 from p2o.objective.context_gap import context_gaps
 from p2o.objective.load_balancing import balanced
 from p2o.objective.micro_batches import chunks, equal_passes, micro_batches
@@ -121,7 +122,8 @@ class OptimizerSteps:
             return Step([], 0.0, 0.0, lr, taken=False)
         zero_gradients(policy)
         bare, several = self.objective.context.bare_gradient, module.trainer.world_size > 1
-        parts = micro_batches(rows, needed, self.micro_batch_tokens, bare, at_least_one=several)
+        tokens, path = self.micro_batch_tokens, scoring_path(policy)
+        parts = micro_batches(rows, needed, tokens, path, bare, at_least_one=several)
         idle = equal_passes(policy, len(parts))
         outputs: list[LossOutput] = []
         for number, part in enumerate(track(parts, "update", "micro-batch"), 1):

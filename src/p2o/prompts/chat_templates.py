@@ -6,12 +6,13 @@ from typing import Any
 from transformers import PreTrainedTokenizerBase
 
 from p2o.errors import InputError
+from p2o.prompts.fixed_day import with_fixed_day
 
 PLAIN = "plain"
 
 
 def take_template(tokenizer: PreTrainedTokenizerBase, switches: dict[str, Any] | None) -> dict[str, Any]:
-    """Gives a tokenizer the chat template that `model.chat_template_kwargs` asks for.
+    """Gives a tokenizer the chat template that `model.chat_template_kwargs` asks for, its day fixed.
 
     Args:
         tokenizer: Its template is changed.
@@ -24,6 +25,11 @@ def take_template(tokenizer: PreTrainedTokenizerBase, switches: dict[str, Any] |
     others = dict(switches or {})
     if asked := others.pop("chat_template", ""):
         tokenizer.chat_template = plain(tokenizer) if asked == PLAIN else asked
+    if isinstance(tokenizer.chat_template, dict):  # several, of which transformers takes that of the name "default"
+        named = tokenizer.chat_template.items()
+        tokenizer.chat_template = {name: with_fixed_day(template) for name, template in named}
+    elif tokenizer.chat_template:
+        tokenizer.chat_template = with_fixed_day(tokenizer.chat_template)
     if (system := others.pop("system_prompt", "")) and tokenizer.chat_template:
         before = "{%- set messages = [{'role': 'system', 'content': " + _literal(system) + "}] + messages -%}\n"
         tokenizer.chat_template = before + tokenizer.chat_template

@@ -1,5 +1,6 @@
 """The only place that renders a chat: the bare context x and the templated context x̃ = T(x, z)."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from transformers import PreTrainedTokenizerBase
@@ -81,14 +82,25 @@ class PromptRenderer:
             )
         return before, whole[len(before) : len(whole) - len(after[0])], after[0]
 
-    def _chat(self, content: str) -> str:
+    def _chat(self, content: str, reply: str = "") -> str:
+        """The text of a message and the start of the reply, or all of that."""
+        asked, replied = {"role": "user", "content": content}, {"role": "assistant", "content": reply}
         text: str = self.tokenizer.apply_chat_template(
-            [{"role": "user", "content": content}],
-            add_generation_prompt=True,
+            [asked, replied] if reply else [asked],
+            add_generation_prompt=not reply,
             tokenize=False,
             **self.chat_template_kwargs,
         )
         return text
+
+    def end_of_turn(self, eos: Sequence[int]) -> int:
+        """The id that ends a reply: of those that end completions, the first that the chat template puts behind one.
+
+        If it puts none there, the tokenizer's own, if that is among them, else the first.
+        """
+        behind = self._chat("x", STAND_IN).rpartition(STAND_IN)[2]
+        candidates = [*self.tokenizer.encode(behind, add_special_tokens=False), self.tokenizer.eos_token_id]
+        return next((id for id in candidates if id in eos), eos[0])
 
     def plain(self, text: str) -> list[int]:
         """Token ids of a text outside of a chat, none of an added token.

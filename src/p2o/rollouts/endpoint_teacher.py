@@ -69,7 +69,8 @@ class EndpointTeacher(Teacher):
 
 def tokenized(text: str, finished: bool, step: RolloutStep, limit: int) -> Completion:
     """A text as the policy would have written it; it may spell special tokens, and they stay text."""
-    eos = eos_token_ids(step.policy)[:1]
-    ids = step.worker.renderer.plain(text) + (eos if finished else [])
+    renderer = step.worker.renderer
+    eos = [renderer.end_of_turn(eos_token_ids(step.policy))]
+    ids = renderer.plain(text) + (eos if finished else [])
     # Of nothing there is a token all the same, since a row has one; unfinished, so that it teaches nothing.
     return Completion(tuple(ids[:limit] or eos), truncated=not finished or len(ids) > limit)

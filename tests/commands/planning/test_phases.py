@@ -209,6 +209,17 @@ def test_a_mixed_pass_has_smaller_activations(plan_of):
     assert memory(config, mixed).activations < 0.8 * memory(config, full).activations
 
 
+def test_where_rows_are_padded_all_logits_of_a_pass_are_in_memory(run):
+    """A head with a soft cap and sliding windows, as Gemma 2 has, cannot be packed, nor its logits made in tiles."""
+    sizes = {"vocab_size": 50_000, "hidden_size": 64, "intermediate_size": 128, "num_hidden_layers": 2}
+    heads = {"num_attention_heads": 4, "num_key_value_heads": 2, "head_dim": 16}
+    packed, padded = (AutoConfig.for_model(name, **sizes, **heads) for name in ("llama", "gemma2"))
+    demand = replace(demand_of(run), micro_batch_tokens=8192)
+    more = memory(padded, demand).activations - memory(packed, demand).activations
+    logits = 4 * 8192 * 50_000
+    assert 2 * logits < more < 3 * logits  # of the packed ones, tiles are in memory
+
+
 def test_vllm_takes_its_share_of_the_device_and_never_the_cache_of_all_rollouts(plan_of):
     demand = demand_of(plan_of("--model.engine=VLLMEngine", "--model.engine.gpu_memory_utilization=0.35"))
     config = load_config("p2o/micro-policy")

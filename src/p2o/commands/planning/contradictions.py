@@ -8,14 +8,23 @@ import torch
 from p2o.commands.planning.evolution_size import evolution_size
 from p2o.commands.planning.run import PlannedRun
 from p2o.policy.optimizer import LinearWarmup
-from p2o.policy.preflight import average_problems, guide_problems, length_problems, question_problems, template_problems
+from p2o.policy.preflight import (
+    average_problems,
+    guide_problems,
+    length_problems,
+    question_problems,
+    rounding_problems,
+    template_problems,
+)
 
 FEW = 5  # of what is refused: a wrong column makes every question odd
 
 
 def contradictions(run: PlannedRun) -> list[str]:
     """What is odd, what follows from it, and what to change."""
-    return [*_hardness(run), *_evolution(run), *_batches(run), *_data(run)]
+    module = run.module
+    rounding = rounding_problems(module.adapters, module.engine, module.update.objective.correction)
+    return [*_hardness(run), *_evolution(run), *_batches(run), *_data(run), *rounding]
 
 
 def rejections(run: PlannedRun) -> list[str]:

@@ -11,6 +11,7 @@ from transformers import AutoConfig, AutoModelForCausalLM, PreTrainedConfig, Pre
 from p2o.commands.planning.run import PlannedRun
 from p2o.engines.vllm import VLLMEngine
 from p2o.logprobs.fused_head import KEPT, TILE
+from p2o.logprobs.packable import promises
 from p2o.policy.adapters import LoRA
 from p2o.policy.module import PolicyModule
 from p2o.reflectors.self_reflector import SelfReflector
@@ -19,7 +20,7 @@ GIB = 2**30
 WEIGHT = 4  # bytes: float32, whatever the precision of the pass
 HIDDEN = 34  # bytes that a layer keeps in 2-byte numbers for each position and hidden unit (Korthikanti et al. 2022)
 MIXED = 1.5  # norms and residuals of a mixed pass stay in float32
-LOGIT_COPIES = 3  # of a tile: logits, their exponentials, and the gradient
+LOGIT_COPIES = 3  # of a tile, or of a padded pass: logits, their exponentials, and the gradient
 
 
 @dataclass(frozen=True)
@@ -113,6 +114,9 @@ def memory(config: PreTrainedConfig, demand: Demand, device: int = 0) -> Memory:
     kept = entries + layer if demand.recompute else text.num_hidden_layers * layer
     # Autocast keeps the weights that it has cast until the pass is over.
     casts = 2 * count // demand.shards if demand.mixed and kept_bytes > 2 else 0
+    # Whoever cannot be packed has the logits of all completions of a pass at once, and completions may be most of it.
+    tiled = promises(_skeleton(config.to_json_string()))
+    logits = LOGIT_COPIES * TILE + KEPT if tiled else LOGIT_COPIES * tokens * text.vocab_size
     heads = getattr(text, "num_key_value_heads", None) or text.num_attention_heads
     head = getattr(text, "head_dim", None) or text.hidden_size // text.num_attention_heads
     token = text.num_hidden_layers * 2 * heads * head  # numbers that the cache has of a token
@@ -125,7 +129,7 @@ def memory(config: PreTrainedConfig, demand: Demand, device: int = 0) -> Memory:
         weights=policy * (1 + demand.copies) // demand.shards,
         adam=2 * WEIGHT * trained // demand.shards,
         gradients=WEIGHT * trained // demand.shards,
-        activations=kept + casts + (LOGIT_COPIES * TILE + KEPT) * 4,
+        activations=kept + casts + logits * 4,
         sampling=sampling,
     )
 

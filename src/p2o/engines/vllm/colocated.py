@@ -165,6 +165,7 @@ def _sample(
             temperature=sampling.temperature,
             seed=prompt.seed,
             max_tokens=sampling.max_completion_length,
+            ignore_eos=True,  # of vLLM's own config: the policy's are these
             stop_token_ids=eos,
             logprobs=0,  # of the sampled token alone
             detokenize=False,
@@ -180,11 +181,11 @@ def _sample(
             done = [output for output in llm.llm_engine.step() if output.finished]
             finished += done
             sampled.advance(len(done))
-    return [_completion(request) for request in sorted(finished, key=lambda request: int(request.request_id))]
+    return [_completion(request, eos) for request in sorted(finished, key=lambda request: int(request.request_id))]
 
 
-def _completion(request: "RequestOutput") -> Completion:
+def _completion(request: "RequestOutput", eos: Sequence[int]) -> Completion:
     output = request.outputs[0]
     ids = tuple(output.token_ids)
     logps = tuple(position[token].logprob for token, position in zip(ids, output.logprobs, strict=True))
-    return Completion(ids, truncated=output.finish_reason == "length", logps=logps)
+    return Completion(ids, truncated=ids[-1] not in eos, logps=logps)

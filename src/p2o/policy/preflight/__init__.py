@@ -9,6 +9,7 @@ from p2o.policy.preflight.questions import (
     prompt_length,
     question_problems,
 )
+from p2o.policy.preflight.rounding import rounding_problems
 from p2o.policy.preflight.run import average_problems, check_monitors, check_run, trainer_problems
 from p2o.policy.preflight.sizes import check_lengths, check_sizes, length_problems
 from p2o.policy.preflight.templates import guide_problems, template_problems
@@ -25,6 +26,7 @@ __all__ = [
     "length_problems",
     "prompt_length",
     "question_problems",
+    "rounding_problems",
     "template_problems",
     "trainer_problems",
 ]

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 from lightning import Callback, Trainer
 from lightning.pytorch.callbacks import ModelCheckpoint, Timer
+from lightning.pytorch.utilities import rank_zero_warn
 
 from p2o.distributed.failures import watch
 from p2o.distributed.process_counts import check_group, check_processes
@@ -14,6 +15,7 @@ from p2o.objective import Regularizer
 from p2o.policy.loading import load_config
 from p2o.policy.metrics import validation_metric
 from p2o.policy.preflight.questions import check_prompts, check_questions, warn_of_golds
+from p2o.policy.preflight.rounding import rounding_problems
 from p2o.policy.preflight.templates import guide_problems
 from p2o.policy.sharding import ShardedStrategy, check_strategy
 from p2o.types import Question
@@ -49,6 +51,8 @@ def check_run(stage: str, trainer: Trainer, module: "PolicyModule") -> None:
             refuse(module.sampler.problems(module.engine, module.update.objective.correction))
             refuse(module.update.objective.aggregation.problems(module.update.objective.regularizers))
             refuse(guide_problems(module.update.objective.regularizers, data, trainer.max_epochs or 1))
+            for problem in rounding_problems(module.adapters, module.engine, module.update.objective.correction):
+                rank_zero_warn(problem)
         questions = [*data.train_questions, *data.validation_questions]
         check_questions(questions, module.renderer, module.reward, module.max_prompt_length)
         check_monitors(trainer.callbacks, data.validation_questions, trainer.check_val_every_n_epoch or 1)  # type: ignore[attr-defined]

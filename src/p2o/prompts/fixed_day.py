@@ -1,0 +1,25 @@
+"""The day that chat templates write: always the same one, so that a run asks the same prompts whenever it goes on."""
+
+import re
+from datetime import datetime
+
+from p2o.errors import InputError
+
+DAY = datetime(2024, 7, 26)  # what Llama 3's own template writes where it cannot know the day
+CALL = re.compile(r"strftime_now\(\s*(['\"])([^'\"]*)\1\s*\)")
+
+
+def with_fixed_day(template: str) -> str:
+    """A chat template that writes `DAY` wherever it would ask transformers for the present day.
+
+    Raises:
+        InputError: The template asks in a way that cannot be read.
+    """
+    fixed = CALL.sub(lambda call: f"{call[1]}{DAY.strftime(call[2])}{call[1]}", template)
+    if left := re.search(r"strftime_now\([^)]*\)?", fixed):
+        raise InputError(
+            f"The chat template asks for the present day by {left[0]}: prompts would change from day to day, and a "
+            "run that is resumed would ask others. Expected the format as a text there, as in strftime_now('%d %b %Y')."
+            " Give a template that writes a fixed day by model.chat_template_kwargs: {chat_template: ...}."
+        )
+    return fixed
