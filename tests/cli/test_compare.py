@@ -108,7 +108,7 @@ def test_figures_and_other_formats(killed_and_run_again):
     assert run["accuracy"] == summary["validation"]["bare"]["hard"]
     assert run["accuracies"] == [part["bare"]["hard"] for part in summary["history"]]
     assert run["tokens"] == summary["tokens"] and run["seed"] == 3
-    shares = [epoch.count("1") / len(run["questions"]) for epoch in run["correct"]]
+    shares = [epoch.count("1") / len(good["questions"]) for epoch in run["correct"]]
     assert shares == run["accuracies"] and len(run["spent"]) == len(shares)
     assert bad["runs"] == [{"seed": 3, "folder": bad["runs"][0]["folder"], "done": False}]
     assert "<h1>A &amp; B &lt;i&gt;</h1>" in (root / "out" / "study" / "table.html").read_text()

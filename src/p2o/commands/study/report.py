@@ -45,7 +45,6 @@ def _plain_row(variant_runs: VariantRuns, row: StudyRow, study: Study, best: Map
                 "accuracy_over_the_run": float(result.curve.mean()),
                 "accuracies": result.correct.mean(dim=1).tolist(),
                 "spent": spent_before(result.summary["rollout_history"]),
-                "questions": list(result.questions),
                 "correct": ["".join("1" if right else "0" for right in epoch) for epoch in result.correct.tolist()],
                 "rollouts_until_target": result.rollouts_until(study.target),
                 **{name: result.summary[name] for name in ("rollouts", "tokens", "seconds")},
@@ -59,5 +58,6 @@ def _plain_row(variant_runs: VariantRuns, row: StudyRow, study: Study, best: Map
         "shown": best[variant.row] is row,
         "tuning": {result.seed: float(result.final.mean()) for result in row.tuning or ()},
         "measured": variant.accuracy,
+        "questions": [*next((result.questions for result in row.results), ())],
         "runs": runs,
     }
