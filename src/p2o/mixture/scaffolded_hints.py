@@ -92,7 +92,16 @@ class ScaffoldedHints(Sampler):
         return {"tiers": [bank.state_dict() for bank in self.banks]}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Takes over the hints of the run that is resumed."""
+        """Takes over the hints of the run that is resumed.
+
+        Raises:
+            InputError: They are those of more or fewer tiers.
+        """
+        if len(state["tiers"]) != len(self.tiers):
+            raise InputError(
+                f"ScaffoldedHints: expected the hints of {len(self.tiers)} tiers, the checkpoint has "
+                f"{len(state['tiers'])}. Resume with the tiers of that run."
+            )
         self.banks = [HintBank.of(bank) for bank in state["tiers"]]
 
 
