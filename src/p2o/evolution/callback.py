@@ -73,7 +73,7 @@ class TemplateEvolution(PhaseSettings, Callback):
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
         """Refuses, before training, parts that would have nothing to do, or would wait for other processes for ever."""
         if stage == "fit":
-            check_parts(self.reflector, trainer, pl_module, self.min_hard_set if self.budget else None, self.carry_over)
+            check_parts(self, trainer, pl_module)
 
     def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Refuses, before training, a reflector, or an engine of its own, that does not fit the policy."""

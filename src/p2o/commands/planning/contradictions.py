@@ -8,7 +8,14 @@ import torch
 from p2o.commands.planning.evolution_size import evolution_size
 from p2o.commands.planning.run import PlannedRun
 from p2o.policy.optimizer import LinearWarmup
-from p2o.policy.preflight import average_problems, guide_problems, length_problems, question_problems, template_problems
+from p2o.policy.preflight import (
+    average_problems,
+    guide_problems,
+    length_problems,
+    question_problems,
+    selection_problems,
+    template_problems,
+)
 
 FEW = 5  # of what is refused: a wrong column makes every question odd
 
@@ -32,6 +39,7 @@ def rejections(run: PlannedRun) -> list[str]:
         module.sampler.problems(module.engine, module.update.objective.correction),
         module.update.objective.aggregation.problems(module.update.objective.regularizers),
         guide_problems(module.update.objective.regularizers, run.data, run.epochs),
+        selection_problems(run.data, run.evolution.learn_from if run.evolution.budget != 0 else None),
         template_problems(module, run.data, run.evolution.budget != 0, run.evolution.carry_over, run.epochs),
         run.reflector.problems(module.engine.fitting(run.window), run.renderer) if run.evolves else (),
     )

@@ -11,7 +11,7 @@ from p2o.policy.preflight.questions import (
 )
 from p2o.policy.preflight.run import average_problems, check_monitors, check_run, trainer_problems
 from p2o.policy.preflight.sizes import check_lengths, check_sizes, length_problems
-from p2o.policy.preflight.templates import guide_problems, template_problems
+from p2o.policy.preflight.templates import guide_problems, selection_problems, template_problems
 
 __all__ = [
     "average_problems",
@@ -25,6 +25,7 @@ __all__ = [
     "length_problems",
     "prompt_length",
     "question_problems",
+    "selection_problems",
     "template_problems",
     "trainer_problems",
 ]
