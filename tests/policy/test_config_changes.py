@@ -48,6 +48,7 @@ def hinted(*prompts, **endpoint) -> dict:
         (changed(model={"optimizer": {"class_path": "SGD"}}), r"class_path: 'AdamW' -> 'SGD'"),
         (changed(model={"model": "other"}), "model.model: None -> 'other'"),
         (changed(data={"num_generations": 4}), "num_generations: 6 -> 4"),
+        (changed(data={"questions_per_epoch": 9}), "questions_per_epoch: None -> 9: the passes over the data so far"),
         (changed(fixed_questions={"questions": 5}), "questions: 4 -> 5"),
     ],
 )

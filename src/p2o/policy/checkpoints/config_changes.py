@@ -27,6 +27,7 @@ FIXED = {
         "what it wrote so far is kept",
     ),
     "data.num_generations": "the answers so far were given so many times",
+    "data.questions_per_epoch": "the passes over the data so far were cut into epochs of the old size",
     "fixed_questions.questions": "the measurements so far are those of other questions",
 }
 """What a run keeps to its end, and why."""
