@@ -8,6 +8,7 @@ from p2o.policy.preflight.questions import (
     check_questions,
     prompt_length,
     question_problems,
+    templated_problems,
 )
 from p2o.policy.preflight.run import average_problems, check_monitors, check_run, trainer_problems
 from p2o.policy.preflight.sizes import check_lengths, check_sizes, length_problems
@@ -27,5 +28,6 @@ __all__ = [
     "question_problems",
     "selection_problems",
     "template_problems",
+    "templated_problems",
     "trainer_problems",
 ]
