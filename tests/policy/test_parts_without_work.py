@@ -18,6 +18,8 @@ TEACHER = (
 )
 GRADED = "{class_path: GradedQuestions, init_args: {difficulties: [hard, Easy]}}"
 SLICES = ("--data.questions_per_epoch=4",)
+OVERLONG = ("--model.reward=SoftOverlong", "--model.reward.of=MathAnswer", "--model.reward.max_length=200",
+            "--model.reward.cache=20")  # fmt: skip
 REFUSED = [
     ((KL, "--data.bare_rollouts=0", *EVOLVES), "and data.bare_rollouts leaves none"),
     ((KL, "--data.bare_rollouts=2"), "none will come: evolution has no budget"),
@@ -36,6 +38,7 @@ REFUSED = [
         (f"--data.draw={{class_path: EasyMixing, init_args: {{share: 0.5, easy: {GRADED}}}}}", *SLICES),
         "data.draw: GradedQuestions: expected difficulties",
     ),
+    (OVERLONG, "model.reward: SoftOverlong: expected a max_length from model.max_completion_length"),
     (("--trainer.max_steps=3",), "trainer.max_steps: expected -1, got 3"),
     (("--trainer.max_time=00:00:01:00",), "Send SIGTERM in its place"),
     (("--trainer.overfit_batches=2",), "trainer.overfit_batches: expected 0, got 2"),

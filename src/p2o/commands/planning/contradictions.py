@@ -35,6 +35,7 @@ def rejections(run: PlannedRun) -> list[str]:
             module.max_prompt_length, module.sampling.max_completion_length, module.engine.fitting(run.window)
         ),
         question_problems(questions, run.renderer, module.reward, module.max_prompt_length),
+        module.reward.problems(module.sampling.max_completion_length),
         module.advantage.problems(module.reward),
         module.sampler.problems(module.engine, module.update.objective.correction),
         module.update.objective.aggregation.problems(module.update.objective.regularizers),

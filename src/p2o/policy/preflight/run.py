@@ -46,6 +46,7 @@ def check_run(stage: str, trainer: Trainer, module: "PolicyModule") -> None:
         if stage == "fit":
             check_processes(len(data.train_questions), trainer.world_size)
             refuse(selection_problems(data, learn_from=None))
+            refuse(module.reward.problems(module.sampling.max_completion_length))
             refuse(module.advantage.problems(module.reward))
             refuse(module.sampler.problems(module.engine, module.update.objective.correction))
             refuse(module.update.objective.aggregation.problems(module.update.objective.regularizers))
