@@ -1,5 +1,6 @@
 """Whole runs whose sampler pays for texts and fails within a step: real Trainer, real micro-policy, real HTTP."""
 
+from functools import partial
 from itertools import count
 from pathlib import Path
 
@@ -8,6 +9,8 @@ import pytest
 from endpoints.chat_server import KEY, ChatServer, completion, status
 from p2o.cli.main import main
 from p2o.policy.checkpoints import load_checkpoint
+from processes import reached_the_end
+from quickstart_run import fit_on_two
 from tools.run_differences import run_differences
 
 CONFIGS = Path(__file__).parents[2] / "configs"
@@ -32,10 +35,10 @@ def answers(server, calls=10**9):
     server.script = [lambda body: completion(HINT) if next(numbers) < calls else status(401)]
 
 
-def fit(root, server, writer, *options):
+def fit(root, *options, url, writer):
     sampler, teacher, method = CLASSES[writer]
     inner = f"--model.sampler.{writer}"
-    endpoint = {"base_url": server.url, "model": "m"} | PRICES
+    endpoint = {"base_url": url, "model": "m"} | PRICES
     main(
         [
             *("fit", f"--config={CONFIGS / 'quickstart.yaml'}", f"--config={CONFIGS / 'methods' / method}.yaml"),
@@ -58,17 +61,18 @@ def last(root):
 def test_what_was_paid_for_in_a_step_that_failed_is_not_paid_for_again(tmp_path, server, capsys, writer, calls):
     """In the first step of the run, of which there is no checkpoint, and in a later one."""
     answers(server)
-    fit(tmp_path / "straight", server, writer)
+    run = partial(fit, url=server.url, writer=writer)
+    run(tmp_path / "straight")
     whole = len(server.requests)
     answers(server, calls)
     with pytest.raises(SystemExit):
-        fit(tmp_path / "run", server, writer)
+        run(tmp_path / "run")
     said = capsys.readouterr().err
     assert "Check the key" in said and "--ckpt_path last" in said and "Traceback" not in said
     kept = last(tmp_path / "run")["p2o"]["sampler"]["spent"]
     assert kept["calls"] == calls + 1 and kept["failures"] == {"status 401": 1} and kept["money"] > 0
     answers(server)
-    fit(tmp_path / "run", server, writer, "--ckpt_path=last", f"--model.sampler.{writer}.endpoint.timeout=60")
+    run(tmp_path / "run", "--ckpt_path=last", f"--model.sampler.{writer}.endpoint.timeout=60")
     assert len(server.requests) == 2 * whole + 1
     differences = run_differences(tmp_path / "straight", tmp_path / "run")
     assert [path for path in differences if not path.startswith(("last.ckpt/p2o/sampler/spent", "config"))] == []
@@ -77,5 +81,21 @@ def test_what_was_paid_for_in_a_step_that_failed_is_not_paid_for_again(tmp_path,
 def test_a_key_that_is_refused_at_once_leaves_no_checkpoint(tmp_path, server):
     answers(server, 0)
     with pytest.raises(SystemExit):
-        fit(tmp_path, server, "teacher")
+        fit(tmp_path, url=server.url, writer="teacher")
     assert not list(tmp_path.glob("checkpoints/*"))
+
+
+@pytest.mark.distributed
+@pytest.mark.parametrize(("writer", "calls"), [("teacher", 11), ("reflector", 1)])
+def test_what_one_of_two_processes_fails_of_ends_both_with_what_both_have_paid_for(tmp_path, server, writer, calls):
+    """Of 12 completions, or of a hint for each question that is failed, the last ones are refused."""
+    run = partial(fit, url=server.url, writer=writer)
+    answers(server, calls)
+    printed = fit_on_two(tmp_path, "--trainer.strategy=ddp", run=run)
+    assert all("Check the key" in text and "--ckpt_path last" in text for text in printed), printed
+    kept = last(tmp_path)["p2o"]["sampler"]
+    assert kept["spent"]["calls"] - kept["spent"]["failures"]["status 401"] == calls
+    answers(server)
+    asked = len(server.requests)
+    reached_the_end(fit_on_two(tmp_path, "--trainer.strategy=ddp", "--ckpt_path=last", run=run))
+    assert writer == "reflector" or len(server.requests) == asked + 1
