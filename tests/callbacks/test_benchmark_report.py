@@ -1,12 +1,15 @@
 """`p2o test` through the command line, on a model folder without any checkpoint."""
 
 import json
+import re
 from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
 
 from p2o.cli.main import main
+from p2o.engines import TransformersEngine
+from p2o.mixture.data_module import MixtureDataModule
 from p2o.worlds.bundled import MICRO_POLICY
 
 CONFIG = Path(__file__).parent.parent.parent / "configs" / "quickstart.yaml"
@@ -84,6 +87,26 @@ def test_refusals(tmp_path, tiny_model, capsys, options, message):
     with pytest.raises(SystemExit) as stop:
         run(tmp_path, tiny_model, *options)
     assert stop.value.code == 2 and message in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("template", "message"),
+    [
+        (None, "expected a checkpoint whose evolution found a template, there is none"),
+        ("Go. " * 130, r"few.jsonl:1 \(id 'q0'\): the prompt under the best template has 5\d\d tokens, .* leave 506"),
+        ("<|end|>", r"few.jsonl:1 \(id 'q0'\): Expected plain text, found the special token"),
+    ],
+)
+def test_a_template_that_does_not_fit_is_refused_before_any_question_is_asked(
+    tmp_path, tiny_model, capsys, monkeypatch, template, message
+):
+    monkeypatch.setattr(TransformersEngine, "generate", lambda *_: pytest.fail("it began"))
+    if template is not None:
+        monkeypatch.setattr(MixtureDataModule, "template_of_test", lambda _: template)
+    few = write(tmp_path / "few.jsonl", 3)
+    with pytest.raises(SystemExit) as stop:
+        run(tmp_path, tiny_model, f"--data.benchmarks=[{few}]", "--data.benchmark_template=true")
+    assert stop.value.code == 2 and re.search(message, capsys.readouterr().err)
 
 
 @pytest.mark.skipif(not DATA.is_dir(), reason=f"the real questions are not at {DATA}")

@@ -10,7 +10,13 @@ from lightning.pytorch.callbacks import ModelCheckpoint
 import p2o
 from p2o.cli.main import main
 from p2o.cli.sections import SECTIONS
+from p2o.engines import TransformersEngine
 from p2o.errors import InputError
+from p2o.evolution import DominanceSelector
+from p2o.objective import ClippedLoss, GroupNormalized, Masked
+from p2o.reflectors import ReflectionFailed, StaticReflector
+from p2o.rewards import MathAnswer
+from p2o.worlds.chains import ChainQuestions
 
 SMALL = {
     "data.train.init_args.easy": 4,
@@ -50,6 +56,36 @@ def test_fit_makes_the_run_of_the_command(tmp_path):
     assert first["history"] == second["history"] and first["rollouts"] == second["rollouts"]
     with pytest.raises(InputError, match="expected a folder without a run"):
         p2o.fit("p2o:quickstart", SMALL | {"trainer.default_root_dir": tmp_path / "python"})
+
+
+class FailsOnce(StaticReflector):
+    """A stub whose cause is gone when it is asked again."""
+
+    failed = False
+
+    def reflect(self, jobs, context):
+        if not self.failed:
+            self.failed = True
+            raise ReflectionFailed("the endpoint is down")
+        return super().reflect(jobs, context)
+
+
+def test_what_an_evolution_failed_of_is_over_when_its_objects_resume(tmp_path):
+    policy = p2o.PolicyModule(
+        *("p2o/micro-policy", TransformersEngine(), MathAnswer(), GroupNormalized(), Masked(), ClippedLoss()),
+        max_prompt_length=256,
+        max_completion_length=24,
+    )
+    data = p2o.MixtureDataModule(ChainQuestions("train", 0, 6), ChainQuestions("validation", 1, 1), batch_size=6)
+    reflector = FailsOnce(["Be concise."] * 9)
+    evolution = p2o.TemplateEvolution(reflector, DominanceSelector(), budget=20, dev_size=2, min_hard_set=1)
+    options = {"accelerator": "cpu", "logger": False, "max_epochs": 2}
+    with pytest.raises(InputError, match="the endpoint is down"):
+        p2o.trainer(tmp_path, evolution, **options).fit(policy, data)
+    last = tmp_path / "checkpoints" / "last.ckpt"
+    p2o.trainer(tmp_path, evolution, **options).fit(policy, data, ckpt_path=last)
+    summary = json.loads((tmp_path / "summary.json").read_text())
+    assert summary["finished"] and summary["epochs"] == 2
 
 
 def test_a_path_is_as_good_as_its_text(tmp_path):

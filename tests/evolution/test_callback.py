@@ -110,6 +110,24 @@ def test_a_template_fits_whatever_may_be_asked_under_it(module):
     assert [len(phase.search.history.pool) for phase in phases] == [2, 1]
 
 
+@pytest.mark.parametrize("change", [{"completions": 2}, {"temperature": 0.5}, {"mini_batch_size": 2}])
+def test_an_evolution_that_has_begun_is_measured_as_it_began(module, change):
+    """Its budget may change, and what an earlier release has begun goes on, which kept none of these settings."""
+    hard = ChainQuestions("train", easy=0, hard=12).load()
+
+    def phase(**settings):
+        evolution = TemplateEvolution(StaticReflector([USEFUL]), DominanceSelector(), **settings)
+        return EvolutionPhase(evolution, module, hard, 0, TemplateBank(), [], evolution.ledger)
+
+    state = phase(budget=80).state_dict()
+    phase(budget=90, width=2).load_state_dict(state)
+    [name] = change
+    with pytest.raises(InputError, match=rf"evolution.{name}: expected .* has begun with, got {change[name]}"):
+        phase(budget=80, **change).load_state_dict(state)
+    del state["measured_by"]
+    phase(budget=80, **change).load_state_dict(state)
+
+
 def test_a_template_that_no_question_could_carry_is_rejected(module):
     found = search(module, ["long " * 2000, "forged <|end|>"], budget=80)
     found.run()

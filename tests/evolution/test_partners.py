@@ -2,6 +2,7 @@
 
 import random
 from collections import Counter
+from dataclasses import replace
 
 import pytest
 from hint_task import questions
@@ -10,6 +11,7 @@ from test_stages import Table, new_search
 from p2o.errors import InputError
 from p2o.evolution.history import Candidate, Status
 from p2o.evolution.proposals.partners import find_partner
+from p2o.evolution.selectors import ParentSelector
 from p2o.evolution.settings import EvolutionSettings
 from p2o.reflectors.base import Partner, Proposal
 
@@ -65,6 +67,29 @@ def test_the_search_crosses_seeds_that_complement_each_other(chance):
     assert len(crossed) == (len(reflect.jobs) if chance else 0) and reflect.jobs
     best = max(search.history.pool, key=lambda candidate: candidate.dev_score)
     assert (best.text in ("a+b", "b+a"), best.dev_score) == ((True, 1.0) if chance else (False, 0.5))
+
+
+def test_a_parent_that_is_chosen_again_draws_a_partner_of_its_own():
+    """`a` has five partners that add as much as one another, and four copies of it are tried."""
+    dev = {question.id: number for number, question in enumerate(questions("dev", 6, 6))}
+    policy = Table(lambda name, text: float(name in dev and "abcdef"[dev[name]] == text))
+    reflect = Listening()
+    search = new_search(policy, reflect, 100, seeds=tuple("abcdef"), crossover=1.0, width=4, min_parents=4)
+    search.gepa = replace(search.gepa, selector=Always(0))
+    search.step()
+    search.step()
+    assert [job.template for job in reflect.jobs] == ["a"] * 4
+    assert len({job.partner.template for job in reflect.jobs}) > 1
+
+
+class Always(ParentSelector):
+    """Chooses one parent, by its place in the pool."""
+
+    def __init__(self, parent):
+        self.parent = parent
+
+    def select(self, scores, limit, rng):
+        return [self.parent]
 
 
 def test_a_chance_beyond_one_is_refused():

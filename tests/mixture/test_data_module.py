@@ -1,3 +1,4 @@
+from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
@@ -146,6 +147,22 @@ def test_an_empty_bank_makes_the_epoch_bare_and_the_best_template_lasts():
 def test_state_of_other_questions_is_refused():
     with pytest.raises(InputError, match=r"belongs to another config.*fingerprint 20-"):
         module(19).load_state_dict(module().state_dict())
+
+
+class Twins(Numbered):
+    """Of two files whose rows are numbered."""
+
+    def load(self):
+        return [replace(question, origin=f"{name}:1") for name in "ab" for question in super(Twins, self).load()]
+
+
+@pytest.mark.parametrize(
+    ("sources", "name"), [((Twins(3), Numbered(3)), "data.train"), ((Numbered(3), Twins(3)), "data.validation")]
+)
+def test_two_questions_with_one_id_are_refused(sources, name):
+    train, validation = sources
+    with pytest.raises(InputError, match=rf"{name}: expected .*, got 'q0' for a:1 and for b:1"):
+        MixtureDataModule(train=train, validation=validation).setup("fit")
 
 
 def test_the_state_key_in_checkpoints():

@@ -48,6 +48,16 @@ def test_state_survives_in_the_middle_of_an_epoch():
     }
 
 
+@pytest.mark.parametrize(("tau", "hard"), [(1, {"q0"}), (2, {"q0", "q1"}), (3, {"q0", "q1", "q2"})])
+def test_another_tau_in_a_resumed_run_holds_for_the_last_epoch_too(tau, hard):
+    """What an earlier release found hard, and kept no count of, stays so."""
+    hard_set, other = HardSet(2), HardSet(tau)
+    hard_set.observe(rollout(k < correct, number=correct) for correct in range(4) for k in range(4))
+    hard_set.close()
+    other.load_state_dict(hard_set.state_dict() | {"hard": [*hard_set.hard, "old"]})
+    assert other.hard == {*hard, "old"}
+
+
 def test_a_question_that_an_epoch_does_not_ask_keeps_its_last_observation():
     hard_set = HardSet(2)
     for epoch in ({0: 1, 1: 1, 2: 2}, {1: 2, 2: 1}, {3: 0}):

@@ -89,6 +89,11 @@ def test_a_hint_is_written_once(policy, tokenizer):
     assert [group[-1].template for group in sampled.train] == ["go on", "no no no no"]
 
 
+def test_the_hints_of_other_tiers_are_refused():
+    with pytest.raises(InputError, match="ScaffoldedHints: expected the hints of 1 tiers, the checkpoint has 2"):
+        scaffold("x").load_state_dict(scaffold("x", "y").state_dict())
+
+
 @pytest.mark.parametrize(
     ("hint", "count", "parts"),
     [

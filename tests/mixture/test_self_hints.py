@@ -1,19 +1,21 @@
 """K = 2: rollouts of questions 0 and 3 are all wrong, of 1 mixed."""
 
+from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
 from stub_step import StubStep, mixture_item
 
 from factories import question, rollout
+from p2o.endpoints import Usage
 from p2o.engines import SamplingParams, TransformersEngine
 from p2o.mixture.scaffolded_hints import ScaffoldedHints
 from p2o.mixture.self_hints import SelfHints
 from p2o.objective import NoCorrection
 from p2o.prompts.renderer import PromptRenderer
 from p2o.questions.answer_leak import gives_away
-from p2o.reflectors import SelfReflector, StaticReflector
-from p2o.rollouts import RolloutCounts, Workload
+from p2o.reflectors import ReflectionFailed, SelfReflector, StaticReflector
+from p2o.rollouts import RolloutCounts, StepFailed, Workload
 
 
 class Step(StubStep):
@@ -21,7 +23,7 @@ class Step(StubStep):
 
     def __init__(self, policy, tokenizer) -> None:
         super().__init__(questions=9)
-        self.policy, self.initial_policy, self.seed = policy, None, 0
+        self.policy, self.initial_policy, self.seed, self.epoch = policy, None, 0, 0
         self.sampling = SamplingParams(1.0, 16)
         self.worker = SimpleNamespace(
             engine=TransformersEngine(), renderer=PromptRenderer(tokenizer), counts=RolloutCounts()
@@ -89,6 +91,30 @@ def test_a_hint_is_written_once(policy, tokenizer):
     assert [one.template for one in again.train[0]] == ["Add slowly.", ""]
     assert "hints" in step.worker.counts.rollouts and step.worker.counts.rollouts["hints"] == 0
     assert other.state_dict() == part.state_dict()
+
+
+class Limited(StaticReflector):
+    """A stub that answers one job, and then has reached a limit; what it answers costs 7 tokens."""
+
+    def reflect(self, jobs, context):
+        cost = Usage(calls=1, completion_tokens=7, money=context.spent.money + 1)
+        answered = [replace(one, usage=cost) for one in super().reflect(jobs[:1], context)]
+        if len(jobs) > 1:
+            raise ReflectionFailed("the limit", [*answered, None], cost)
+        return answered
+
+
+@pytest.mark.parametrize("hinted", [SelfHints, lambda reflector: ScaffoldedHints([reflector], 1, 0)])
+def test_hints_that_were_paid_for_before_a_limit_are_kept_and_booked(policy, tokenizer, hinted):
+    part, other = hinted(Limited(["Add slowly."] * 9)), hinted(Limited(["Add slowly."] * 9))
+    with pytest.raises(StepFailed, match="the limit") as failed:
+        part([mixture_item(0), mixture_item(3)], step := Step(policy, tokenizer))
+    assert failed.value.paid and step.worker.counts.tokens["hints"] == 7
+    other.load_state_dict(part.state_dict())
+    other([mixture_item(0), mixture_item(3)], again := Step(policy, tokenizer))
+    [bank] = [other.bank] if isinstance(other, SelfHints) else other.banks
+    assert set(bank.hints) == {"q0", "q3"} and (bank.spent.calls, bank.spent.money) == (2, 1 + 2)
+    assert again.worker.counts.rollouts["hints"] == 1
 
 
 @pytest.mark.parametrize("hint", ["<|end|> Add.", "Add " + "slowly " * 200])

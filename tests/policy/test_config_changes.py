@@ -1,11 +1,14 @@
 """A changed config is refused or takes effect, never half of it."""
 
+from functools import partial
+
 import pytest
 
 from p2o.errors import InputError
 from p2o.policy.checkpoints.config_changes import changes, check_changes, check_epochs
 from p2o.policy.checkpoints.place import Place
 
+ENDPOINT = {"base_url": "http://a/v1", "model": "a", "spending": {"money": 1.0}}
 ADAMW = {"class_path": "AdamW", "init_args": {"lr": 1e-3, "betas": [0.9, 0.99]}}
 OLD = {
     "seed_everything": 0,
@@ -24,6 +27,16 @@ def changed(**sections) -> dict:
     return OLD | {name: OLD[name] | part if isinstance(part, dict) else part for name, part in sections.items()}
 
 
+def sampled(**endpoint) -> dict:
+    part = {"teacher": {"class_path": "EndpointTeacher", "init_args": {"endpoint": ENDPOINT | endpoint}}}
+    return changed(model={"sampler": {"class_path": "TeacherCompletions", "init_args": part}})
+
+
+def hinted(*prompts, **endpoint) -> dict:
+    tiers = [{"init_args": {"prompt": prompt, "endpoint": ENDPOINT | endpoint}} for prompt in prompts]
+    return changed(model={"sampler": {"class_path": "ScaffoldedHints", "init_args": {"tiers": tiers}}})
+
+
 @pytest.mark.parametrize(
     ("new", "said"),
     [
@@ -35,12 +48,35 @@ def changed(**sections) -> dict:
         (changed(model={"optimizer": {"class_path": "SGD"}}), r"class_path: 'AdamW' -> 'SGD'"),
         (changed(model={"model": "other"}), "model.model: None -> 'other'"),
         (changed(data={"num_generations": 4}), "num_generations: 6 -> 4"),
+        (changed(data={"questions_per_epoch": 9}), "questions_per_epoch: None -> 9: the passes over the data so far"),
         (changed(fixed_questions={"questions": 5}), "questions: 4 -> 5"),
     ],
 )
 def test_what_could_not_take_effect_is_refused(new, said):
     with pytest.raises(InputError, match=said):
         check_changes(changes(OLD, new), Place(1))
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        (sampled(), sampled(model="other"), r"teacher.init_args.endpoint.model: 'a' -> 'other'"),
+        (hinted("a"), hinted("b"), r"tiers.0.init_args.prompt: 'a' -> 'b'"),
+        (hinted("a"), hinted("a", "b"), r"tiers.1.init_args.prompt: None -> 'b'"),
+    ],
+)
+def test_who_writes_is_kept_as_what_was_written_is(old, new, said):
+    with pytest.raises(InputError, match=f"{said}: what it wrote so far is kept"):
+        check_changes(changes(old, new), Place(1))
+
+
+@pytest.mark.parametrize("written", [sampled, partial(hinted, "a")])
+@pytest.mark.parametrize("place", [Place(1), Place(1, batch=3)])
+def test_how_an_endpoint_is_reached_and_what_it_may_cost_is_free_at_any_time(written, place):
+    new = written(base_url="http://b/v1", spending={"money": 9.0}, retries={"attempts": 9}, timeout=9.0, concurrency=9)
+    found = changes(written(), new)
+    assert len(found) == 5
+    check_changes(found, place)
 
 
 def test_what_takes_effect_is_allowed_and_named():

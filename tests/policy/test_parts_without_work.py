@@ -16,6 +16,10 @@ TEACHER = (
     "--model.sampler=TeacherCompletions",
     "--model.sampler.teacher={class_path: PromptedTeacher, init_args: {template: Go step by step.}}",
 )
+GRADED = "{class_path: GradedQuestions, init_args: {difficulties: [hard, Easy]}}"
+SLICES = ("--data.questions_per_epoch=4",)
+OVERLONG = ("--model.reward=SoftOverlong", "--model.reward.of=MathAnswer", "--model.reward.max_length=200",
+            "--model.reward.cache=20")  # fmt: skip
 REFUSED = [
     ((KL, "--data.bare_rollouts=0", *EVOLVES), "and data.bare_rollouts leaves none"),
     ((KL, "--data.bare_rollouts=2"), "none will come: evolution has no budget"),
@@ -28,6 +32,13 @@ REFUSED = [
     ((*TEACHER, "--model.correction=TruncatedImportance"), "TruncatedImportance weighs tokens against"),
     ((*ONLY_SIGNAL, ENTROPY), "OnlySignal leaves out completions without advantage, on which EntropyBonus has"),
     ((*WITHIN, ENTROPY), "OnlySignal leaves out completions without advantage, on which EntropyBonus has"),
+    ((f"--data.carry={GRADED}",), "data.carry: GradedQuestions: expected difficulties of the training questions (easy"),
+    ((*EVOLVES, f"--evolution.learn_from={GRADED}"), "evolution.learn_from: GradedQuestions: expected difficulties"),
+    (
+        (f"--data.draw={{class_path: EasyMixing, init_args: {{share: 0.5, easy: {GRADED}}}}}", *SLICES),
+        "data.draw: GradedQuestions: expected difficulties",
+    ),
+    (OVERLONG, "model.reward: SoftOverlong: expected a max_length from model.max_completion_length"),
     (("--trainer.max_steps=3",), "trainer.max_steps: expected -1, got 3"),
     (("--trainer.max_time=00:00:01:00",), "Send SIGTERM in its place"),
     (("--trainer.overfit_batches=2",), "trainer.overfit_batches: expected 0, got 2"),
@@ -77,6 +88,22 @@ def test_nobody_evolves_after_a_run_that_has_stopped(tmp_path, monkeypatch):
     assert "reflection" in titles
 
 
-def test_a_run_says_that_its_evolution_will_never_come(tmp_path):
-    with pytest.warns(UserWarning, match=r"min_hard_set \(100\) is above the number of training questions \(8\)"):
-        fit(tmp_path, *EVOLVES, "--evolution.min_hard_set=100", "--trainer.limit_train_batches=1")
+@pytest.mark.parametrize(
+    ("options", "most"),
+    [
+        ((), 8),
+        (("--evolution.learn_from=AskedQuestions", *SLICES, "--trainer.max_epochs=9"), 4),
+        (("--evolution.learn_from={class_path: GradedQuestions, init_args: {difficulties: [easy]}}",), 4),
+    ],
+)
+def test_a_run_says_that_its_evolution_will_never_come(tmp_path, monkeypatch, options, most):
+    class Begun(Exception):
+        pass
+
+    def begin(*_):
+        raise Begun
+
+    monkeypatch.setattr(TransformersEngine, "generate", begin)
+    said = rf"min_hard_set \({most + 1}\) is above the {most} questions that an evolution can see"
+    with pytest.warns(UserWarning, match=said), pytest.raises(Begun):
+        fit(tmp_path, *EVOLVES, f"--evolution.min_hard_set={most + 1}", *options)

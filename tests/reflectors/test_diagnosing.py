@@ -1,4 +1,6 @@
+import warnings
 from contextlib import nullcontext
+from dataclasses import replace
 
 import pytest
 
@@ -83,6 +85,43 @@ def test_a_kind_that_is_not_named_leaves_the_feedback_as_it_is(build, server, co
     build().reflect(JOBS[1:], context)
     _, [prompt] = asked(server)
     assert "The kind of failure" not in prompt
+
+
+@pytest.mark.parametrize(
+    ("reply", "kind"),
+    [
+        ("Slip", "SLIP"),
+        ("**No plan**.", "NO_PLAN"),
+        ("no-plan", "NO_PLAN"),
+        ("At first no plan, and then a slip", "SLIP"),
+        ("NO_PLAN: this is no slip.", "NO_PLAN"),  # what is named exactly counts first
+        ("It slipped; no planning.", ""),
+        ("", ""),
+    ],
+)
+def test_a_kind_is_known_by_its_words(build, server, context, reply, kind):
+    server.script = [completion(reply), completion()]
+    build().reflect([ReflectionJob("a", (GUESSED,))], context)
+    _, [prompt] = asked(server)
+    assert f"The kind of failure: {kind}, {KINDS[kind]}." in prompt if kind else "The kind of failure" not in prompt
+
+
+def test_a_judge_that_never_names_a_kind_is_told_of_once(build, server, context):
+    def hesitating(body):
+        is_judge = "Kinds of failure" in body["messages"][0]["content"]
+        return completion("Hard to say." if is_judge else "```\nGo.\n```")
+
+    server.script = [hesitating]
+    reflector = build()
+    examples = [replace(GUESSED, inputs=f"{n}?") for n in range(20)]
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always")
+        for example in examples:
+            assert len(told) <= 1
+            reflector.reflect([ReflectionJob("a", (example,))], context)
+            assert bool(told) == (len(asked(server)[0]) >= 8)
+    [warning] = told
+    assert "none of 8 judgements names a kind (SLIP, NO_PLAN), the last one was 'Hard to say.'" in str(warning.message)
 
 
 def test_a_crossover_is_not_judged(build, server, context):

@@ -96,6 +96,14 @@ def test_linear_time_on_100_kb(piece):
     assert time.process_time() - start < 2.0
 
 
+@pytest.mark.parametrize("piece", ["x</think>\n", "```a```\nx</think>\n", "```\n</think>\n```\n"])
+def test_400_kb_of_marks_among_lines_and_fences_in_a_second(piece):
+    text = piece * (400_000 // len(piece))
+    start = time.process_time()
+    parse_reply(text)
+    assert time.process_time() - start < 1.0
+
+
 def test_100_kb_pass_unharmed():
     text = ("x" * 99 + "\n") * 1000
     assert parse_reply(f"```\n{text}```").template == text.strip()

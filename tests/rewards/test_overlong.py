@@ -29,6 +29,16 @@ def test_golds_are_the_other_rewards_business():
     assert SoftOverlong(MathAnswer(), 100, 20).refuse(empty) == MathAnswer().refuse(empty) != ""
 
 
+@pytest.mark.parametrize(("length", "fits"), [(80, False), (81, True), (100, True), (101, False)])
+def test_a_length_that_it_never_or_always_punishes_is_a_problem(length, fits):
+    """L = 100, cache 20; within another one it is found as well."""
+    reward = SoftOverlong(SoftOverlong(MathAnswer(), 100, 20), 101, 101)
+    problems = [*reward.problems(length)]
+    assert bool(problems) == (not fits)
+    expected = f"max_length from model.max_completion_length ({length}) to less than cache (20) above it, got 100"
+    assert all(expected in problem for problem in problems)
+
+
 @pytest.mark.parametrize("settings", [{"cache": 0}, {"cache": 101}, {"punishment": 0.0}])
 def test_refuses_impossible_settings(settings):
     with pytest.raises(InputError, match="SoftOverlong needs"):

@@ -14,7 +14,7 @@ from p2o.endpoints import Endpoint, Retries, Spending
 from p2o.engines import SamplingParams
 from p2o.errors import InputError
 from p2o.prompts.renderer import PromptRenderer
-from p2o.rollouts import EndpointTeacher, RolloutCounts, Teacher, TeacherCompletions
+from p2o.rollouts import EndpointTeacher, RolloutCounts, StepFailed, Teacher, TeacherCompletions
 from p2o.rollouts.endpoint_teacher import tokenized
 from p2o.types import Completion
 
@@ -171,6 +171,30 @@ def test_the_limit_on_money_holds_over_a_resumed_run(new, server, step):
     with pytest.raises(InputError, match=r"limit of 0.001 \(spending.money\)"):
         resumed([mixture_item(2), mixture_item(3)], step)
     assert 4 <= len(server.requests) < 8
+
+
+def test_what_was_paid_for_before_the_limit_stays_booked_and_is_not_asked_again(new, server, step):
+    """Three of four completions are within the limit; the resumed run may spend more."""
+    reply = completion("5", usage={"prompt_tokens": 40, "completion_tokens": 10})
+    prices = {"prompt_price": 1.0, "completion_price": 10.0}
+    items = [mixture_item(0), mixture_item(1)]
+    sampler = TeacherCompletions(new(reply, spending=Spending(money=0.0007, **prices), concurrency=1))
+    with pytest.raises(StepFailed, match=r"limit of 0.0007 \(spending.money\)") as failed:
+        sampler(items, step)
+    assert failed.value.paid and sampler.teacher.spent.money == pytest.approx(3 * (40 + 100) / 1e6)
+    resumed = TeacherCompletions(new(reply, spending=Spending(money=1.0, **prices)))
+    resumed.load_state_dict(sampler.state_dict())
+    resumed(items, later := new_step(renderer=step.worker.renderer, policy=step.policy, sampling=step.sampling, seed=0))
+    assert len(server.requests) == 4 and resumed.teacher.spent.money == pytest.approx(4 * (40 + 100) / 1e6)
+    assert all(None not in completions for completions in resumed.completions.values())
+    assert step.worker.counts.rollouts["teacher"] + later.worker.counts.rollouts["teacher"] == 4
+
+
+def test_nothing_is_kept_of_a_step_that_was_refused_at_its_first_call(new, step):
+    sampler = TeacherCompletions(new(status(401)))
+    with pytest.raises(StepFailed, match="Check the key") as failed:
+        sampler([mixture_item(0)], step)
+    assert not failed.value.paid
 
 
 def test_the_key_is_never_kept_nor_learnt(new, step, tokenizer):

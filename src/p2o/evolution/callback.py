@@ -73,7 +73,8 @@ class TemplateEvolution(PhaseSettings, Callback):
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
         """Refuses, before training, parts that would have nothing to do, or would wait for other processes for ever."""
         if stage == "fit":
-            check_parts(self.reflector, trainer, pl_module, self.min_hard_set if self.budget else None, self.carry_over)
+            self.failure = ""  # that of an earlier run of this object
+            check_parts(self, trainer, pl_module)
 
     def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Refuses, before training, a reflector, or an engine of its own, that does not fit the policy."""
@@ -127,13 +128,12 @@ class TemplateEvolution(PhaseSettings, Callback):
             guarded = asked if self.leak_guard == "all" else data.validation_questions
             phase = EvolutionPhase(self, pl_module, hard, epoch, data.bank, guarded, self.ledger, mined, asked)
             self.finished = self._run(phase, trainer)
-            failure = self.finished.failure
-            bank = data.bank if failure else self.finished.bank
+            bank = data.bank if (failure := self.finished.failure) else self.finished.bank
         if failure and self.on_failure == "stop":
             self.pending, self.failure, trainer.should_stop = True, failure, True
             return
         data.adopt(bank)
-        self.pending, self.unfinished = False, {}
+        self.pending, self.unfinished, self.failure = False, {}, ""
 
     def _run(self, phase: EvolutionPhase, trainer: Trainer) -> EvolutionResult:
         """Runs a phase, and logs what came of it."""

@@ -20,7 +20,7 @@ from p2o.evolution.proposals.reflection import Check, Reflection
 from p2o.evolution.result import EvolutionResult
 from p2o.evolution.search import EvolutionSearch
 from p2o.evolution.selectors import ParentSelector
-from p2o.evolution.settings import EvolutionSettings, Level, evolution_sizes
+from p2o.evolution.settings import EvolutionSettings, Level, check_measured_by, evolution_sizes, measured_by
 from p2o.evolution.trials import Graded
 from p2o.policy.module import PolicyModule
 from p2o.prompts.set_cover import Credit
@@ -179,6 +179,7 @@ class EvolutionPhase:
         """
         return {
             "search": self.search.state_dict(),
+            "measured_by": measured_by(self.settings),
             "answers": self.reflection.state_dict(),
             "tokens": self._tokens(self._counted),
             "counts": total_counts(self._counted),
@@ -186,6 +187,7 @@ class EvolutionPhase:
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Goes on where `state_dict` was taken, in a resumed run."""
+        check_measured_by(state.get("measured_by", {}), measured_by(self.settings))  # 0.1.0 kept none
         self.search.load_state_dict(state["search"])
         self.reflection.load_state_dict(state["answers"])
         self._tokens_before = state["tokens"]

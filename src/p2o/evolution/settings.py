@@ -1,6 +1,7 @@
 """The size of an evolution, what it may cost in rollouts, and the reasons for its end."""
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Literal, get_args
@@ -68,6 +69,25 @@ class EvolutionSettings:
             raise InputError(
                 "evolution.screen_size: expected 1 or more, and evolution.cover_share above 0 and below 1 with it, got "
                 f"{self.screen_size} and {self.cover_share}."
+            )
+
+
+def measured_by(settings: object) -> dict[str, float]:
+    """What the scores of an evolution mean, out of all its settings: one that has begun must end with the same."""
+    return {name: vars(settings)[name] for name in ("completions", "temperature", "mini_batch_size")}
+
+
+def check_measured_by(begun: Mapping[str, float], present: Mapping[str, float]) -> None:
+    """Compares the settings that an unfinished evolution has begun with, as far as they are known, with the present.
+
+    Raises:
+        InputError: One has changed.
+    """
+    for name, value in begun.items():
+        if value != present[name]:
+            raise InputError(
+                f"evolution.{name}: expected {value}, which the unfinished evolution has begun with, got "
+                f"{present[name]}. Set it back; the next evolution may have another."
             )
 
 

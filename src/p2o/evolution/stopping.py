@@ -1,7 +1,7 @@
 """Ends a run whose reflection cannot go on: before training where that is known, else where it can be resumed."""
 
 from pathlib import Path
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 from lightning import LightningModule, Trainer
 from lightning.pytorch.callbacks import EarlyStopping
@@ -13,31 +13,36 @@ from p2o.mixture.data_module import mixture_of
 from p2o.policy.checkpoints.callback import checkpoint_of
 from p2o.policy.loading import load_window
 from p2o.policy.module import PolicyModule
-from p2o.policy.preflight import template_problems
+from p2o.policy.preflight import selection_problems, template_problems
 from p2o.reflectors.base import Reflector
 
+if TYPE_CHECKING:
+    from p2o.evolution.callback import TemplateEvolution
 
-def check_parts(
-    reflector: Reflector, trainer: Trainer, module: LightningModule, least: int | None, carry_over: bool
-) -> None:
+
+def check_parts(evolution: "TemplateEvolution", trainer: Trainer, module: LightningModule) -> None:
     """Compares parts that look at templates with whether any will come, and who reflects with the engine.
 
-    `least`: hard questions of an evolution at least; None: there is none. One that never comes is said.
+    An evolution that never comes is said.
 
     Raises:
         InputError: A part would have nothing to do, or wait for ever.
     """
     assert isinstance(module, PolicyModule)
     epochs = -1 if trainer.max_epochs is None else trainer.max_epochs
-    data = mixture_of(trainer)
-    refuse(template_problems(module, data, least is not None, carry_over, epochs))
-    if least is not None:
-        check_reflector(reflector, module)
+    data, evolves = mixture_of(trainer), evolution.budget != 0
+    refuse(template_problems(module, data, evolves, evolution.carry_over, epochs))
+    if evolves:
+        refuse(selection_problems(data, evolution.learn_from))
+        check_reflector(evolution.reflector, module)
         _stop_before_evolution(trainer)
-        if least > len(data.train_questions) and epochs != 1:
+        size, questions = data.epoch_size, data.train_questions
+        asked = (epochs - 1) * size if epochs > 0 else len(questions)
+        most = evolution.learn_from.most(questions, asked, size)
+        if evolution.min_hard_set > most and epochs != 1:
             rank_zero_warn(
-                f"evolution.min_hard_set ({least}) is above the number of training questions "
-                f"({len(data.train_questions)}): there is never an evolution, and this is GRPO alone. Lower it."
+                f"evolution.min_hard_set ({evolution.min_hard_set}) is above the {most} questions that an evolution "
+                "can see: there is never one, and this is GRPO alone. Lower it."
             )
 
 

@@ -17,7 +17,7 @@ from p2o.mixture.overlap import warn_of_overlap
 from p2o.mixture.selection import HardQuestions, QuestionSelection
 from p2o.mixture.state import best_text, mixture_state, restore_mixture
 from p2o.mixture.template_use import TemplateUse
-from p2o.mixture.validation import check_epoch, check_sizes
+from p2o.mixture.validation import check_epoch, check_ids, check_sizes
 from p2o.prompts.templates import Template, TemplateBank
 from p2o.questions import HeldOut, QuestionSource
 from p2o.questions.benchmarks import Benchmark, benchmark_of, limited, load_benchmark
@@ -84,8 +84,7 @@ class MixtureDataModule(LightningDataModule):
         self.batch_size, self.validation_batch_size = batch_size, validation_batch_size
         self.benchmarks, self.benchmark_folder = benchmarks, benchmark_folder
         self.benchmark_limit, self.benchmark_template, self.seed = benchmark_limit, benchmark_template, seed
-        self.hard_set = HardSet(tau)
-        self.template_use = TemplateUse()
+        self.hard_set, self.template_use = HardSet(tau), TemplateUse()
         self.bank = TemplateBank()
         self.best_template: Template | None = None  # of the last bank that had one: a bank may be empty, this lasts
         self.train_questions: list[Question] = []
@@ -99,6 +98,7 @@ class MixtureDataModule(LightningDataModule):
             return
         if not self.train_questions:
             self.train_questions, self.validation_questions = self.validation.beside(self.train)
+            check_ids(train=self.train_questions, validation=self.validation_questions)
             warn_of_overlap(self.train_questions, self.validation_questions)
             check_epoch(self.questions_per_epoch, len(self.train_questions), self.draw.chooses)
 

@@ -2,7 +2,7 @@
 
 import random
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import lru_cache
 
 from lightning.pytorch.utilities import rank_zero_warn
@@ -25,6 +25,10 @@ class EpochDraw(ABC):
     @abstractmethod
     def __call__(self, questions: Sequence[Question], count: int, epoch: int, seed: int, seen: HardSet) -> set[str]:
         """The ids of `count` different questions."""
+
+    def problems(self, questions: Sequence[Question]) -> Iterator[str]:
+        """What it names and no training question has; most draws name nothing."""
+        return iter(())
 
 
 class PassAfterPass(EpochDraw):
@@ -80,6 +84,10 @@ class EasyMixing(EpochDraw):
             order.shuffle(ids)
             chosen |= set(sorted(ids, key=lambda question: seen.turns.get(question, 0))[:part])
         return chosen
+
+    def problems(self, questions: Sequence[Question]) -> Iterator[str]:
+        """Those of what says which questions are easy."""
+        return self.easy.problems(questions)
 
 
 @lru_cache(maxsize=8)

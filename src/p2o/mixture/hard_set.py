@@ -65,10 +65,11 @@ class HardSet:
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Takes over what `state_dict` described."""
+        """Takes over what `state_dict` described; what is hard is judged by the present τ."""
         self.correct = dict(state["correct"])
-        self.hard = frozenset(state["hard"])
         # A checkpoint from before epochs could be slices of the data has none of them.
         self.last = dict(state.get("last", {}))
+        hard = frozenset(question for question, correct in self.last.items() if correct < self.tau)
+        self.hard = (frozenset(state["hard"]) - self.last.keys()) | hard
         self.asked = frozenset(state.get("asked", ()))
         self.turns = dict(state.get("turns", {}))

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from p2o.distributed.processes import gather, together
@@ -12,9 +13,9 @@ from p2o.errors import InputError
 from p2o.logprobs.rope import settled_window
 from p2o.logprobs.shards import is_sharded
 from p2o.questions.answer_leak import gives_away
-from p2o.reflectors import ReflectionContext, ReflectionJob, Reflector
+from p2o.reflectors import Proposal, ReflectionContext, ReflectionFailed, ReflectionJob, Reflector
 from p2o.reflectors.feedback import to_example
-from p2o.rollouts import Group, RolloutStep
+from p2o.rollouts import Group, RolloutStep, StepFailed
 from p2o.seeds import derive_seed
 from p2o.types import Question
 
@@ -31,10 +32,12 @@ class HintBank:
     hints: Mapping[str, str] = field(default_factory=dict)
     spent: Usage = ZERO_USAGE
 
-    def extended(self, reflector: Reflector, failed: Sequence[Group], step: RolloutStep, *tier: int) -> "HintBank":
-        """The bank with hints for the questions that had none: those that are usable.
+    def extended(
+        self, reflector: Reflector, failed: Sequence[Group], step: RolloutStep, *tier: int
+    ) -> tuple["HintBank", StepFailed | None]:
+        """The bank with hints for the questions that had none, those that are usable; and why some were not written.
 
-        All processes must take part, each with its own groups.
+        All processes must take part, each with its own groups. Of a failure on one of them all are told.
 
         Args:
             reflector: Writes them, from the first rollout of each group.
@@ -56,13 +59,18 @@ class HintBank:
         context = ReflectionContext(worker.engine, worker.renderer, step.policy, step.initial_policy, self.spent)
         # All of them ask, with no job too: it is the first process that gives rollout servers the weights that reflect.
         asks = any(gather(bool(jobs)))
-        proposals = together(lambda: reflector.reflect(jobs, context) if asks else [])  # a signal ends it on all
-        usage = sum((proposal.usage for proposal in proposals), ZERO_USAGE)
-        worker.counts.rollouts["hints"] = worker.counts.rollouts.get("hints", 0) + len(proposals)
+        ask = partial(_reflect, reflector, jobs, context)
+        proposals, usage, failure = together(ask) if asks else ([], ZERO_USAGE, "")  # a signal ends it on all
+        came = len(proposals) - proposals.count(None)
+        worker.counts.rollouts["hints"] = worker.counts.rollouts.get("hints", 0) + came
         worker.counts.tokens["hints"] = worker.counts.tokens.get("hints", 0) + usage.completion_tokens
-        written = zip((rollout.question for rollout in first.values()), proposals, strict=True)
-        mine = {asked.id: one.template for asked, one in written if _usable(asked, one.template, step)}
-        return HintBank({**self.hints, **first_rank_wins(mine)}, sum(concatenated([usage]), self.spent))
+        questions = [rollout.question for rollout in first.values()]
+        written = [(asked, one.template) for asked, one in zip(questions, proposals, strict=not failure) if one]
+        mine = {asked.id: hint for asked, hint in written if _usable(asked, hint, step)}
+        costs = concatenated([usage])
+        bank = HintBank({**self.hints, **first_rank_wins(mine)}, sum(costs, self.spent))
+        told = next(filter(None, concatenated([failure])), "")
+        return bank, StepFailed(told, paid=any(cost.tokens for cost in costs)) if told else None
 
     def state_dict(self) -> dict[str, Any]:
         """The hints in order of their questions, and what they cost."""
@@ -72,6 +80,17 @@ class HintBank:
     def of(cls, state: Mapping[str, Any]) -> "HintBank":
         """The bank whose state it is."""
         return cls(dict(state["hints"]), Usage(**state["spent"]))
+
+
+def _reflect(
+    reflector: Reflector, jobs: Sequence[ReflectionJob], context: ReflectionContext
+) -> tuple[Sequence[Proposal | None], Usage, str]:
+    """What was proposed, what it cost, and why not all is proposed; "" if it is."""
+    try:
+        proposals = reflector.reflect(jobs, context)
+    except ReflectionFailed as failed:
+        return failed.proposals, failed.usage, str(failed)
+    return proposals, sum((proposal.usage for proposal in proposals), ZERO_USAGE), ""
 
 
 def hint_problems(reflectors: Iterable[Reflector], engine: RolloutEngine, sampler: str) -> Iterator[str]:

@@ -45,7 +45,11 @@ class ScaffoldedHints(Sampler):
         self.banks = [HintBank() for _ in tiers]
 
     def __call__(self, items: Sequence[MixtureItem], step: RolloutStep) -> SampledGroups:
-        """The groups of the items, in each without any success one rollout under the least hint that helps."""
+        """The groups of the items, in each without any success one rollout under the least hint that helps.
+
+        Raises:
+            StepFailed: A reflector cannot go on.
+        """
         check_whole(step, "ScaffoldedHints")
         groups = step.roll_out(items)
         if step.epoch < self.warm_up:
@@ -54,7 +58,10 @@ class ScaffoldedHints(Sampler):
         tried: dict[int, list[Rollout]] = {id(group): [] for group in failed}  # the last one correct, or none
         banks = list(self.banks)
         for tier, reflector in enumerate(self.tiers):
-            banks[tier] = banks[tier].extended(reflector, _unsolved(failed, tried), step, tier)
+            banks[tier], failure = banks[tier].extended(reflector, _unsolved(failed, tried), step, tier)
+            if failure is not None:
+                self.banks = banks
+                raise failure
             for part in range(self.increments):
                 asked = self._asked(_unsolved(failed, tried), banks[tier], part)
                 if any(gather(bool(asked))):
@@ -97,7 +104,16 @@ class ScaffoldedHints(Sampler):
         return {"tiers": [bank.state_dict() for bank in self.banks]}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Takes over the hints of the run that is resumed."""
+        """Takes over the hints of the run that is resumed.
+
+        Raises:
+            InputError: They are those of more or fewer tiers.
+        """
+        if len(state["tiers"]) != len(self.tiers):
+            raise InputError(
+                f"ScaffoldedHints: expected the hints of {len(self.tiers)} tiers, the checkpoint has "
+                f"{len(state['tiers'])}. Resume with the tiers of that run."
+            )
         self.banks = [HintBank.of(bank) for bank in state["tiers"]]
 
 

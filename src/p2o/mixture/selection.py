@@ -1,7 +1,7 @@
 """Which questions carry templates, which ones evolution sees, and which ones count as easy."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from p2o.errors import InputError
 from p2o.mixture.hard_set import HardSet
@@ -14,6 +14,20 @@ class QuestionSelection(ABC):
     @abstractmethod
     def __call__(self, question: Question, seen: HardSet) -> bool:
         """Whether a question is selected, given what was seen of all of them."""
+
+    def problems(self, questions: Sequence[Question]) -> Iterator[str]:
+        """What it names and no training question has; most selections name nothing."""
+        return iter(())
+
+    def most(self, questions: Sequence[Question], asked: int, epoch_size: int) -> int:
+        """How many of the training questions it can select at most.
+
+        Args:
+            questions: All of them.
+            asked: Questions that the epochs before have asked at most, one in each of two counted twice.
+            epoch_size: Questions of each of these epochs.
+        """
+        return min(len(questions), asked)
 
 
 class HardQuestions(QuestionSelection):
@@ -31,6 +45,10 @@ class AllQuestions(QuestionSelection):
         """Selects every question, hard or not."""
         return True
 
+    def most(self, questions: Sequence[Question], asked: int, epoch_size: int) -> int:
+        """All, whether they were asked or not."""
+        return len(questions)
+
 
 class AskedQuestions(QuestionSelection):
     """The questions of the last epoch, which is a slice of the data with `data.questions_per_epoch`."""
@@ -38,6 +56,10 @@ class AskedQuestions(QuestionSelection):
     def __call__(self, question: Question, seen: HardSet) -> bool:
         """Whether the last finished epoch asked the question."""
         return question.id in seen.asked
+
+    def most(self, questions: Sequence[Question], asked: int, epoch_size: int) -> int:
+        """Those of one epoch."""
+        return min(epoch_size, asked)
 
 
 class GradedQuestions(QuestionSelection):
@@ -55,6 +77,19 @@ class GradedQuestions(QuestionSelection):
     def __call__(self, question: Question, seen: HardSet) -> bool:
         """Whether the question has one of these labels."""
         return question.difficulty in self.difficulties
+
+    def problems(self, questions: Sequence[Question]) -> Iterator[str]:
+        """Labels that no question has."""
+        known = {question.difficulty for question in questions}
+        if unknown := sorted(self.difficulties - known):
+            yield (
+                f"GradedQuestions: expected difficulties of the training questions ({', '.join(sorted(known))}), got "
+                f"{', '.join(unknown)}, which no question has. Name some of those, or give the questions such labels."
+            )
+
+    def most(self, questions: Sequence[Question], asked: int, epoch_size: int) -> int:
+        """Those with one of the labels, whether they were asked or not."""
+        return sum(question.difficulty in self.difficulties for question in questions)
 
 
 class SolvedQuestions(QuestionSelection):

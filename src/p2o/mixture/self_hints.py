@@ -31,11 +31,18 @@ class SelfHints(Sampler):
         self.bank = HintBank()
 
     def __call__(self, items: Sequence[MixtureItem], step: RolloutStep) -> SampledGroups:
-        """The groups of the items, those without any success hinted."""
+        """The groups of the items, those without any success hinted.
+
+        Raises:
+            StepFailed: The reflector cannot go on.
+        """
         check_whole(step, "SelfHints")
         groups = step.roll_out(items)
         failed = [group for group in groups if not any(rollout.correct for rollout in group)]
-        bank = self.bank.extended(self.reflector, failed, step)
+        bank, failure = self.bank.extended(self.reflector, failed, step)
+        if failure is not None:
+            self.bank = bank
+            raise failure
         hinted = [group for group in failed if group[0].question.id in bank.hints]
         train, dropped = groups, list[Group]()
         if any(gather(bool(hinted))):

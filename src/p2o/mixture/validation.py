@@ -1,7 +1,10 @@
 """Sizes of the mixture that contradict each other are refused."""
 
+from collections.abc import Iterable
+
 from p2o.errors import InputError
 from p2o.mixture.bare_rollouts import BareRollouts, bare_rollouts_of
+from p2o.types import Question
 
 
 def check_sizes(
@@ -40,6 +43,30 @@ def check_sizes(
             f"data.batch_size and data.validation_batch_size must be at least 1, got {batch_size} and "
             f"{validation_batch_size}."
         )
+
+
+def check_ids(**sources: Iterable[Question]) -> None:
+    """Refuses questions that the hard set, hints and figures would take for one.
+
+    Args:
+        sources: The questions of each source, by its name in the section `data`.
+
+    Raises:
+        InputError: Two of one source have one id.
+    """
+    for name, questions in sources.items():
+        known: dict[str, Question] = {}
+        for question in questions:
+            if question.id in known:
+                raise InputError(
+                    f"data.{name}: expected questions with ids of their own, got {question.id!r} for "
+                    f"{_origin(known[question.id])} and for {_origin(question)}. Have the source make them unique."
+                )
+            known[question.id] = question
+
+
+def _origin(question: Question) -> str:
+    return question.origin or repr(question.text[:60])
 
 
 def check_epoch(questions_per_epoch: int | None, questions: int, chooses: bool) -> None:

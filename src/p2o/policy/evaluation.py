@@ -9,8 +9,11 @@ from transformers import PreTrainedModel
 from p2o.distributed.processes import together
 from p2o.distributed.unions import first_rank_wins
 from p2o.engines.base import SamplingParams
+from p2o.errors import refuse
 from p2o.mixture.data_module import mixture_of
 from p2o.policy.metrics import validation_metric
+from p2o.policy.preflight import templated_problems
+from p2o.prompts.renderer import PromptRenderer
 from p2o.prompts.templates import Template
 from p2o.questions.benchmarks import Benchmark
 from p2o.rollouts.groups import Group
@@ -86,7 +89,9 @@ class EvaluatedPolicy(LightningModule):
 
     policy: PreTrainedModel
     worker: RolloutWorker
+    renderer: PromptRenderer
     sampling: SamplingParams
+    max_templated_prompt_length: int
     seed: int
 
     def __init__(self) -> None:
@@ -108,6 +113,17 @@ class EvaluatedPolicy(LightningModule):
         """Logs the accuracy by difficulty."""
         for name, (accuracy, count) in self.verdicts.accuracies().items():
             self.log(name, accuracy, batch_size=count, sync_dist=True)
+
+    def on_test_start(self) -> None:
+        """Holds every benchmark question against the window under the template of the test, before any is asked.
+
+        Raises:
+            InputError: One does not fit, or there is no template.
+        """
+        data = mixture_of(self.trainer)
+        if template := data.template_of_test():
+            questions = (question for benchmark in data.test_benchmarks for question in benchmark.questions)
+            refuse(templated_problems(questions, self.renderer, template, self.max_templated_prompt_length))
 
     def test_step(self, questions: list[Question], batch_idx: int, dataloader_idx: int = 0) -> dict[str, list[Group]]:
         """Completions of benchmark questions, bare or under the best template, for the report of the benchmarks."""

@@ -4,6 +4,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from lightning.pytorch.utilities import rank_zero_warn
 from transformers import PreTrainedTokenizerBase
 
 from p2o.endpoints import CallFailed, CallResult, Endpoint, Usage
@@ -23,6 +24,8 @@ TAXONOMY: Mapping[str, str] = {
 }
 """Kinds of failure, our own reading: the paper's body was not at hand."""
 
+TELLING = 8  # judgements, and no kind named: by then something is wrong
+
 _WORD = re.compile(r"[A-Za-z0-9_]+")
 
 
@@ -33,7 +36,8 @@ class FailureJudge:
     Args:
         endpoint: The model that judges.
         taxonomy: Kinds by name, each with the words that describe it.
-        max_reply_length: Tokens of a reply, thoughts included. The last kind that a reply names counts.
+        max_reply_length: Tokens of a reply, thoughts included. The last kind that a reply names counts, its exact name
+            before the same words in other letters.
         longest_output: Tokens of a response that the judge reads; a longer one loses its middle.
     """
 
@@ -53,6 +57,7 @@ class FailureJudge:
                 "FailureJudge.taxonomy: expected at least two kinds with names of letters, digits and _, got "
                 f"{', '.join(self.taxonomy) or 'none'}."
             )
+        self._judged = self._named = 0
         self.endpoint.check_secrecy(type(self).__name__, *self.taxonomy, *self.taxonomy.values())
 
     def judge(
@@ -88,5 +93,23 @@ class FailureJudge:
             return "", Usage()
         if isinstance(result, CallFailed):
             return "", result.usage
-        named = [word for word in _WORD.findall(result.content or "") if word in self.taxonomy]
-        return ("" if result.truncated or not named else named[-1]), result.usage
+        kind = "" if result.truncated else self._last_named(result.content or "")
+        self._judged += 1
+        self._named += bool(kind)
+        if self._judged == TELLING and not self._named:
+            rank_zero_warn(
+                f"FailureJudge: none of {TELLING} judgements names a kind ({', '.join(self.taxonomy)}), the last one "
+                f"was {self.endpoint.redacted(result.content or '')[:100]!r}: failures are reflected on without. Raise "
+                "judge.max_reply_length if the model thinks, or take another one."
+            )
+        return kind, result.usage
+
+    def _last_named(self, reply: str) -> str:
+        """The kind named last in a reply, exactly or else in any case and with blanks for `_`; "" for none."""
+        exact: list[str] = [word for word in _WORD.findall(reply) if word in self.taxonomy]
+        if exact:
+            return exact[-1]
+        kinds = {name.upper(): name for name in self.taxonomy}
+        longest_first = "|".join(sorted(kinds, key=len, reverse=True))
+        written = re.findall(rf"(?<![^\W_])(?:{longest_first})(?![^\W_])", re.sub(r"[\s_-]+", "_", reply.upper()))
+        return kinds[written[-1]] if written else ""

@@ -5,6 +5,8 @@ finished block is rejected: gepa 0.1.4 makes a template of a chain of thought th
 """
 
 import re
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 from p2o.prompts.renderer import PromptRenderer
@@ -84,12 +86,7 @@ def _said(reply: str) -> str | None:
             return None
         start = end + len(_THOUGHTS[opening])
     said = reply[start:]
-    inside = [(block.first, block.last) for block in _blocks(said)[0]]
-    marks = (
-        [mark for mark in _MARK.finditer(said) if not _is_within(said.count("\n", 0, mark.start()), inside)]
-        if (_MARK.search(said))
-        else []
-    )
+    marks = _outside(_MARK.finditer(said), said) if _MARK.search(said) else []
     if not marks:
         return said
     if marks[-1].group() in _THOUGHTS:
@@ -103,8 +100,18 @@ def _skip_blanks(text: str, start: int) -> int:
     return start
 
 
-def _is_within(line: int, spans: list[tuple[int, int]]) -> bool:
-    return any(first <= line <= last for first, last in spans)
+def _outside(marks: Iterable[re.Match[str]], text: str) -> list[re.Match[str]]:
+    """The marks on lines of a text that no complete block takes."""
+    ends = [end.start() for end in re.finditer("\n", text)]
+    blocks, _ = _blocks(text)
+    firsts, lasts = [block.first for block in blocks], [block.last for block in blocks]
+    found = []
+    for mark in marks:
+        line = bisect_left(ends, mark.start())
+        block = bisect_right(firsts, line) - 1  # the last one that has begun
+        if block < 0 or lasts[block] < line:
+            found.append(mark)
+    return found
 
 
 def _is_blank(text: str) -> bool:

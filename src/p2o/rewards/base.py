@@ -2,7 +2,7 @@
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from numbers import Real
 
@@ -37,6 +37,10 @@ class Reward(ABC):
     def refuse(self, question: Question) -> str:
         """Why this reward can never grade a question as correct; "" if it can. Asked once, before training."""
         return self.reject(question.answer)
+
+    def problems(self, max_completion_length: int) -> Iterator[str]:
+        """Why it would not do its work on completions of at most so many tokens; most rewards look at no length."""
+        return iter(())
 
     @property
     def may_be_negative(self) -> bool:

@@ -1,6 +1,6 @@
 """The soft overlong punishment of DAPO, put on top of another reward."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from p2o.errors import InputError
@@ -46,6 +46,18 @@ class SoftOverlong(Reward):
     def refuse(self, question: Question) -> str:
         """What the shaped reward says of a question."""
         return self.of.refuse(question)
+
+    def problems(self, max_completion_length: int) -> Iterator[str]:
+        """A longest completion that nothing is taken off of, or that may go on beyond L, where all is alike."""
+        least = self.max_length - self.cache
+        if not least < max_completion_length <= self.max_length:
+            what = "no completion" if max_completion_length <= least else "all that goes on beyond max_length alike"
+            yield (
+                f"model.reward: SoftOverlong: expected a max_length from model.max_completion_length "
+                f"({max_completion_length}) to less than cache ({self.cache}) above it, got {self.max_length}: it "
+                f"would punish {what}. Set it to model.max_completion_length, and cache to a fifth of that."
+            )
+        yield from self.of.problems(max_completion_length)
 
     @property
     def may_be_negative(self) -> bool:

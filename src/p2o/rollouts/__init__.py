@@ -7,7 +7,7 @@ from p2o.rollouts.groups import Group, prompt_numbers
 from p2o.rollouts.prompted_teacher import PromptedTeacher
 from p2o.rollouts.sampler import AllGroups, SampledGroups, Sampler, Workload, padded
 from p2o.rollouts.sampling_ahead import SamplingAhead
-from p2o.rollouts.step import RolloutStep
+from p2o.rollouts.step import RolloutStep, StepFailed
 from p2o.rollouts.teacher import Teacher, TeacherCompletions
 from p2o.rollouts.training_samples import training_samples
 from p2o.rollouts.worker import RolloutRequest, RolloutWorker, SubmittedRollouts
@@ -25,6 +25,7 @@ __all__ = [
     "SampledGroups",
     "Sampler",
     "SamplingAhead",
+    "StepFailed",
     "SubmittedRollouts",
     "Teacher",
     "TeacherCompletions",

@@ -7,6 +7,7 @@ from p2o.distributed.unions import summed
 from p2o.types import Completion
 
 PHASES = ("train", "evolution", "validation", "fixed_questions")
+KEPT = ("teacher", "hints")  # written for a sampler, once
 
 
 class RolloutCounts:
@@ -32,6 +33,11 @@ class RolloutCounts:
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Continues the counts of a run that is resumed."""
         self.rollouts, self.tokens = dict(state["rollouts"]), dict(state["tokens"])
+
+    def undo(self, before: dict[str, Any]) -> None:
+        """Goes back to counts of before a step that is done anew, but for texts that its sampler keeps."""
+        kept = {name: {phase: n for phase, n in found.items() if phase in KEPT} for name, found in vars(self).items()}
+        self.load_state_dict({name: before[name] | kept[name] for name in kept})
 
 
 def total_counts(mine: dict[str, dict[str, int]]) -> dict[str, dict[str, int]]:

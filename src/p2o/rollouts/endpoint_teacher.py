@@ -5,9 +5,8 @@ from collections.abc import Sequence
 
 from p2o.endpoints import ZERO_USAGE, CallFailed, ChatReply, Endpoint
 from p2o.engines.generation_settings import eos_token_ids
-from p2o.errors import InputError
 from p2o.rollouts.step import RolloutStep
-from p2o.rollouts.teacher import Teacher
+from p2o.rollouts.teacher import Teacher, TeacherFailed
 from p2o.types import Completion, Question
 
 logger = logging.getLogger(__name__)
@@ -18,9 +17,9 @@ class EndpointTeacher(Teacher):
 
     Its texts are tokenized with the policy's tokenizer. A call that fails although it was tried again is made anew with
     the next ones. A wrong key, model or address, calls that fail in a row, and a limit that is reached end the run,
-    which resumes from its last epoch. The endpoint decides the draws: two runs differ, a resumed one keeps what its
-    checkpoint holds. A question that a filter of the endpoint refuses is left out: its completions are empty and
-    truncated, earn nothing, and are not asked for again.
+    which resumes at that step and pays for no completion twice. The endpoint decides the draws: two runs differ, a
+    resumed one keeps what its checkpoint holds. A question that a filter of the endpoint refuses is left out: its
+    completions are empty and truncated, earn nothing, and are not asked for again.
 
     Args:
         endpoint: The model, how it is asked, and what that may cost. Replies are `model.max_completion_length` tokens
@@ -34,7 +33,7 @@ class EndpointTeacher(Teacher):
         """One completion for each question, in order, from as many calls.
 
         Raises:
-            InputError: There is none for some question, and further calls would fail as well or go beyond a limit.
+            TeacherFailed: There is none for some question, and further calls would fail as well or go beyond a limit.
         """
         limit, tokenizer = step.sampling.max_completion_length, step.worker.renderer.tokenizer
         messages = [step.worker.renderer.instruction + question.text for question, _ in asks]
@@ -53,8 +52,12 @@ class EndpointTeacher(Teacher):
                 elif isinstance(result, CallFailed) and result.failure.refused:
                     answers[number] = None
             if stopped:
-                raise InputError(
-                    f"{type(self).__name__}: {self.endpoint.failure(stopped)} Repair it, then resume the run."
+                raise TeacherFailed(
+                    f"{type(self).__name__}: {self.endpoint.failure(stopped)} Repair it, then resume the run.",
+                    [
+                        tokenized(answers[number] or "", number in finished, step, limit) if number in answers else None
+                        for number in range(len(asks))
+                    ],
                 )
         if refused := list(dict.fromkeys(asks[number][0].id for number in answers if answers[number] is None)):
             logger.warning(

@@ -8,10 +8,27 @@ from transformers import PreTrainedModel
 
 from p2o.distributed.processes import together
 from p2o.engines.base import SamplingParams
+from p2o.errors import InputError
 from p2o.rollouts.groups import Group, group_rollouts
 from p2o.rollouts.worker import RolloutRequest, RolloutWorker, SubmittedRollouts
 from p2o.seeds import derive_seed
 from p2o.types import MixtureItem
+
+
+class StepFailed(InputError):
+    """Whoever writes texts for a sampler cannot go on: the step is done anew when the cause is gone.
+
+    The sampler has kept what was answered and booked what that cost; all else is as when the step began.
+
+    Args:
+        message: What failed, and what to do.
+        paid: Whether anything was answered, so that a checkpoint is worth its while.
+    """
+
+    def __init__(self, message: str, paid: bool) -> None:
+        again = " What was paid for is kept; when its cause is gone, --ckpt_path last goes on there." if paid else ""
+        super().__init__(message + again)
+        self.paid = paid
 
 
 @dataclass(frozen=True)

@@ -10,11 +10,25 @@ import torch
 from p2o.distributed.unions import concatenated, first_rank_wins
 from p2o.endpoints import ZERO_USAGE, Usage
 from p2o.engines.base import RolloutEngine
+from p2o.errors import InputError
 from p2o.objective.engine_correction import EngineCorrection
 from p2o.rollouts.sampler import SampledGroups, Sampler, Workload
-from p2o.rollouts.step import RolloutStep
+from p2o.rollouts.step import RolloutStep, StepFailed
 from p2o.seeds import derive_seed
 from p2o.types import Completion, MixtureItem, Question
+
+
+class TeacherFailed(InputError):
+    """A teacher cannot go on: a wrong key, an endpoint that is down, a limit that is reached.
+
+    Args:
+        message: What failed, and what to do.
+        completions: In order of the asks: what was written before, so that nobody pays twice; None where nothing was.
+    """
+
+    def __init__(self, message: str, completions: Sequence[Completion | None]) -> None:
+        super().__init__(message)
+        self.completions = completions
 
 
 class Teacher(ABC):
@@ -29,7 +43,11 @@ class Teacher(ABC):
 
     @abstractmethod
     def complete(self, asks: Sequence[tuple[Question, int]], step: RolloutStep) -> list[Completion]:
-        """One completion for each question and seed, in order, as token ids of the policy's tokenizer, eos included."""
+        """One completion for each question and seed, in order, as token ids of the policy's tokenizer, eos included.
+
+        Raises:
+            TeacherFailed: It cannot go on; asking again before the cause is removed only costs.
+        """
 
 
 class TeacherCompletions(Sampler):
@@ -47,25 +65,36 @@ class TeacherCompletions(Sampler):
 
     def __init__(self, teacher: Teacher) -> None:
         self.teacher = teacher
-        self.completions: dict[str, list[Completion]] = {}  # question id -> K
+        self.completions: dict[str, list[Completion | None]] = {}  # question id -> K; None: not written yet
 
     def __call__(self, items: Sequence[MixtureItem], step: RolloutStep) -> SampledGroups:
-        """The teacher's groups for the samples; nothing is asked of the policy."""
-        new = {s.question.id: s for s in items if s.question.id not in self.completions}
-        asks = [
-            (item.question, derive_seed(step.seed, "teacher", item.question.id, k))
-            for item in new.values()
-            for k in range(len(item.templates))
-        ]
+        """The teacher's groups for the samples; nothing is asked of the policy.
+
+        Raises:
+            StepFailed: The teacher cannot go on.
+        """
+        known = {s.question: self.completions.get(s.question.id, [None] * len(s.templates)) for s in items}
+        places = [(question, k) for question, row in known.items() for k, one in enumerate(row) if one is None]
+        asks = [(question, derive_seed(step.seed, "teacher", question.id, k)) for question, k in places]
+        failure, came = "", list[Completion | None]()
+        try:
+            came += self.teacher.complete(asks, step)
+        except TeacherFailed as failed:
+            failure, came = str(failed), list(failed.completions)
         # The teacher's log-probabilities, if it tells them, belong to its own prompt and not to the bare one.
-        written = [replace(one, logps=None) for one in self.teacher.complete(asks, step)]
-        step.worker.counts.add("teacher", written)
-        stream = iter(written)
-        mine = {id: [next(stream) for _ in new[id].templates] for id in new}
+        written = {place: replace(one, logps=None) for place, one in zip(places, came, strict=True) if one is not None}
+        step.worker.counts.add("teacher", list(written.values()))
+        mine = {
+            question.id: [written.get((question, k), one) for k, one in enumerate(known[question])]
+            for question in dict.fromkeys(question for question, _ in places)
+        }
         self.completions |= first_rank_wins(mine)
-        self.teacher.spent = sum(concatenated([self.teacher.cost]), self.teacher.spent)
-        known = [completion for item in items for completion in self.completions[item.question.id]]
-        return SampledGroups(step.worker.grade_teacher_completions(items, known), [])
+        costs = concatenated([self.teacher.cost])
+        self.teacher.spent = sum(costs, self.teacher.spent)
+        if failure := next(filter(None, concatenated([failure])), ""):  # on all processes
+            raise StepFailed(failure, paid=any(cost.tokens for cost in costs))
+        complete = [one for item in items for one in self.completions[item.question.id] if one is not None]
+        return SampledGroups(step.worker.grade_teacher_completions(items, complete), [])
 
     def problems(self, engine: RolloutEngine, correction: EngineCorrection) -> Iterator[str]:
         """A correction against the log-probabilities of who sampled, which a teacher's are not."""
@@ -86,7 +115,7 @@ class TeacherCompletions(Sampler):
         return {
             "spent": self.teacher.spent.plain(),
             "completions": {
-                question: [(torch.tensor(one.ids, dtype=torch.int32), one.truncated) for one in completions]
+                question: [one and (torch.tensor(one.ids, dtype=torch.int32), one.truncated) for one in completions]
                 for question, completions in self.completions.items()
             },
         }
@@ -95,6 +124,6 @@ class TeacherCompletions(Sampler):
         """Takes over the completions of the run that is resumed, and what they cost."""
         self.teacher.spent = Usage(**state["spent"])
         self.completions = {
-            question: [Completion(tuple(ids.tolist()), truncated) for ids, truncated in completions]
+            question: [one and Completion(tuple(one[0].tolist()), one[1]) for one in completions]
             for question, completions in state["completions"].items()
         }

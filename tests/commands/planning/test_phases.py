@@ -111,6 +111,7 @@ def test_an_epoch_may_be_a_slice_of_the_questions(plan_of):
     short = plan_of("--data.questions_per_epoch=48", "--trainer.max_epochs=3")
     assert (short.most_hard, short.workload.different) == (96, (144, 144))
     assert plan_of("--data.questions_per_epoch=48", "--evolution.learn_from=AskedQuestions").most_hard == 48
+    assert plan_of("--data.questions_per_epoch=48", "--evolution.learn_from=AllQuestions").most_hard == 192
     assert not plan_of("--data.questions_per_epoch=4", "--trainer.max_epochs=3").evolves  # 8 asked, 12 hard ones needed
 
 

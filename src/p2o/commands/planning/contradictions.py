@@ -14,6 +14,7 @@ from p2o.policy.preflight import (
     length_problems,
     question_problems,
     rounding_problems,
+    selection_problems,
     template_problems,
 )
 
@@ -37,10 +38,12 @@ def rejections(run: PlannedRun) -> list[str]:
             module.max_prompt_length, module.sampling.max_completion_length, module.engine.fitting(run.window)
         ),
         question_problems(questions, run.renderer, module.reward, module.max_prompt_length),
+        module.reward.problems(module.sampling.max_completion_length),
         module.advantage.problems(module.reward),
         module.sampler.problems(module.engine, module.update.objective.correction),
         module.update.objective.aggregation.problems(module.update.objective.regularizers),
         guide_problems(module.update.objective.regularizers, run.data, run.epochs),
+        selection_problems(run.data, run.evolution.learn_from if run.evolution.budget != 0 else None),
         template_problems(module, run.data, run.evolution.budget != 0, run.evolution.carry_over, run.epochs),
         run.reflector.problems(module.engine.fitting(run.window), run.renderer) if run.evolves else (),
     )

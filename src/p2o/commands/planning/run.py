@@ -10,7 +10,6 @@ from p2o.callbacks.fixed_questions import FixedQuestionEvaluation
 from p2o.errors import InputError, refuse
 from p2o.evolution.callback import TemplateEvolution
 from p2o.mixture.data_module import MixtureDataModule
-from p2o.mixture.selection import AskedQuestions
 from p2o.policy.loading import load_renderer, load_window
 from p2o.policy.module import PolicyModule
 from p2o.policy.preflight import prompt_length, trainer_problems
@@ -75,8 +74,10 @@ class PlannedRun:
     @property
     def most_hard(self) -> int:
         """Questions that an evolution of the run sees at most; 0 if there is none to serve a further epoch."""
-        phases = min(1, self.epochs - 1) if isinstance(self.evolution.learn_from, AskedQuestions) else self.epochs - 1
-        return min(self.questions, phases * self.questions_per_epoch)
+        if self.epochs == 1:
+            return 0
+        size = self.questions_per_epoch
+        return self.evolution.learn_from.most(self.data.train_questions, (self.epochs - 1) * size, size)
 
     @property
     def evolves(self) -> bool:

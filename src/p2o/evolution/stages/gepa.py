@@ -113,14 +113,15 @@ class GepaStage:
     ) -> tuple[list[tuple[Trial, Proposal]], list[RejectedProposal]]:
         """Phase 2: proposals with new texts, each with its trial, and those that came to nothing."""
         tries = [(trial, k) for trial in trials for k in range(self.settings.proposals)]
-        jobs = [self._job(trial, k, history) for trial, k in tries]
-        jobs = [replace(job, number=history.proposals + index) for index, job in enumerate(distinct(jobs))]
+        number = len(history.iterations)
+        seeds = told_apart([derive_seed(self.seed, "reflect", number, trial.parent, k) for trial, k in tries])
+        jobs = [self._job(trial, seed, history) for (trial, _), seed in zip(tries, seeds, strict=True)]
+        jobs = [replace(job, number=history.proposals + index) for index, job in enumerate(jobs)]
         proposals = self.reflect(jobs) if jobs else []
         return sift([trial for trial, _ in tries], proposals, history)
 
-    def _job(self, trial: Trial, k: int, history: History) -> ReflectionJob:
+    def _job(self, trial: Trial, seed: int, history: History) -> ReflectionJob:
         worst = [min(graded, key=lambda rollout: rollout.reward) for graded in trial.before]
-        seed = derive_seed(self.seed, "reflect", len(history.iterations), trial.parent, k)
         rng, partner = random.Random(derive_seed(seed, "crossover")), None
         if rng.random() < self.settings.crossover:
             partner = find_partner(history.pool, trial.parent, [question.text for question in self.screen], rng)
@@ -170,14 +171,14 @@ class GepaStage:
         return self.gate.judge(child.gain, len(child.trial.questions) // self.batches.size)
 
 
-def distinct(jobs: Sequence[ReflectionJob]) -> list[ReflectionJob]:
-    """The jobs, of which equal seeds (a parent that was chosen twice) are told apart."""
+def told_apart(seeds: Sequence[int]) -> list[int]:
+    """The seeds, of which equal ones (of a parent that was chosen twice) are made different."""
     seen: Counter[int] = Counter()
-    told_apart = []
-    for job in jobs:
-        again, seen[job.seed] = seen[job.seed], seen[job.seed] + 1
-        told_apart.append(replace(job, seed=derive_seed(job.seed, "again", again)) if again else job)
-    return told_apart
+    different = []
+    for seed in seeds:
+        again, seen[seed] = seen[seed], seen[seed] + 1
+        different.append(derive_seed(seed, "again", again) if again else seed)
+    return different
 
 
 def best_gains(children: Sequence[Child], count: int) -> list[Child]:

@@ -20,9 +20,10 @@ from p2o.policy.checkpoints.epoch_means import (
     restore_callback_metrics,
     restore_epoch_means,
 )
-from p2o.policy.checkpoints.place import Place, place_of, set_place
+from p2o.policy.checkpoints.place import Place, check_processes, place_of, set_place
 from p2o.policy.checkpoints.state import counts_of
 from p2o.policy.checkpoints.storage import WholeFiles, link, sweep
+from p2o.rollouts import StepFailed
 
 LAST = "last.ckpt"
 
@@ -171,7 +172,7 @@ class RunCheckpoint(ModelCheckpoint):
             link(self.last, self.last.with_name(f"kept-epoch={trainer.current_epoch}.ckpt"))
 
     def on_exception(self, trainer: Trainer, pl_module: LightningModule, exception: BaseException) -> None:
-        """A signal ends the run: all that it has done is kept."""
+        """A signal ends the run, or a sampler that cannot go on: all that it has done, and paid for, is kept."""
         if isinstance(exception, Preempted) and trainer.state.fn is not TrainerFn.FITTING:
             exception.place = "without a result"
         elif isinstance(exception, Preempted) and saves(trainer):
@@ -180,6 +181,9 @@ class RunCheckpoint(ModelCheckpoint):
                 self._save(trainer, place_of(trainer))
             if self.id:
                 exception.place = f"{self._saved}; {self.last_model_path} has all of it"
+        elif isinstance(exception, StepFailed) and exception.paid and saves(trainer):
+            counts_of(pl_module).undo(self._counts)
+            self._save(trainer, place_of(trainer))
 
     def _safe_point(self, trainer: Trainer, due: bool = False) -> None:
         """Saves if it is time to, on all processes or none, and ends the run if a signal has asked one of them."""
@@ -231,13 +235,7 @@ class RunCheckpoint(ModelCheckpoint):
             return
         self.id, self._saved, self._loaded = run["id"], Place(**run["place"]), run
         self.seconds = run["seconds"]
-        processes = len(run["epoch_means"])
-        if self._saved.within_epoch and processes != trainer.world_size:
-            raise InputError(
-                f"The checkpoint was written {self._saved}, by {processes} processes; within an epoch a run goes on "
-                f"with as many, and this one has {trainer.world_size}. Set trainer.devices and trainer.num_nodes as "
-                "they were, or take the checkpoint of an epoch."
-            )
+        check_processes(self._saved, len(run["epoch_means"]), trainer.world_size)
 
 
 def saves(trainer: Trainer) -> bool:

@@ -1,5 +1,6 @@
 """What a resumed run may change in its config: a setting that could not take effect is refused."""
 
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -21,10 +22,21 @@ FIXED = {
     "model.adapters": "the weights are those of the checkpoint",
     "model.optimizer": "the optimizer goes on with the settings in the checkpoint",
     "model.lr_scheduler": "the schedule goes on with the settings in the checkpoint",
+    **dict.fromkeys(
+        (f"model.sampler.init_args.{writer}" for writer in ("teacher", "reflector", "tiers")),
+        "what it wrote so far is kept",
+    ),
     "data.num_generations": "the answers so far were given so many times",
+    "data.questions_per_epoch": "the passes over the data so far were cut into epochs of the old size",
     "fixed_questions.questions": "the measurements so far are those of other questions",
 }
 """What a run keeps to its end, and why."""
+
+FREE = re.compile(
+    r"model\.sampler\..*\.(init_args\.engine|"
+    r"endpoint\.(base_url|api_key_env|length_field|concurrency|timeout|retries|spending))\b"
+)
+"""What writes the same text all the same, and what a run that an endpoint has ended may have to change."""
 
 FIXED_WITHIN_EPOCH = {
     "data": "the epoch has begun with the old one",
@@ -54,7 +66,13 @@ def check_changes(found: Changes, place: Place) -> None:
         InputError: Names each of them, and how to go on.
     """
     fixed = FIXED | (FIXED_WITHIN_EPOCH if place.within_epoch else {})
-    refused = {name: reason for name in found for part, reason in fixed.items() if _under(name, [part])}
+    refused = {
+        name: reason
+        for name in found
+        if not FREE.match(name)
+        for part, reason in reversed(fixed.items())  # the reason that holds longest is the one that is given
+        if _under(name, [part])
+    }
     if not refused:
         return
     lines = [f"{line(name, found[name])}: {reason}" for name, reason in refused.items()]
@@ -94,5 +112,7 @@ def _flat(value: Any, path: str = "") -> Iterator[tuple[str, Any]]:  # noqa: ANN
     if isinstance(value, Mapping) and value:
         for name, part in value.items():
             yield from _flat(part, f"{path}.{name}" if path else str(name))
+    elif isinstance(value, list) and any(isinstance(part, Mapping) for part in value):  # of classes
+        yield from _flat(dict(enumerate(value)), path)
     else:
         yield path, value

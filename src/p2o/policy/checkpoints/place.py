@@ -17,6 +17,8 @@ from typing import Any
 from lightning import Trainer
 from lightning.pytorch.loops.progress import _ProcessedTracker
 
+from p2o.errors import InputError
+
 Loops = dict[str, Any]  # of the fit loop, by the names of Lightning
 _COUNTS = ("ready", "started", "processed", "completed")
 
@@ -69,6 +71,20 @@ def logged_step(trainer: Trainer) -> int:
 def place_in(checkpoint: Mapping[str, Any]) -> Place:
     """Where the run goes on that is resumed from a checkpoint."""
     return Place(**checkpoint["p2o_run"]["place"])
+
+
+def check_processes(place: Place, wrote: int, processes: int) -> None:
+    """Compares how many processes wrote a checkpoint with how many go on from it.
+
+    Raises:
+        InputError: It is of a place within an epoch, and they are more or fewer.
+    """
+    if place.within_epoch and wrote != processes:
+        raise InputError(
+            f"The checkpoint was written {place}, by {wrote} processes; within an epoch a run goes on with as many, "
+            f"and this one has {processes}. Set trainer.devices and trainer.num_nodes as they were, or take the "
+            "checkpoint of an epoch."
+        )
 
 
 def set_place(loops: Loops, trainer: Trainer, place: Place) -> None:

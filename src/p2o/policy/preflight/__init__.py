@@ -8,11 +8,12 @@ from p2o.policy.preflight.questions import (
     check_questions,
     prompt_length,
     question_problems,
+    templated_problems,
 )
 from p2o.policy.preflight.rounding import rounding_problems
 from p2o.policy.preflight.run import average_problems, check_monitors, check_run, trainer_problems
 from p2o.policy.preflight.sizes import check_lengths, check_sizes, length_problems
-from p2o.policy.preflight.templates import guide_problems, template_problems
+from p2o.policy.preflight.templates import guide_problems, selection_problems, template_problems
 
 __all__ = [
     "average_problems",
@@ -27,6 +28,8 @@ __all__ = [
     "prompt_length",
     "question_problems",
     "rounding_problems",
+    "selection_problems",
     "template_problems",
+    "templated_problems",
     "trainer_problems",
 ]

@@ -66,6 +66,27 @@ def prompt_problems(questions: Iterable[Question], renderer: PromptRenderer, max
             )
 
 
+def templated_problems(
+    questions: Iterable[Question], renderer: PromptRenderer, template: str, max_length: int
+) -> Iterator[str]:
+    """Questions that cannot be asked under the best template of a checkpoint; each names the question's origin.
+
+    `max_length`: tokens of a templated prompt at most, which are those that a completion leaves of the window.
+    """
+    for question in questions:
+        try:
+            length = len(renderer.question(question.text, template))
+        except InputError as error:
+            yield f"{_where(question)}: {error}"
+            continue
+        if length > max_length:
+            yield (
+                f"{_where(question)}: the prompt under the best template has {length} tokens, the model's window and "
+                f"model.max_completion_length leave {max_length}. Lower that length, leave the question out, or "
+                "evaluate the bare prompt."
+            )
+
+
 def prompt_length(question: Question, renderer: PromptRenderer) -> int:
     """Tokens of the bare prompt of a question.
 

@@ -16,7 +16,7 @@ from p2o.policy.loading import load_config
 from p2o.policy.metrics import validation_metric
 from p2o.policy.preflight.questions import check_prompts, check_questions, warn_of_golds
 from p2o.policy.preflight.rounding import rounding_problems
-from p2o.policy.preflight.templates import guide_problems
+from p2o.policy.preflight.templates import guide_problems, selection_problems
 from p2o.policy.sharding import ShardedStrategy, check_strategy
 from p2o.types import Question
 
@@ -47,6 +47,8 @@ def check_run(stage: str, trainer: Trainer, module: "PolicyModule") -> None:
     else:
         if stage == "fit":
             check_processes(len(data.train_questions), trainer.world_size)
+            refuse(selection_problems(data, learn_from=None))
+            refuse(module.reward.problems(module.sampling.max_completion_length))
             refuse(module.advantage.problems(module.reward))
             refuse(module.sampler.problems(module.engine, module.update.objective.correction))
             refuse(module.update.objective.aggregation.problems(module.update.objective.regularizers))

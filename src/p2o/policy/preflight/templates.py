@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
 from p2o.mixture.data_module import MixtureDataModule
+from p2o.mixture.selection import QuestionSelection
 from p2o.objective import Regularizer
 
 if TYPE_CHECKING:
@@ -18,6 +19,14 @@ def guide_problems(regularizers: Iterable[Regularizer], data: MixtureDataModule,
                 f"model.regularizers: {type(regularizer).__name__} compares bare rollouts of questions that carry "
                 "templates with the templated policy, and data.bare_rollouts leaves none. Set it to 1 or more."
             )
+
+
+def selection_problems(data: MixtureDataModule, learn_from: QuestionSelection | None) -> Iterator[str]:
+    """Selections that name what no training question has; None where there is no evolution to learn from any."""
+    selections = {"data.carry": data.carry, "data.draw": data.draw, "evolution.learn_from": learn_from}
+    for name, selection in selections.items():
+        if selection is not None:
+            yield from (f"{name}: {problem}" for problem in selection.problems(data.train_questions))
 
 
 def template_problems(
