@@ -47,7 +47,7 @@ class TemplateEvolution(PhaseSettings, Callback):
         crossover: Chance that a proposal unites two templates which solve different dev questions (paper: 0).
         mined_seed: Score the empty template by the epoch's own rollouts, which are there already (paper: no).
         min_hard_set: With fewer hard questions there is no evolution, and the next epoch is bare (paper's code: 100).
-        learn_from: The questions that evolution sees (paper: HardQuestions; Fast-Slow Training: AllQuestions).
+        learn_from: The questions that evolution sees (paper: HardQuestions; Fast-Slow Training: AskedQuestions).
         carry_over: Start from the last bank as well as from the empty template (paper: no).
         show_answer: Whether the reflector is shown the gold answers (paper: yes).
         leak_guard: Rejects templates with the text or answer of a dev or validation question (`held_back`), or `all`.
