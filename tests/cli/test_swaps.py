@@ -1,6 +1,8 @@
 """A class that takes another one's place in a config has its own defaults, and what was written."""
 
 import inspect
+import subprocess
+import sys
 from itertools import permutations
 
 import pytest
@@ -75,6 +77,18 @@ def test_samplers_that_hint_have_short_names(tmp_path, sampler):
     (tmp_path / "hints.yaml").write_text(yaml.safe_dump(BASE | {"model": model}), encoding="utf-8")
     found = read_config(["--config", str(tmp_path / "hints.yaml")])["model"]["sampler"]
     assert found["class_path"].endswith(f".{sampler}")
+
+
+def test_a_whole_number_is_read_as_one_whatever_was_imported_before(tmp_path):
+    """typing remembers Union[float, int] for Union[int, float]: 1 was 1.0, all batches, after p2o.engines."""
+    code = (
+        "import p2o.engines\nfrom p2o.cli.config import read_config\n"
+        f"print(repr(read_config(['--config', {str(tmp_path / 'base.yaml')!r}, '--trainer.limit_val_batches', '1'])"
+        "['trainer']['limit_val_batches']))"
+    )
+    (tmp_path / "base.yaml").write_text(yaml.safe_dump(BASE), encoding="utf-8")
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=tmp_path)
+    assert done.stdout.splitlines()[-1:] == ["1"], done.stdout + done.stderr
 
 
 def test_what_was_written_stays_where_it_fits(tmp_path):

@@ -1,12 +1,15 @@
 """Imports every component, so that configs can name them by class alone and `--help` lists them.
 
 A class that takes another one's place brings its own defaults, and keeps what was written for the other and fits it.
+Whole numbers of the Trainer stay whole.
 """
 
-from functools import partial
-from typing import Any
+from functools import partial, reduce
+from operator import or_
+from typing import Any, get_args
 
 from jsonargparse import _typehints
+from lightning import Trainer
 
 from p2o import engines, questions, reflectors, rewards, rollouts, worlds
 from p2o.evolution import selectors
@@ -60,5 +63,20 @@ def swap(keep_what_fits: Any, parser: Any, before: Any, after: Any) -> None:  # 
     keep_what_fits(parser, before, after)
 
 
+def read_whole_numbers_first() -> None:
+    """Has a parser try int before float for each setting of the Trainer that takes both.
+
+    For `limit_val_batches` 1 is one batch, and 1.0 are all of them. typing takes Union[float, int] for the same as
+    Union[int, float] and keeps the one that it saw first, so that it depended on what a process had imported before
+    Lightning whether 1 was read as 1.0. `int | float` it keeps as it is.
+    """
+    annotations = Trainer.__init__.__annotations__
+    for name, kind in annotations.items():
+        kinds = get_args(kind)
+        if {int, float} <= set(kinds):
+            annotations[name] = reduce(or_, (int, float, *(one for one in kinds if one not in (int, float))))
+
+
+read_whole_numbers_first()
 _KEEP = "discard_init_args_on_class_path_change"
 setattr(_typehints, _KEEP, partial(swap, getattr(_typehints, _KEEP)))
