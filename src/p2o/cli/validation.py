@@ -63,8 +63,9 @@ def _explained() -> Iterator[None]:
         raise InputError(f"Lightning refuses the settings: {str(error)[:600]}") from error
     except torch.OutOfMemoryError as error:
         raise InputError(
-            "Out of GPU memory. Lower model.micro_batch_tokens (the result stays the same) if it was an update, the "
-            "engine's batch_size or model.max_completion_length if it was a rollout; `p2o plan` estimates the need. "
+            "Out of GPU memory. Lower model.micro_batch_tokens (the result is the same but for rounding) if it was an "
+            "update, the engine's batch_size or model.max_completion_length if it was a rollout; `p2o plan` estimates "
+            "the need. "
             f"torch says: {str(error)[:400]}"
         ) from error
     except OSError as error:

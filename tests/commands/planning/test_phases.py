@@ -1,5 +1,6 @@
 """Counts are those of a real run; times and money follow from what was measured."""
 
+import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,7 +14,7 @@ from p2o.commands.planning.memory import GIB, Demand, adapter_parameters, demand
 from p2o.commands.planning.pace import Pace
 from p2o.commands.planning.page import page, total
 from p2o.commands.planning.phases import middle, phases
-from p2o.commands.planning.prices import Paid, Prices
+from p2o.commands.planning.prices import Paid, Prices, prices_of
 from p2o.commands.planning.run import processes
 from p2o.commands.planning.span import Span
 from p2o.policy.adapters import LoRA
@@ -291,6 +292,57 @@ def test_hints_are_planned(plan_of):
     assert not [phase for phase in phases(plain, MEASURED, BUDGET_EXHAUSTED) if phase.name == "hints"]
     whole = total(phases(run, MEASURED, BUDGET_EXHAUSTED)).seconds
     assert whole.low < middle(run, MEASURED, BUDGET_EXHAUSTED) < 0.7 * whole.high
+
+
+TEACHER = {
+    "class_path": "TeacherReflector",
+    "init_args": {
+        "endpoint": {
+            "base_url": "http://127.0.0.1:9/v1",
+            "model": "a-model",
+            "spending": {"tokens": 1000, "prompt_price": 1.0, "completion_price": 2.0},
+        },
+        "max_reply_length": 100,
+        "max_template_length": 30,
+    },
+}
+
+
+def test_what_a_reflector_does_within_others_is_planned(plan_of, monkeypatch, tmp_path):
+    """A recording around a judge around a teacher: both are paid."""
+    monkeypatch.setenv("OPENAI_API_KEY", "x")
+    judge = {"endpoint": TEACHER["init_args"]["endpoint"], "max_reply_length": 50}
+    judged = {"class_path": "DiagnosingReflector", "init_args": {"reflector": TEACHER, "judge": judge}}
+    recorded = {
+        "class_path": "RecordingReflector",
+        "init_args": {"reflector": judged, "path": str(tmp_path / "x.jsonl")},
+    }
+    run = plan_of(f"--evolution.reflector={json.dumps(recorded)}")
+    assert run.longest_template == 30
+    made = found(run, paid=Paid(prices_of(run.reflector)))
+    calls = made["reflection"].rollouts.high
+    assert made["reflection"].completion_tokens.high == 100 * calls and made["reflection"].money.high > 0
+    examples = run.evolution.search_settings(0).mini_batch_size
+    assert made["judgements"].rollouts.high == examples * calls
+    assert made["judgements"].completion_tokens.high == 50 * examples * calls and made["judgements"].money.high > 0
+
+
+def test_hints_of_a_recorded_teacher_are_paid(plan_of, monkeypatch, tmp_path):
+    monkeypatch.setenv("OPENAI_API_KEY", "x")
+    recorded = {
+        "class_path": "RecordingReflector",
+        "init_args": {"reflector": TEACHER, "path": str(tmp_path / "x.jsonl")},
+    }
+    sampler = {"class_path": "SelfHints", "init_args": {"reflector": recorded}}
+    run = plan_of(f"--model.sampler={json.dumps(sampler)}", "--evolution.budget=0")
+    hints = found(run)["hints"]
+    assert hints.completion_tokens.high == 100 * hints.rollouts.high and hints.money.high > 0
+    bare = found(plan_of("--evolution.budget=0"))["training rollouts"].prompt_tokens.high / run.workload.completions
+    trained = found(run)["training rollouts"]
+    assert trained.prompt_tokens.high == pytest.approx(trained.rollouts.high * (bare + 30))
+    needs = memory(load_config(run.module.model), demand_of(run))
+    text = page("head", list(found(run).values()), 60.0, [], needs, 0, MEASURED, [])
+    assert "with training rollouts, updates and hints half way between least and most" in text.replace("\n", " ")
 
 
 @pytest.mark.parametrize(("devices", "count"), [("0,1", 2), ("1,", 1), ("3", 3), (4, 4), ([0, 2], 2), ("auto", 1)])

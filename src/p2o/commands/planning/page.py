@@ -63,12 +63,21 @@ def _cost(phases: Sequence[Phase], middle: float, measured: Measured | None) -> 
     if any(phase.name == "hints" for phase in phases):
         lines.append("Hints go from none to one for every question that could fail, each tried in full.")
     if measured:
-        said = (
-            "updates and evolution half way between least and most, and completions after the first\nepoch as long as "
-        )
-        said = f"{said}asking for steps makes them" if evolves else "updates half way between least and most"
-        lines.append(f"A guess between the two: {timedelta(seconds=round(middle))}, with {said}.")
+        lines.append(f"A guess between the two: {timedelta(seconds=round(middle))}, with {_assumed(phases)}.")
     return "\n".join(lines)
+
+
+def _assumed(phases: Sequence[Phase]) -> str:
+    """What the guess takes for granted."""
+    open_ended = any(phase.name == "training rollouts" and phase.rollouts.low < phase.rollouts.high for phase in phases)
+    names = {phase.name for phase in phases}
+    halved = ["training rollouts"] * open_ended + ["updates"]
+    halved += [name for name in ("evolution", "hints") if name in names]
+    listed = f"{', '.join(halved[:-1])} and {halved[-1]}" if len(halved) > 1 else halved[0]
+    said = f"{listed} half way between least and most"
+    if names & {"evolution", "hints"}:
+        said += ", and completions after the first\nepoch as long as asking for steps makes them"
+    return said
 
 
 def total(phases: Sequence[Phase]) -> Phase:

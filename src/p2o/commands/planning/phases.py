@@ -60,8 +60,7 @@ def phases(
     longest = float(run.module.sampling.max_completion_length)
     usual = measured.completion_length if measured else 1.0
     unknown = Span.exactly(length) if length else Span(usual, longest)
-    template = run.longest_template if run.evolves else 0
-    prompt = Span(run.mean_length, run.mean_length + template)
+    prompt = Span(run.mean_length, run.mean_length + run.longest_template)
     lengths = Lengths(
         prompt, unknown if length or not measured else _templated(run, measured, longer, "teacher" in sampled)
     )
@@ -72,12 +71,10 @@ def phases(
     templated = run.epochs - 1 if run.evolves else 0  # epochs with a template to validate
     validation = Span(run.epochs, run.epochs + templated) * padded(len(run.data.validation_questions), run.processes)
     found = [_rollouts("training rollouts", train, trained, run, measured)] if train.high else []
-    if writers := run.module.sampler.writers:
-        each = Span(*sampled["hints"]) * (1 / len(writers))
-        found += [
-            replace(_reflection(each, lengths, run, writer, 1, measured, prices_of(writer)), name="hints")
-            for writer in writers
-        ]
+    for writer in run.writers:
+        each = Span(*sampled["hints"]) * (1 / len(run.writers))
+        hints = _reflection(each, lengths, run, writer, 1, measured, prices_of(writer))
+        found.append(replace(hints, name="hints", seconds=hints.seconds and hints.seconds * (1 / run.processes)))
     if "teacher" in sampled:
         found.append(_teacher(Span(*sampled["teacher"]), unknown, run, measured, paid.teacher))
     found += [_updates(run, trained, measured), _rollouts("validation", validation, lengths, run, measured)]
@@ -93,6 +90,9 @@ def phases(
         examples = run.evolution.search_settings(0).mini_batch_size
         calls = Span(0, templated * most_calls(run))
         found.append(_reflection(calls, lengths, run, run.reflector, examples, measured, paid.reflector))
+        for judge in run.judges:
+            judged = _reflection(calls * examples, lengths, run, judge, 1, measured, prices_of(judge))
+            found.append(replace(judged, name="judgements"))
     return found
 
 
@@ -122,7 +122,7 @@ def _templated(run: PlannedRun, measured: Measured, longer: float, taught: bool)
     usual, limit = measured.completion_length, float(run.module.sampling.max_completion_length)
     if taught:
         return Span(usual, limit)
-    if not run.evolves and not run.module.sampler.writers:
+    if not run.evolves and not run.writers:
         return Span.exactly(usual)
     return Span(usual, min(limit, longer * max(usual, measured.templated_length)))
 

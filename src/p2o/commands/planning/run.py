@@ -1,5 +1,6 @@
 """The run that is planned: its parts, and what is known of it without sampling."""
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from statistics import fmean
 
@@ -16,6 +17,8 @@ from p2o.policy.preflight import prompt_length, trainer_problems
 from p2o.policy.sharding import ShardedStrategy
 from p2o.prompts.renderer import PromptRenderer
 from p2o.reflectors.base import Reflector
+from p2o.reflectors.diagnosing import DiagnosingReflector
+from p2o.reflectors.wrapping import WrappingReflector
 from p2o.rollouts import Workload
 
 
@@ -86,14 +89,25 @@ class PlannedRun:
 
     @property
     def reflector(self) -> Reflector:
-        """Who reflects, whether it is recorded or not."""
-        reflector: Reflector = vars(self.evolution.reflector).get("reflector", self.evolution.reflector)
-        return reflector
+        """Who reflects, whatever is around it."""
+        return list(layers(self.evolution.reflector))[-1]
+
+    @property
+    def judges(self) -> Sequence[object]:
+        """Who names the kinds of failures that the reflector is told of."""
+        around = layers(self.evolution.reflector)
+        return [layer.judge for layer in around if isinstance(layer, DiagnosingReflector)]
+
+    @property
+    def writers(self) -> Sequence[Reflector]:
+        """Who writes hints for the sampler, whatever is around them."""
+        return [list(layers(writer))[-1] for writer in self.module.sampler.writers if isinstance(writer, Reflector)]
 
     @property
     def longest_template(self) -> int:
-        """Tokens of a template at most; 0 if the reflector does not say."""
-        return int(vars(self.reflector).get("max_template_length", 0))
+        """Tokens of a template or hint at most; 0 if there is none, or who writes them does not say."""
+        asked = [*([self.reflector] if self.evolves else []), *self.writers]
+        return max((int(vars(one).get("max_template_length", 0)) for one in asked), default=0)
 
     @property
     def workload(self) -> Workload:
@@ -102,6 +116,13 @@ class PlannedRun:
         different = (size if self.data.draw.chooses else most, most)
         data = self.data
         return Workload(self.epochs, size, data.batch_size, data.num_generations, self.processes, different)
+
+
+def layers(reflector: Reflector) -> Iterator[Reflector]:
+    """The reflector, what it wraps, and so on to the one that does the work."""
+    yield reflector
+    if isinstance(reflector, WrappingReflector):
+        yield from layers(reflector.reflector)
 
 
 def planned_run(
