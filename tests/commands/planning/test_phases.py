@@ -308,6 +308,11 @@ TEACHER = {
 }
 
 
+def recording(reflector, folder):
+    init_args = {"reflector": reflector, "path": str(folder / "x.jsonl")}
+    return {"class_path": "RecordingReflector", "init_args": init_args}
+
+
 def test_what_a_reflector_does_within_others_is_planned(plan_of, monkeypatch, tmp_path):
     """A recording around a judge around a teacher: both are paid."""
     monkeypatch.setenv("OPENAI_API_KEY", "x")
