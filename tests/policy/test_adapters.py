@@ -52,6 +52,17 @@ def adapted(request, tokenizer):
     return policy
 
 
+def test_adapters_have_the_same_first_values_whatever_device_torch_makes_tensors_on(tokenizer):
+    policy = build_policy(len(tokenizer), tokenizer.eos_token_id)
+    LoRA(rank=2)(policy)
+    expected = {name: parameter.clone() for name, parameter in policy.named_parameters() if ".lora_" in name}
+    for name in expected:
+        torch.nn.init.ones_(policy.get_parameter(name))
+    with torch.device("meta"):
+        LoRA(rank=2).fill(policy)
+    assert all(torch.equal(policy.get_parameter(name), value) for name, value in expected.items())
+
+
 def test_packed_scores_of_a_policy_with_adapters_are_those_of_its_forward_pass(adapted):
     assert packable(adapted)
     found = completion_logps(adapted, PROMPTS, COMPLETIONS, 1.0)
