@@ -1,7 +1,9 @@
 """How vLLM is started, without vLLM."""
 
+import json
 import os
 import sys
+from pathlib import Path
 from types import ModuleType, SimpleNamespace
 
 import pytest
@@ -12,7 +14,13 @@ from p2o.errors import InputError
 
 
 @pytest.fixture
-def starts(monkeypatch):
+def temporary(tmp_path, monkeypatch):
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    return tmp_path
+
+
+@pytest.fixture
+def starts(monkeypatch, temporary):
     """What `vllm.LLM` is given at each start, and what LOCAL_RANK is then; no variable stays."""
     found = []
 
@@ -81,3 +89,40 @@ def test_one_process_on_another_device_than_the_first_is_refused(policy, starts,
     on_device(0)
     start_vllm(policy, {})
     assert starts[0].local_rank is None and "distributed_executor_backend" not in starts[0].arguments
+
+
+def test_the_same_config_has_the_same_folder_in_every_run(policy, starts, temporary):
+    """Its path is part of what vLLM finds compiled code by."""
+    for layers in (2, 2, 1):
+        policy.config.num_hidden_layers = layers
+        start_vllm(policy, {})
+    first, again, other = (Path(start.arguments["model"]) for start in starts)
+    assert first == again != other
+    assert first.parent.parent == temporary and first.parent.stat().st_mode & 0o777 == 0o700
+    assert {path.name for path in temporary.rglob("*") if path.is_file()} == {"config.json"}
+    written = (first / "config.json").read_text()
+    assert json.loads(written)["num_hidden_layers"] == 2
+    (first / "config.json").write_text("cut")
+    policy.config.num_hidden_layers = 2
+    start_vllm(policy, {})
+    assert (first / "config.json").read_text() == written
+
+
+@pytest.mark.parametrize("odd", ["link", "file", "open to all", "another's"])
+def test_a_folder_that_others_could_write_to_is_refused(policy, starts, temporary, monkeypatch, odd):
+    (temporary / "elsewhere").mkdir()
+    folder = temporary / f"p2o-vllm-{os.getuid()}"
+    if odd == "link":
+        folder.symlink_to(temporary / "elsewhere")
+    elif odd == "file":
+        folder.write_text("")
+    else:
+        folder.mkdir()
+        folder.chmod(0o777 if odd == "open to all" else 0o700)
+    if odd == "another's":
+        other = os.getuid() + 1
+        folder.rename(temporary / f"p2o-vllm-{other}")
+        monkeypatch.setattr(os, "getuid", lambda: other)
+    with pytest.raises(InputError, match=r"p2o-vllm-\d+: expected a folder of this user .* or set TMPDIR"):
+        start_vllm(policy, {})
+    assert starts == [] and list((temporary / "elsewhere").iterdir()) == []
