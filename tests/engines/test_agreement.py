@@ -8,7 +8,8 @@ from transformers import AutoModelForCausalLM, Gemma3TextConfig, GPT2Config, Mis
 
 from p2o.engines import SamplingParams, TransformersEngine
 from p2o.engines.agreement import agreement, thresholds
-from p2o.engines.bounds import BOUNDS
+from p2o.engines.bounds import BOUNDS, bound_of
+from p2o.engines.canary import check_canary
 from p2o.errors import InputError
 from p2o.logprobs import ScoringPath, completion_logps, remove_training_noise, scoring_path
 from p2o.logprobs import forward_pass as padded_module
@@ -135,6 +136,22 @@ def test_mixed_precision_is_held_to_its_own_bound(policy):
     assert not found.exact  # π_old is scored by the trainer then
     with pytest.raises(InputError), torch.autocast("cpu", torch.bfloat16):
         agreement(policy, Wrong(0.3), 100)
+
+
+def test_logits_that_a_low_temperature_stretches_have_their_rounding_stretched_too(policy):
+    wrong, rows = Wrong(0.15), ([Prompt((5, 6, 7), 0)], SamplingParams(0.5, 8))
+    completions = wrong.generate(policy, *rows, "")
+    with torch.autocast("cpu", torch.bfloat16):
+        assert "(bound: 0.2 nats in the mean and 3 at most)" in agreement(policy, wrong, 100, 0.5).line
+        check_canary(policy, wrong, rows[0], completions, 0.5)
+        for temperature in (0.0, 1.0, 2.0):  # 0: of greedy completions the log-probabilities are those of 1
+            assert bound_of(policy, temperature) == BOUNDS[torch.bfloat16]
+            with pytest.raises(InputError):
+                agreement(policy, wrong, 100, temperature)
+            with pytest.raises(InputError):
+                check_canary(policy, wrong, rows[0], wrong.generate(policy, rows[0], SamplingParams(1.0, 8), ""), 1.0)
+    assert bound_of(policy, 0.5) == BOUNDS[torch.float32]  # which leaves room for twenty times its rounding
+    assert not agreement(policy, TransformersEngine(), 100, 0.5).line.count("0.2 nats")
 
 
 @pytest.mark.parametrize(("precision", "dtype"), [("highest", torch.float32), ("medium", torch.bfloat16)])

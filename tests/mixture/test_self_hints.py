@@ -8,7 +8,7 @@ from stub_step import StubStep, mixture_item
 
 from factories import question, rollout
 from p2o.endpoints import Usage
-from p2o.engines import SamplingParams, TransformersEngine
+from p2o.engines import SamplingParams, TransformersEngine, VLLMEngine
 from p2o.mixture.scaffolded_hints import ScaffoldedHints
 from p2o.mixture.self_hints import SelfHints
 from p2o.objective import NoCorrection
@@ -64,6 +64,17 @@ def test_it_is_the_reflectors_own_engine_that_counts():
     assert not list(SelfHints(SelfReflector(engine=alone)).problems(of_two, NoCorrection()))
     assert SelfHints(SelfReflector(engine=alone)).own_engines == [alone]
     assert ScaffoldedHints([StaticReflector(["a"]), SelfReflector(engine=alone)]).own_engines == [alone]
+
+
+def test_a_second_vllm_that_sleeps_in_the_process_is_refused(monkeypatch):
+    monkeypatch.setattr("torch.cuda.is_available", lambda: True)
+    one, two, policys = VLLMEngine(), VLLMEngine(), TransformersEngine()
+    tiers = ScaffoldedHints([SelfReflector(engine=one), SelfReflector(engine=two)])
+    for sampler, engine in ((SelfHints(SelfReflector(engine=two)), one), (tiers, policys)):
+        [problem] = sampler.problems(engine, NoCorrection())
+        assert "SelfReflector: expected one VLLMEngine that sleeps" in problem
+    for own, engine in ((None, one), (two, policys)):
+        assert not list(SelfHints(SelfReflector(engine=own)).problems(engine, NoCorrection()))
 
 
 def test_who_has_no_failure_asks_too_where_another_process_has_one(policy, tokenizer, monkeypatch):

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from lightning.pytorch.strategies import Strategy
 from peft import AutoPeftModelForCausalLM, PeftModel
 from torch.testing import assert_close
 from transformers import AutoModelForCausalLM, AutoTokenizer
@@ -50,6 +51,26 @@ def adapted(request, tokenizer):
         if ".lora_" in name:
             torch.nn.init.normal_(parameter, std=0.3)
     return policy
+
+
+def test_adapters_have_the_same_first_values_whatever_device_torch_makes_tensors_on(tokenizer):
+    policy = build_policy(len(tokenizer), tokenizer.eos_token_id)
+    LoRA(rank=2)(policy)
+    expected = {name: parameter.clone() for name, parameter in policy.named_parameters() if ".lora_" in name}
+    for name in expected:
+        torch.nn.init.ones_(policy.get_parameter(name))
+    with torch.device("meta"):
+        LoRA(rank=2).fill(policy)
+    assert all(torch.equal(policy.get_parameter(name), value) for name, value in expected.items())
+
+
+def test_a_run_is_the_same_whatever_device_lightning_has_its_model_made_on(tmp_path, monkeypatch):
+    """On one GPU and under DDP, that is the GPU."""
+    fit(tmp_path / "plain", *TRAINED)
+    monkeypatch.setattr(Strategy, "tensor_init_context", lambda strategy, empty_init=None: torch.device("meta"))
+    fit(tmp_path / "elsewhere", *TRAINED)
+    found, expected = weights(tmp_path / "elsewhere"), weights(tmp_path / "plain")
+    assert found.keys() == expected.keys() and all(torch.equal(found[name], expected[name]) for name in expected)
 
 
 def test_packed_scores_of_a_policy_with_adapters_are_those_of_its_forward_pass(adapted):

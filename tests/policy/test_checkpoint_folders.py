@@ -5,6 +5,7 @@ import shutil
 
 import pytest
 import torch
+from lightning.pytorch.utilities import rank_zero_only
 from sharded_processes import run_on, sharded_net
 
 from p2o.errors import InputError
@@ -134,6 +135,39 @@ def test_what_is_damaged_or_missing_is_found_and_last_falls_back(tmp_path, name)
     part.unlink()
     with pytest.warns(UserWarning, match=r"last\.ckpt.*\n.*epoch=0\.ckpt is the newest"):
         assert newest_checkpoint(tmp_path).name == "epoch=0.ckpt"
+
+
+def test_one_process_of_a_run_reads_every_byte_and_the_others_look_at_sizes(tmp_path, monkeypatch):
+    path, damaged = tmp_path / "last.ckpt", tmp_path / "damaged.ckpt"
+    for folder in (path, damaged):
+        write_folder(content(1.0, note="x" * 100_000), folder)
+    part = damaged / STATE
+    part.write_bytes(part.read_bytes().replace(b"x" * 100, b"y" * 100, 1))
+    read = []
+    monkeypatch.setattr("p2o.policy.checkpoints.folder._sum", lambda file: read.append(file) or "another")
+    monkeypatch.setattr(rank_zero_only, "rank", 1)  # of what launched this process: the others are not known yet
+    assert value(path) == value(damaged) == 1
+    assert read == []
+    part.write_bytes(part.read_bytes()[:-1])
+    with pytest.raises(InputError, match=r"damaged .* expected \d+ bytes of state.pt, found \d+"):
+        load_checkpoint(damaged)
+    monkeypatch.setattr(rank_zero_only, "rank", 0)
+    with pytest.raises(InputError, match=r"the check sum of state\.pt is wrong"):
+        load_checkpoint(path)
+    assert read == [path / STATE]
+
+
+def read_by_name(folder):
+    """Each process asks for another checkpoint, as where the first one alone has found that the newest is damaged."""
+    rank = torch.distributed.get_rank()
+    print(float(WholeFiles().load_checkpoint(folder / f"{rank}.ckpt")["state_dict"]["weight"][0, 0]))
+
+
+@pytest.mark.distributed
+def test_all_processes_go_on_from_where_the_first_one_does(tmp_path):
+    for number in (0, 1):
+        write_folder(content(number), tmp_path / f"{number}.ckpt")
+    assert all(text.split() == ["0.0", "exit", "0"] for text in run_on(2, read_by_name, tmp_path))
 
 
 def test_a_second_name_outlives_the_first(tmp_path):

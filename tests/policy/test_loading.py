@@ -52,6 +52,17 @@ def test_an_outline_is_the_policy_without_values(tiny_model, checkpointing):
     assert (outline.training, outline.name_or_path) == (policy.training, policy.name_or_path)
 
 
+@pytest.mark.parametrize("load", [load_policy, outline_policy])
+def test_the_device_on_which_lightning_has_models_made_changes_nothing(load, tiny_model):
+    plain = load(str(tiny_model), adapters=LoRA(4))
+    with torch.device("meta"):  # as Lightning has configure_model in `with strategy.root_device`, a GPU for instance
+        found = load(str(tiny_model), adapters=LoRA(4))
+    assert load is outline_policy or {value.device.type for value in found.state_dict().values()} == {"cpu"}
+    assert all(torch.equal(buffer, plain.get_buffer(name)) for name, buffer in found.named_buffers())
+    if load is load_policy:
+        assert all(torch.equal(value, plain.state_dict()[name]) for name, value in found.state_dict().items())
+
+
 def test_a_missing_folder_is_not_looked_up_on_the_hub():
     with pytest.raises(InputError, match=r"'./nowhere' does not exist"):
         locate("./nowhere")

@@ -71,6 +71,7 @@ def fitting(config: PreTrainedConfig, wishes: Wishes, prompt: int, completion: i
             vllm=share,
             adapters=LoRA() if method == "LoRA" else None,
             shards=wishes.gpus if method == "sharded" else 1,
+            replicas=1 if method == "sharded" else wishes.gpus,
         )
         need = memory(config, demand, device)
         room = memory(config, demand).sampling <= share * device if share else True

@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from typing import TypeVar, cast
 
 import torch.distributed
+from lightning.pytorch.utilities import rank_zero_only
 
 from p2o.distributed.preemption import Preempted
 from p2o.errors import InputError
@@ -25,6 +26,11 @@ def gather(value: T) -> list[T]:
 def rank() -> int:
     """Of this process; 0 if it is alone."""
     return _place()[0]
+
+
+def is_first() -> bool:
+    """Whether this is the first process of its run: by what has launched it, before it knows the others."""
+    return int(rank_zero_only.rank) == 0  # type: ignore[attr-defined]  # Lightning sets it on the function
 
 
 def share(items: Sequence[S], work: Callable[[Sequence[S]], Sequence[T]]) -> list[T]:

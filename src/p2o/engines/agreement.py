@@ -83,12 +83,12 @@ def agreement(policy: PreTrainedModel, engine: RolloutEngine, longest: int, temp
 
 
 def _agreement(policy: PreTrainedModel, engine: RolloutEngine, longest: int, temperature: float) -> Agreement:
-    _check_training_mode(policy, bound_of(policy))
+    _check_training_mode(policy, bound_of(policy, 1.0))
     if ignored := ignored_settings(policy):
         rank_zero_warn(ignored)
     lengths = _lengths(policy.config, longest)
     first = scoring_path(policy)
-    bounds = bound_of(policy, engine.dtype or policy.dtype), bound_of(policy)
+    bounds = bound_of(policy, temperature, engine.dtype or policy.dtype), bound_of(policy, temperature)
     tried: list[str] = []
     for path in plainer_paths(first):
         choose_path(policy, path)

@@ -61,7 +61,7 @@ def check_canary(
         return
     by_engine = torch.tensor([logp for completion in begun for logp in completion.logps or ()])  # [N]
     differences = (by_engine - by_trainer[: len(by_engine)]).abs()  # [N]
-    bound = bound_of(policy, engine.dtype or policy.dtype)
+    bound = bound_of(policy, temperature, engine.dtype or policy.dtype)
     if not bound.holds(differences):
         raise InputError(
             f"{type(engine).__name__} does not sample from the weights that are trained: expected its log-probs "

@@ -8,6 +8,7 @@ from lightning.pytorch.callbacks import EarlyStopping
 from lightning.pytorch.utilities import rank_zero_warn
 
 from p2o.distributed.preemption import listen
+from p2o.engines.vllm.one_asleep import sleep_problems
 from p2o.errors import InputError, refuse
 from p2o.mixture.data_module import mixture_of
 from p2o.policy.checkpoints.callback import checkpoint_of
@@ -47,12 +48,14 @@ def check_parts(evolution: "TemplateEvolution", trainer: Trainer, module: Lightn
 
 
 def check_reflector(reflector: Reflector, module: LightningModule) -> None:
-    """Compares who reflects with the processes that the engine takes.
+    """Compares who reflects with the engines of the run, and with the processes that they take.
 
     Raises:
-        InputError: The reflector asks the engine on one process, and the engine needs more.
+        InputError: The reflector asks the engine on one process, and the engine needs more; or has an engine of which
+            there can be one in a process, as has the run.
     """
     assert isinstance(module, PolicyModule)
+    refuse(sleep_problems(reflector.name, reflector.own_engine, [module.engine, *module.sampler.own_engines]))
     processes = (reflector.own_engine or module.engine).processes
     if reflector.samples and processes > 1:
         raise InputError(

@@ -138,7 +138,10 @@ class _ToRows(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, None]:  # noqa: ANN401
         packed, flat = ctx.packed, grads[0].flatten(0, 1)  # [R·L, H, D]
-        return flat[packed.places].index_add_(0, packed.again_of, flat[packed.again]), None
+        # On CUDA, sums of bfloat16 stop growing where many rows share a prompt.
+        wide = torch.promote_types(flat.dtype, torch.float32)
+        sums = flat[packed.places].to(wide).index_add_(0, packed.again_of, flat[packed.again].to(wide))
+        return sums.to(flat.dtype), None
 
 
 class _FromRows(torch.autograd.Function):

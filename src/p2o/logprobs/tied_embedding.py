@@ -51,9 +51,10 @@ class _Embed(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:  # noqa: ANN401
         weight, ids = ctx.saved_tensors
-        rows = grads[0].to(weight.dtype)
+        # On CUDA, sums of bfloat16 stop growing where a token is frequent.
+        rows = grads[0].to(torch.promote_types(weight.dtype, torch.float32))
         if ctx.padding is not None:
             rows = rows.masked_fill(ids.eq(ctx.padding).unsqueeze(1), 0.0)
         seen, places = ids.unique(return_inverse=True)
         sums = rows.new_zeros(len(seen), rows.shape[1]).index_add_(0, places, rows)
-        return ctx.gradient.take(weight).index_add_(0, seen, sums), None, None, None
+        return ctx.gradient.take(weight).index_add_(0, seen, sums.to(weight.dtype)), None, None, None

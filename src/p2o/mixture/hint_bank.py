@@ -9,6 +9,7 @@ from p2o.distributed.processes import gather, together
 from p2o.distributed.unions import concatenated, first_rank_wins
 from p2o.endpoints import ZERO_USAGE, Usage
 from p2o.engines.base import RolloutEngine
+from p2o.engines.vllm.one_asleep import sleep_problems
 from p2o.errors import InputError
 from p2o.logprobs.rope import settled_window
 from p2o.logprobs.shards import is_sharded
@@ -94,8 +95,14 @@ def _reflect(
 
 
 def hint_problems(reflectors: Iterable[Reflector], engine: RolloutEngine, sampler: str) -> Iterator[str]:
-    """A reflector that samples on an engine which several processes must call together: each asks when it needs to."""
+    """A reflector that samples on an engine which several processes must call together: each asks when it needs to.
+
+    Or on one that a process can have once, beside another such engine.
+    """
+    others = [engine]
     for reflector in reflectors:
+        yield from sleep_problems(reflector.name, reflector.own_engine, others)
+        others += engines_of([reflector])
         processes = (reflector.own_engine or engine).processes
         if reflector.samples and processes > 1:
             yield (

@@ -97,7 +97,7 @@ class LoRA(Adapters):
         for name, parameter in policy.named_parameters():
             if ".lora_" not in name:
                 continue
-            values = torch.zeros(parameter.shape)
+            values = torch.zeros(parameter.shape, device="cpu")  # as the generator, wherever torch makes tensors
             if ".lora_A." in name:
                 generator = torch.Generator().manual_seed(derive_seed(torch.initial_seed(), name))
                 nn.init.kaiming_uniform_(values, a=math.sqrt(5), generator=generator)

@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Any
 
+import torch
 from torch import nn
 from torch.nn.modules.module import register_module_parameter_registration_hook
 from transformers import (
@@ -23,6 +24,9 @@ from p2o.prompts.renderer import PromptRenderer
 from p2o.worlds.bundled import BUNDLED_POLICIES
 
 BUNDLED = "p2o/micro-policy"  # the name of the policy that comes inside the package
+# Lightning calls `configure_model` in `with root_device`. transformers would take that for a `device_map`, which needs
+# accelerate, and buffers would be computed by the kernels of another device.
+ON_CPU = torch.device("cpu")
 
 
 def locate(name: str) -> str:
@@ -67,7 +71,7 @@ def load_window(name: str, longest: int = 0) -> int:
 def load_policy(
     name: str, gradient_checkpointing: bool = False, adapters: Adapters = NoAdapters(), longest: int = 0
 ) -> PreTrainedModel:
-    """A causal language model in eval mode without dropout and jitter, its weights in the dtype of the adapters.
+    """A causal language model on the CPU, in eval mode without dropout and jitter, in the dtype of the adapters.
 
     Args:
         name: A folder, a name on the hub, or the bundled policy.
@@ -76,11 +80,12 @@ def load_policy(
         longest: Tokens of the longest row that is planned for; 0: the model's whole window (see `settle_rope`).
     """
     _check_not_quantized(name, load_config(name))
-    try:
-        policy: PreTrainedModel = AutoModelForCausalLM.from_pretrained(locate(name), dtype=adapters.dtype)
-    except (OSError, ValueError) as error:
-        raise InputError(_not_loadable("weights", name, error)) from error
-    return _prepared(policy, gradient_checkpointing, adapters, longest)
+    with ON_CPU:
+        try:
+            policy: PreTrainedModel = AutoModelForCausalLM.from_pretrained(locate(name), dtype=adapters.dtype)
+        except (OSError, ValueError) as error:
+            raise InputError(_not_loadable("weights", name, error)) from error
+        return _prepared(policy, gradient_checkpointing, adapters, longest)
 
 
 def outline_policy(
@@ -95,13 +100,14 @@ def outline_policy(
             return None
         return nn.Parameter(parameter.to("meta"), parameter.requires_grad)
 
-    hook = register_module_parameter_registration_hook(without_values)  # type: ignore[arg-type] # it may give another
-    try:
-        policy: PreTrainedModel = AutoModelForCausalLM.from_config(config, dtype=adapters.dtype).eval()
-    finally:
-        hook.remove()
-    policy.generation_config = load_generation_config(name, policy)
-    return _prepared(policy, gradient_checkpointing, adapters, longest)
+    with ON_CPU:
+        hook = register_module_parameter_registration_hook(without_values)  # type: ignore[arg-type] # it may give another
+        try:
+            policy: PreTrainedModel = AutoModelForCausalLM.from_config(config, dtype=adapters.dtype).eval()
+        finally:
+            hook.remove()
+        policy.generation_config = load_generation_config(name, policy)
+        return _prepared(policy, gradient_checkpointing, adapters, longest)
 
 
 def load_generation_config(name: str, model: PreTrainedModel) -> GenerationConfig:

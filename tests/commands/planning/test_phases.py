@@ -249,6 +249,20 @@ def test_shards_divide_what_the_policy_keeps(plan_of, strategy):
     assert part.sampling > one.sampling  # the policy is put together to sample
 
 
+def test_whole_policies_of_several_processes_keep_another_copy_of_the_gradients(plan_of):
+    config = load_config("p2o/micro-policy")
+    one, several = memory(config, demand_of(plan_of())), memory(config, demand_of(plan_of("--trainer.devices=4")))
+    assert several.total - one.total == one.gradients  # the buckets of torch's DistributedDataParallel
+    sharded = memory(config, demand_of(plan_of("--trainer.devices=4", "--trainer.strategy=sharded")))
+    assert one.kept == sharded.kept == 0
+
+
+def test_vllm_keeps_some_memory_while_it_sleeps(plan_of):
+    needs = memory(load_config("p2o/micro-policy"), demand_of(plan_of("--model.engine=VLLMEngine")))
+    assert needs.kept == 3 * GIB < needs.total
+    assert "kept by DDP and vLLM 3.00" in page("head", [], 0.0, [], needs, 0, None, [])
+
+
 def test_the_paper_fits_the_gpus_that_its_config_names():
     """4.0 billion parameters on 141 GB, on numbers of the model alone: its config is on the hub."""
     config = AutoConfig.for_model(

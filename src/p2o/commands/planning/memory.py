@@ -20,6 +20,7 @@ GIB = 2**30
 WEIGHT = 4  # bytes: float32, whatever the precision of the pass
 HIDDEN = 34  # bytes that a layer keeps in 2-byte numbers for each position and hidden unit (Korthikanti et al. 2022)
 MIXED = 1.5  # norms and residuals of a mixed pass stay in float32
+ASLEEP = 3 * GIB  # a guess: what vLLM keeps mapped in its sleep (CUDA's context, NCCL's buffers, CUDA graphs)
 LOGIT_COPIES = 3  # of a tile, or of a padded pass: logits, their exponentials, and the gradient
 
 
@@ -39,6 +40,7 @@ class Demand:
         vllm: The share of the device that vLLM takes while it is awake; 0: the policy samples itself.
         adapters: What is trained, if not all of the policy.
         shards: Processes that hold the policy together.
+        replicas: Processes that hold a whole policy each, whose gradients are averaged.
     """
 
     micro_batch_tokens: int
@@ -51,6 +53,7 @@ class Demand:
     vllm: float = 0.0
     adapters: LoRA | None = None
     shards: int = 1
+    replicas: int = 1
 
 
 @dataclass(frozen=True)
@@ -62,11 +65,12 @@ class Memory:
     gradients: int
     activations: int
     sampling: int
+    kept: int  # by DDP and by a vLLM that sleeps, whoever's turn it is
 
     @property
     def total(self) -> int:
         """The most bytes that are in use at one time."""
-        return self.weights + self.adam + max(self.gradients + self.activations, self.sampling)
+        return self.weights + self.adam + self.kept + max(self.gradients + self.activations, self.sampling)
 
 
 def parameters(config: PreTrainedConfig) -> int:
@@ -125,12 +129,15 @@ def memory(config: PreTrainedConfig, demand: Demand, device: int = 0) -> Memory:
     else:
         whole = policy - policy // demand.shards  # a sharded policy is put together to sample
         sampling = demand.together * demand.usual * token * (2 if demand.mixed else 4) + whole
+    # DDP averages gradients in buckets of its own, which it makes before the first step.
+    buckets = WEIGHT * trained if demand.replicas > 1 else 0
     return Memory(
         weights=policy * (1 + demand.copies) // demand.shards,
         adam=2 * WEIGHT * trained // demand.shards,
         gradients=WEIGHT * trained // demand.shards,
         activations=kept + casts + logits * 4,
         sampling=sampling,
+        kept=buckets + (ASLEEP if demand.vllm else 0),
     )
 
 
@@ -164,6 +171,7 @@ def demand_of(run: PlannedRun, expected: int = 0) -> Demand:
         vllm=engine.arguments["gpu_memory_utilization"] if isinstance(engine, VLLMEngine) else 0.0,
         adapters=adapters,
         shards=run.processes if run.sharded else 1,
+        replicas=1 if run.sharded else run.processes,
     )
 
 

@@ -135,6 +135,7 @@ def _memory(memory: Memory, device: int, measured: Measured | None) -> str:
     parts = {
         "weights": memory.weights,
         "Adam": memory.adam,
+        **({"kept by DDP and vLLM": memory.kept} if memory.kept else {}),
         "gradients and activations": memory.gradients + memory.activations,
         "rollouts": memory.sampling,
     }

@@ -1,7 +1,6 @@
 """Starts vLLM in this process, with the architecture of a policy and no weights yet."""
 
 import os
-import tempfile
 import warnings
 from copy import deepcopy
 from typing import TYPE_CHECKING, Any
@@ -11,6 +10,8 @@ from lightning.pytorch.utilities.seed import isolate_rng
 from transformers import PreTrainedModel
 from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING_NAMES
 
+from p2o.engines.vllm.config_folder import config_folder
+from p2o.engines.vllm.own_device import own_device
 from p2o.errors import InputError
 
 if TYPE_CHECKING:
@@ -24,7 +25,8 @@ def start_vllm(policy: PreTrainedModel, arguments: dict[str, Any]) -> "LLM":
     are read again, whether the policy came by name, by folder or with p2o, and there is no tokenizer to disagree with.
 
     Raises:
-        InputError: vLLM is not installed.
+        InputError: vLLM is not installed, or would take another device than this process, or others could write to
+            the folder.
     """
     # Read when vLLM starts. The engine core in this process can be handed tensors as they are.
     os.environ["VLLM_ENABLE_V1_MULTIPROCESSING"] = "0"
@@ -41,18 +43,17 @@ def start_vllm(policy: PreTrainedModel, arguments: dict[str, Any]) -> "LLM":
         ) from error
     if not torch.distributed.is_initialized():  # vLLM does it, for one process; Lightning would advise on many
         warnings.filterwarnings("ignore", message=r"It is recommended to use `self\.log")
-    with tempfile.TemporaryDirectory(prefix="p2o-vllm-") as folder, isolate_rng():  # vLLM seeds every generator
-        _config_of(policy).save_pretrained(folder)
+    with own_device() as processes, isolate_rng():  # vLLM seeds every generator
         return LLM(
             **{
-                "model": folder,
+                "model": str(config_folder(_config_of(policy))),
                 "load_format": "dummy",
                 "skip_tokenizer_init": True,
                 "generation_config": "vllm",  # sampling is as the caller says, and not bent by defaults of the model
                 "logprobs_mode": "processed_logprobs",  # of the sampling distribution
                 "enable_prefix_caching": True,
                 "weight_transfer_config": WeightTransferConfig(backend=BACKEND),
-                **_processes(),
+                **processes,
                 **arguments,
             }
         )
@@ -63,14 +64,3 @@ def _config_of(policy: PreTrainedModel) -> Any:  # noqa: ANN401 (a config of any
     config = deepcopy(policy.config)
     config.architectures = config.architectures or [MODEL_FOR_CAUSAL_LM_MAPPING_NAMES[config.model_type]]
     return config
-
-
-def _processes() -> dict[str, Any]:
-    """In a distributed run every process has a worker; they find each other as under torchrun."""
-    if not torch.distributed.is_initialized():
-        return {}
-    rank = torch.distributed.get_rank()
-    os.environ.setdefault("RANK", str(rank))
-    os.environ.setdefault("LOCAL_RANK", str(torch.cuda.current_device() if torch.cuda.is_available() else rank))
-    os.environ.setdefault("WORLD_SIZE", str(torch.distributed.get_world_size()))
-    return {"distributed_executor_backend": "external_launcher"}

@@ -9,6 +9,7 @@ from typing import Any
 from lightning.fabric.plugins import TorchCheckpointIO
 from lightning.pytorch.utilities import rank_zero_info
 
+from p2o.distributed.processes import on_first
 from p2o.errors import InputError
 from p2o.io.files import replacing
 from p2o.io.folders import replacing_folder
@@ -47,8 +48,8 @@ class WholeFiles(TorchCheckpointIO):
         rank_zero_info(f"checkpoint {path.name}: {megabytes:,.1f} MB in {time.monotonic() - started:.1f} s")
 
     def load_checkpoint(self, path: Any, map_location: Any = None, weights_only: bool | None = None) -> dict[str, Any]:  # noqa: ANN401 (Lightning's signature)
-        """Reads it with the checks of `load_checkpoint`."""
-        return load_checkpoint(Path(path))
+        """Reads it with the checks of `load_checkpoint`; all processes read the one that the first found whole."""
+        return load_checkpoint(on_first(lambda: Path(path)))
 
     def remove_checkpoint(self, path: Any) -> None:  # noqa: ANN401 (Lightning's signature)
         """Removes a file or a folder; what is interrupted in it is removed by the next start."""
