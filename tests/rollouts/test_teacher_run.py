@@ -57,9 +57,11 @@ def last(root):
     return load_checkpoint(root / "checkpoints" / "last.ckpt", to_resume=True)
 
 
-@pytest.mark.parametrize(("writer", "calls"), [("teacher", 2), ("teacher", 8), ("reflector", 1), ("reflector", 3)])
-def test_what_was_paid_for_in_a_step_that_failed_is_not_paid_for_again(tmp_path, server, capsys, writer, calls):
-    """In the first step of the run, of which there is no checkpoint, and in a later one."""
+@pytest.mark.parametrize(
+    ("writer", "calls"), [("teacher", 2), ("teacher", 6), ("teacher", 8), ("reflector", 1), ("reflector", 3)]
+)
+def test_what_was_paid_for_before_a_step_failed_is_not_paid_for_again(tmp_path, server, capsys, writer, calls):
+    """In the first step of the run, of which there is no checkpoint, in the one before, and in a later one."""
     answers(server)
     run = partial(fit, url=server.url, writer=writer)
     run(tmp_path / "straight")
@@ -78,11 +80,12 @@ def test_what_was_paid_for_in_a_step_that_failed_is_not_paid_for_again(tmp_path,
     assert [path for path in differences if not path.startswith(("last.ckpt/p2o/sampler/spent", "config"))] == []
 
 
-def test_a_key_that_is_refused_at_once_leaves_no_checkpoint(tmp_path, server):
+def test_a_key_that_is_refused_at_once_leaves_no_checkpoint(tmp_path, server, capsys):
     answers(server, 0)
     with pytest.raises(SystemExit):
         fit(tmp_path, url=server.url, writer="teacher")
     assert not list(tmp_path.glob("checkpoints/*"))
+    assert "--ckpt_path" not in capsys.readouterr().err
 
 
 @pytest.mark.distributed

@@ -181,9 +181,11 @@ class RunCheckpoint(ModelCheckpoint):
                 self._save(trainer, place_of(trainer))
             if self.id:
                 exception.place = f"{self._saved}; {self.last_model_path} has all of it"
-        elif isinstance(exception, StepFailed) and exception.paid and saves(trainer):
-            counts_of(pl_module).undo(self._counts)
-            self._save(trainer, place_of(trainer))
+        elif isinstance(exception, StepFailed) and saves(trainer):
+            if exception.paid or place_of(trainer) != self._saved:
+                counts_of(pl_module).undo(self._counts)
+                self._save(trainer, place_of(trainer))
+            exception.kept = bool(self.id)
 
     def _safe_point(self, trainer: Trainer, due: bool = False) -> None:
         """Saves if it is time to, on all processes or none, and ends the run if a signal has asked one of them."""
