@@ -28,12 +28,12 @@ class StepFailed(InputError):
     def __init__(self, message: str, paid: bool) -> None:
         super().__init__(message)
         self.paid = paid
-        self.kept = False  # said by who saves the checkpoint
+        self.place = ""  # said by who saves the checkpoint
 
     def __str__(self) -> str:
         """With how to go on, where there is a checkpoint to go on from."""
         again = " What was paid for is kept; when its cause is gone, --ckpt_path last goes on there."
-        return super().__str__() + (again if self.kept else "")
+        return super().__str__() + (again if self.place else "")
 
 
 @dataclass(frozen=True)
