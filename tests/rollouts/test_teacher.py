@@ -16,6 +16,7 @@ from p2o.errors import InputError
 from p2o.prompts.renderer import PromptRenderer
 from p2o.rollouts import EndpointTeacher, RolloutCounts, StepFailed, Teacher, TeacherCompletions
 from p2o.rollouts.endpoint_teacher import tokenized
+from p2o.rollouts.teacher import TeacherFailed
 from p2o.types import Completion
 
 QUICK = Retries(attempts=5, first_wait=0.01, longest_wait=2.0)
@@ -57,6 +58,29 @@ def test_each_question_is_asked_once_and_the_state_lasts():
     other = TeacherCompletions(teacher)
     other.load_state_dict(sampler.state_dict())
     assert other.completions == sampler.completions
+
+
+class BrokenTeacher(CountingTeacher):
+    """A stub that fails after so many completions."""
+
+    def __init__(self, after):
+        super().__init__()
+        self.after = after
+
+    def complete(self, asks, step):
+        written = super().complete(asks, step)
+        raise TeacherFailed("no", [one if k < self.after else None for k, one in enumerate(written)])
+
+
+def test_of_a_question_that_two_processes_ask_each_completion_is_kept(monkeypatch):
+    """Padding gives them the same one, and the first process fails behind its first completion."""
+    said, other, sampler = [], TeacherCompletions(CountingTeacher()), TeacherCompletions(BrokenTeacher(after=1))
+    monkeypatch.setattr("p2o.distributed.unions.gather", lambda mine: said.append(mine) or [mine])
+    other([mixture_item(0)], new_step(seed=3))
+    monkeypatch.setattr("p2o.distributed.unions.gather", lambda mine: [mine, said.pop(0)])
+    with pytest.raises(StepFailed):
+        sampler([mixture_item(0)], new_step(seed=3))
+    assert sampler.completions == other.completions and None not in sampler.completions["q0"]
 
 
 @pytest.fixture
