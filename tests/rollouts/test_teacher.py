@@ -197,6 +197,28 @@ def test_the_limit_on_money_holds_over_a_resumed_run(new, server, step):
     assert 4 <= len(server.requests) < 8
 
 
+def test_a_call_waits_for_calls_under_way_that_may_cost_what_it_needs(new, server, step):
+    """At most each call costs 0.0003, of which three are within the limit; it does cost 0.00005."""
+    spending = Spending(money=0.001, prompt_price=1.0, completion_price=10.0)
+    server.seconds = 0.05
+    reply = completion("5", usage={"prompt_tokens": 40, "completion_tokens": 1})
+    teacher = new(reply, spending=spending, concurrency=8)
+    assert len(teacher.complete(asks(8), step)) == 8
+    assert teacher.cost.money == pytest.approx(8 * 0.00005) and 1 < server.most_active <= 3
+
+
+def test_what_waits_for_calls_under_way_ends_with_them(new, server, step):
+    """They fail for good, or cost so much that nothing is left."""
+    spending = Spending(money=0.001, prompt_price=1.0, completion_price=10.0)
+    server.seconds = 0.05
+    with pytest.raises(InputError, match="Check the key"):
+        new(status(401), spending=spending, concurrency=8).complete(asks(8), step)
+    dear = completion("5", usage={"prompt_tokens": 40, "completion_tokens": 26})
+    with pytest.raises(InputError, match=r"limit of 0.001 \(spending.money\)"):
+        new(dear, spending=spending, concurrency=8).complete(asks(8), step)
+    assert len(server.requests) == 3 + 3
+
+
 def test_what_was_paid_for_before_the_limit_stays_booked_and_is_not_asked_again(new, server, step):
     """Three of four completions are within the limit; the resumed run may spend more."""
     reply = completion("5", usage={"prompt_tokens": 40, "completion_tokens": 10})

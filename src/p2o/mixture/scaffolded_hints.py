@@ -27,7 +27,8 @@ class ScaffoldedHints(Sampler):
     tried in vain, and the failures that make room, are mined and counted, but not learnt from.
 
     Args:
-        tiers: A reflector for each tier, in their order; their prompts say how much a hint may tell.
+        tiers: A reflector for each tier, in their order; their prompts say how much a hint may tell. The limits of an
+            endpoint (`spending`) hold for each tier by itself.
         increments: Parts of its words in which a hint is told, at least 1 (paper: 4).
         warm_up: Epochs at the start without hints, so that nothing is hinted that the policy would find alone (paper:
             the first 15 % of the steps).
