@@ -1,6 +1,7 @@
 """Teachers with a real renderer and, for the endpoint, a real HTTP server on loopback."""
 
 import copy
+import json
 from dataclasses import replace
 from types import SimpleNamespace
 
@@ -181,6 +182,22 @@ def test_calls_that_fail_for_good_end_the_run_with_one_message(new, server, step
     with pytest.raises(InputError, match=rf"EndpointTeacher: .*/chat/completions, model 'm', {said}") as error:
         teacher.complete(asks(9), step)
     assert KEY not in str(error.value) and len(server.requests) == requests
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        lambda before: f"<{'x' * (190 - before)}{KEY}".encode(),
+        lambda before: json.dumps({"error": f"{'x' * (290 - before)}{KEY}"}).encode(),
+        lambda before: status(401, message=f"{'x' * (950 - before)}{KEY}"),
+    ],
+    ids=["no completion", "error with status 200", "status 401"],
+)
+def test_a_detail_is_cut_behind_no_part_of_the_key(new, step, fault):
+    for before in range(0, 40, 8):
+        with pytest.raises(InputError) as error:
+            new(fault(before), concurrency=1, retries=Retries(attempts=0, failures_in_a_row=1)).complete(asks(1), step)
+        assert "xxx" in str(error.value) and KEY[:4] not in str(error.value)
 
 
 def test_the_limit_on_money_holds_over_a_resumed_run(new, server, step):

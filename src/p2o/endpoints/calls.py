@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from p2o.endpoints.budget import BudgetGuard
-from p2o.endpoints.chat import CallFailed, ChatReply, ask
+from p2o.endpoints.chat import CallFailed, ChatReply, Redacted, ask
 from p2o.endpoints.retry import Retries
 from p2o.endpoints.usage import Usage
 
@@ -37,16 +37,25 @@ class Calls:
         retries: When a failed attempt is tried again, and when the circuit breaker opens.
         guard: Holds the limits on what may be spent.
         failed: Calls that failed in a row so far.
+        redacted: Leaves the key out of what the server says.
     """
 
     def __init__(
-        self, client: "AsyncOpenAI", concurrency: int, timeout: float, retries: Retries, guard: BudgetGuard, failed: int
+        self,
+        client: "AsyncOpenAI",
+        concurrency: int,
+        timeout: float,
+        retries: Retries,
+        guard: BudgetGuard,
+        failed: int,
+        redacted: Redacted,
     ) -> None:
         self.client = client
         self.timeout = timeout
         self.retries = retries
         self.guard = guard
         self.failed = failed
+        self.redacted = redacted
         self.stopped = ""  # why no more calls are made
         self._stop, self._settled = asyncio.Event(), asyncio.Event()
         self._free = asyncio.Semaphore(concurrency)
@@ -60,7 +69,7 @@ class Calls:
             if not await self._reserved(call.most):
                 return None
             try:
-                answer = await ask(self.client, call.request, self.timeout, self.retries, self._stop)
+                answer = await ask(self.client, call.request, self.timeout, self.retries, self._stop, self.redacted)
             except CallFailed as failed:
                 if failed.failure.paid:
                     failed.usage = self._priced(failed.usage, call)
