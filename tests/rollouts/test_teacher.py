@@ -295,6 +295,22 @@ def test_a_filtered_question_is_left_out_and_not_asked_again(new, server, step, 
     assert "refused 1 of 2 questions, which are left out: q1" in caplog.text
 
 
+@pytest.mark.parametrize(
+    ("fault", "said"),
+    [
+        (status(401, "The account is suspended by our content policy."), "Check the key"),
+        (status(403, "The account is suspended by our content policy."), "Check what the key may do"),
+        (status(429, "Too many requests to moderation."), "failed in 3 calls in a row, .*status 429"),
+    ],
+    ids=str,
+)
+def test_an_account_that_is_refused_is_no_question_that_is_filtered(new, step, fault, said):
+    sampler = TeacherCompletions(new(fault, retries=Retries(attempts=0), concurrency=1))
+    with pytest.raises(StepFailed, match=said):
+        sampler([mixture_item(0), mixture_item(1)], step)
+    assert {one for row in sampler.completions.values() for one in row} == {None}
+
+
 def test_a_text_yields_no_added_token(tokenizer, step):
     marked = copy.deepcopy(tokenizer)
     marked.add_tokens([AddedToken("<|tool|>", special=False)])

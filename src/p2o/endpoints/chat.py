@@ -114,7 +114,7 @@ async def _attempt(
             is_retried(status),
             status in PERMANENT,
             retry_after(error.response.headers),
-            refused=status < 500 and is_filtered(error.message),
+            refused=_refused(status, error.message),
         )
     except (APIConnectionError, TooLong) as error:  # openai 2 makes the second one the cause of the first
         failure = broken_connection(error)
@@ -170,8 +170,13 @@ def _told_error(told: Any, redacted: Redacted) -> Failure:  # noqa: ANN401 (any 
         _ADVICE.get(status, "Check model and extra_body"),
         bool(status) and is_retried(status),
         status in PERMANENT,
-        refused=is_filtered(str(told)),
+        refused=_refused(status, str(told)),
     )
+
+
+def _refused(status: int, message: str) -> bool:
+    """Whether it is this one prompt that is refused, and not the account, or all that is asked at the moment."""
+    return not is_retried(status) and status not in PERMANENT and is_filtered(message)
 
 
 def is_filtered(message: str) -> bool:
