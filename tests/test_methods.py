@@ -228,14 +228,10 @@ def test_epochs_without_a_gradient_are_counted_and_kept(tmp_path):
 def test_single_turn_reflection_and_its_best_template_at_inference_time(tmp_path, capsys):
     """`p2o test` asks under the best template of the checkpoint, and says so."""
     methods = ["single_turn", "inference_prompt"]
-    options = [
-        "--data.train.init_args.hard=6",
-        "--evolution.budget=30",
-        "--evolution.width=2",
-        "--trainer.max_epochs=2",
-    ]
-    run("fit", methods, tmp_path, *options)
-    run("test", methods, tmp_path, "--ckpt_path=last")
+    data = "--data.train.init_args.hard=6"
+    options = ["--evolution.budget=30", "--evolution.width=2", "--trainer.max_epochs=2"]
+    run("fit", methods, tmp_path, data, *options)
+    run("test", methods, tmp_path, data, "--ckpt_path=last")
     results = json.loads((tmp_path / "benchmarks" / "results.json").read_text())
     checkpoint = torch.load(tmp_path / "checkpoints" / "last.ckpt", weights_only=True)
     [best] = checkpoint["MixtureDataModule"]["best_template"]["templates"]

@@ -207,6 +207,19 @@ def test_a_signal_within_an_evolution_that_is_made_up_for(straight, tmp_path, mo
     assert state_differences(straight[0], root) == []
 
 
+def test_an_evolution_that_has_begun_ends_with_the_questions_that_it_began_with(tmp_path, monkeypatch, capsys):
+    """Between two epochs τ may change, but one rollout of 8 leaves too few hard questions for what is paid already."""
+    fit(tmp_path, "--trainer.max_epochs=1")
+    with monkeypatch.context() as patch:
+        observe(patch, lambda number, title: os.kill(os.getpid(), signal.SIGTERM) if title == "children" else None)
+        with pytest.raises(SystemExit):
+            fit(tmp_path, "--ckpt_path=last")
+    for change, named in {"data.tau=1": "data.tau: expected 6,", "evolution.min_hard_set=9": "evolution.min_"}.items():
+        with pytest.raises(SystemExit):
+            fit(tmp_path, "--ckpt_path=last", f"--{change}")
+        assert named in (said := capsys.readouterr().err) and "unfinished evolution has begun with" in said
+
+
 @pytest.mark.slow
 def test_slices_of_the_data_resume_within_an_epoch(tmp_path, monkeypatch, capfd):
     """Epochs of 5 of 8 questions; the third begins the second pass, and is ended between its two steps."""

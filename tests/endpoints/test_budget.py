@@ -15,12 +15,14 @@ def test_usages_add_up():
 def test_a_purse_holds_back_what_calls_under_way_may_cost():
     most, spending = Usage(prompt_tokens=10, completion_tokens=20), Spending(tokens=100)
     purse = BudgetGuard(spending, Usage(prompt_tokens=25))
-    assert [purse.reserve(most) for _ in range(3)] == ["", "", "100 tokens (spending.tokens)"]
+    assert [purse.reserve(most) for _ in range(3)] == [True, True, False] and purse.limit(most) == ""
     purse.settle(most, Usage(prompt_tokens=8, completion_tokens=2))
     assert purse.spent.tokens == 35
-    assert [purse.reserve(most) for _ in range(2)] == ["", "100 tokens (spending.tokens)"]
+    assert [purse.reserve(most) for _ in range(2)] == [True, False]
     purse.settle(most, Usage())  # a call that failed
-    assert purse.reserve(most) == ""
+    assert purse.reserve(most)
+    purse.settle(most, Usage(prompt_tokens=36))
+    assert not purse.reserve(most) and purse.limit(most) == "100 tokens (spending.tokens)"
 
 
 def test_prices_are_per_million_tokens():

@@ -54,6 +54,9 @@ def test_other_content_is_none_and_may_have_been_paid_for(content):
         ({"message": "no"}, "no chat completion", False, False, False),
         ("broken", "no chat completion", False, False, False),
         ({"code": "content_filter", "message": "no"}, "no chat completion", False, False, True),
+        ({"code": 400, "message": "content policy"}, "error 400", False, False, True),
+        ({"code": 403, "message": "content policy"}, "error 403", False, True, False),
+        ({"code": 429, "message": "moderation"}, "error 429", True, False, False),
     ],
 )
 def test_an_error_with_status_200_is_the_error_that_it_tells(error, cause, retried, permanent, refused):

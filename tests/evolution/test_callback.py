@@ -1,5 +1,7 @@
 """The callback with the real micro-policy: what reaches the engine, and what is left after a phase."""
 
+import json
+
 import pytest
 
 from p2o.engines import TransformersEngine
@@ -7,7 +9,9 @@ from p2o.errors import InputError
 from p2o.evolution import DominanceSelector
 from p2o.evolution.callback import TemplateEvolution
 from p2o.evolution.phase import EvolutionPhase
+from p2o.evolution.settings import check_measured_by, measured_by
 from p2o.evolution.stopping import check_reflector
+from p2o.mixture.selection import AllQuestions, GradedQuestions
 from p2o.objective.advantages import GroupNormalized
 from p2o.objective.context_estimators import Masked
 from p2o.objective.losses import ClippedLoss
@@ -110,22 +114,32 @@ def test_a_template_fits_whatever_may_be_asked_under_it(module):
     assert [len(phase.search.history.pool) for phase in phases] == [2, 1]
 
 
-@pytest.mark.parametrize("change", [{"completions": 2}, {"temperature": 0.5}, {"mini_batch_size": 2}])
+@pytest.mark.parametrize(
+    "change",
+    [
+        *({"completions": 2}, {"temperature": 0.5}, {"mini_batch_size": 2}, {"dev_size": 4}, {"min_hard_set": 3}),
+        *({"learn_from": AllQuestions()}, {"learn_from": GradedQuestions(["hard"])}),
+    ],
+    ids=str,
+)
 def test_an_evolution_that_has_begun_is_measured_as_it_began(module, change):
     """Its budget may change, and what an earlier release has begun goes on, which kept none of these settings."""
     hard = ChainQuestions("train", easy=0, hard=12).load()
 
-    def phase(**settings):
-        evolution = TemplateEvolution(StaticReflector([USEFUL]), DominanceSelector(), **settings)
-        return EvolutionPhase(evolution, module, hard, 0, TemplateBank(), [], evolution.ledger)
+    def settings(**other):
+        first = {"budget": 80, "learn_from": GradedQuestions(["easy", "hard"])}
+        return TemplateEvolution(StaticReflector([USEFUL]), DominanceSelector(), **first | other)
 
-    state = phase(budget=80).state_dict()
-    phase(budget=90, width=2).load_state_dict(state)
+    evolution = settings()
+    phase = EvolutionPhase(evolution, module, hard, 0, TemplateBank(), [], evolution.ledger, tau=2)
+    kept = json.loads(json.dumps(phase.state_dict()))["measured_by"]
+    check_measured_by(kept, measured_by(settings(budget=90, width=2), 2))
     [name] = change
-    with pytest.raises(InputError, match=rf"evolution.{name}: expected .* has begun with, got {change[name]}"):
-        phase(budget=80, **change).load_state_dict(state)
-    del state["measured_by"]
-    phase(budget=80, **change).load_state_dict(state)
+    with pytest.raises(InputError, match=rf"evolution.{name}: expected .* has begun with, got"):
+        check_measured_by(kept, measured_by(settings(**change), 2))
+    with pytest.raises(InputError, match=r"data.tau: expected 2, which the unfinished evolution has begun with, got 3"):
+        check_measured_by(kept, measured_by(settings(), 3))
+    check_measured_by({}, measured_by(settings(**change), 3))
 
 
 def test_a_template_that_no_question_could_carry_is_rejected(module):

@@ -12,6 +12,7 @@ from p2o.mixture.epoch_draw import EasyMixing
 from p2o.mixture.epoch_items import in_order
 from p2o.mixture.selection import AllQuestions, AskedQuestions, GradedQuestions, HardQuestions
 from p2o.prompts.templates import Template, TemplateBank
+from p2o.questions import HeldOut
 from p2o.questions.base import QuestionSource
 
 BANK = TemplateBank((Template("A", 0.5), Template("B", 0.25)), {"q1": (1,)})
@@ -147,6 +148,30 @@ def test_an_empty_bank_makes_the_epoch_bare_and_the_best_template_lasts():
 def test_state_of_other_questions_is_refused():
     with pytest.raises(InputError, match=r"belongs to another config.*fingerprint 20-"):
         module(19).load_state_dict(module().state_dict())
+
+
+@pytest.mark.parametrize(
+    "changed", [{"train": Numbered(105)}, {"validation": HeldOut(count=19)}], ids=["appended", "another count"]
+)
+def test_questions_that_were_trained_on_are_no_test_of_what_was_held_out(changed):
+    """Rows that were appended, or another number, make other questions the ones that are held out."""
+    sources = {"train": Numbered(100), "validation": HeldOut(count=20)}
+    fitted, same, other = (MixtureDataModule(**parts) for parts in (sources, sources, sources | changed))
+    fitted.setup("fit")
+    for data in (same, other):
+        data.setup("test")
+    same.load_state_dict(fitted.state_dict())
+    assert [list(one.questions) for one in same.test_benchmarks] == [fitted.validation_questions]
+    with pytest.raises(InputError, match=r"belongs to another config.*fingerprint 80-"):
+        other.load_state_dict(fitted.state_dict())
+
+
+def test_a_test_on_benchmarks_needs_no_training_questions(tmp_path):
+    (tmp_path / "b.jsonl").write_text('{"id": "a", "question": "1+1?", "answer": "2"}\n')
+    data = MixtureDataModule(Numbered(0), Numbered(0), benchmarks=[str(tmp_path / "b.jsonl")])
+    data.setup("test")
+    data.load_state_dict(module().state_dict())
+    assert data.train_questions == [] and len(data.test_benchmarks) == 1
 
 
 class Twins(Numbered):

@@ -7,6 +7,7 @@ import pytest
 from stub_step import StubStep, mixture_item
 
 from factories import question, rollout
+from p2o.distributed.preemption import Preempted
 from p2o.endpoints import Usage
 from p2o.engines import SamplingParams, TransformersEngine, VLLMEngine
 from p2o.mixture.scaffolded_hints import ScaffoldedHints
@@ -126,6 +127,28 @@ def test_hints_that_were_paid_for_before_a_limit_are_kept_and_booked(policy, tok
     [bank] = [other.bank] if isinstance(other, SelfHints) else other.banks
     assert set(bank.hints) == {"q0", "q3"} and (bank.spent.calls, bank.spent.money) == (2, 1 + 2)
     assert again.worker.counts.rollouts["hints"] == 1
+
+
+@pytest.mark.parametrize("hinted", [SelfHints, lambda reflector: ScaffoldedHints([reflector], 1, 0)])
+def test_hints_of_a_step_that_a_signal_ends_are_kept_and_none_is_asked_for_again(policy, tokenizer, hinted):
+    """Not the one that gives the answer of 3 away either; but a later step asks for another."""
+    whole, part, other = (hinted(StaticReflector(["It is 4.", "It is 4!"])) for _ in range(3))
+    items = [mixture_item(0), mixture_item(3)]
+    step, later = Step(policy, tokenizer), Step(policy, tokenizer)
+    straight = whole(items, Step(policy, tokenizer))
+    roll_out = step.roll_out
+    step.roll_out = lambda items, number=0: roll_out(items, number) if number == 0 else _ended()
+    with pytest.raises(Preempted):
+        part(items, step)
+    other.load_state_dict(part.state_dict())
+    assert other(items, later) == straight and other.state_dict() == whole.state_dict()
+    assert (step.worker.counts.rollouts["hints"], later.worker.counts.rollouts["hints"]) == (2, 0)
+    other([mixture_item(3)], again := Step(policy, tokenizer))
+    assert again.worker.counts.rollouts["hints"] == 1
+
+
+def _ended():
+    raise Preempted(15)
 
 
 @pytest.mark.parametrize("hint", ["<|end|> Add.", "Add " + "slowly " * 200])

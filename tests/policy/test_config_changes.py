@@ -60,7 +60,7 @@ def test_what_could_not_take_effect_is_refused(new, said):
 @pytest.mark.parametrize(
     ("old", "new", "said"),
     [
-        (sampled(), sampled(model="other"), r"teacher.init_args.endpoint.model: 'a' -> 'other'"),
+        (sampled(), sampled(temperature=0.5), r"teacher.init_args.endpoint.temperature: None -> 0.5"),
         (hinted("a"), hinted("b"), r"tiers.0.init_args.prompt: 'a' -> 'b'"),
         (hinted("a"), hinted("a", "b"), r"tiers.1.init_args.prompt: None -> 'b'"),
     ],
@@ -72,10 +72,12 @@ def test_who_writes_is_kept_as_what_was_written_is(old, new, said):
 
 @pytest.mark.parametrize("written", [sampled, partial(hinted, "a")])
 @pytest.mark.parametrize("place", [Place(1), Place(1, batch=3)])
-def test_how_an_endpoint_is_reached_and_what_it_may_cost_is_free_at_any_time(written, place):
-    new = written(base_url="http://b/v1", spending={"money": 9.0}, retries={"attempts": 9}, timeout=9.0, concurrency=9)
+def test_what_the_message_of_an_endpoint_that_fails_says_to_check_is_free_at_any_time(written, place):
+    """How it is reached, what it may cost, and the model, which may be misspelt, or no longer served."""
+    limits = {"spending": {"money": 9.0}, "retries": {"attempts": 9}, "timeout": 9.0, "concurrency": 9}
+    new = written(base_url="http://b/v1", model="b", extra_body={"top_p": 0.9}, token_margin=1.5, **limits)
     found = changes(written(), new)
-    assert len(found) == 5
+    assert len(found) == 8
     check_changes(found, place)
 
 

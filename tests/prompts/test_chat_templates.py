@@ -125,6 +125,37 @@ def test_a_template_whose_day_cannot_be_pinned_is_refused(own):
         take_template(own, {"chat_template": template})
 
 
+QUESTION = "{{ messages[-1]['content'] }}"
+
+
+@pytest.mark.parametrize(
+    ("template", "expected"),
+    [
+        ("{# once strftime_now(form) #}" + QUESTION, "Q: 1+1?"),
+        ("{% raw %}strftime_now(form) {% endraw %}" + QUESTION, "strftime_now(form) Q: 1+1?"),
+        ('{{ strftime_now("it\'s %Y: ") }}' + QUESTION, "it's 2024: Q: 1+1?"),
+        ("{{ strftime_now('it\\'s \"%Y\": ') }}" + QUESTION, 'it\'s "2024": Q: 1+1?'),
+    ],
+    ids=["comment", "text", "other quotes", "escaped quotes"],
+)
+def test_what_asks_for_no_day_or_asks_with_quotes_is_taken(own, template, expected):
+    assert rendered(own, {"chat_template": template}) == expected
+
+
+def test_a_comment_that_stands_in_a_text_hides_no_day(own):
+    with pytest.raises(InputError, match=r"strftime_now\(form\)"):
+        take_template(own, {"chat_template": "{{ '{#' }}{{ strftime_now(form) }}{{ '#}' }}" + QUESTION})
+
+
+def test_of_several_templates_the_one_that_is_used_counts(own):
+    unread = "{{ strftime_now(form) }}"
+    own.chat_template = {"default": DATED[1][0], "tool_use": unread}
+    assert rendered(own, None) == DATED[1][1] and own.chat_template["tool_use"] == unread
+    own.chat_template = {"default": unread, "tool_use": DATED[1][0]}
+    with pytest.raises(InputError, match=r"strftime_now\(form\)"):
+        take_template(own, None)
+
+
 def test_a_kept_switch_is_a_default(own):
     own.chat_template = "{{ messages[0]['content'] }}{{ extra }}"
     keep_prompts(own, {"extra": False})

@@ -1,6 +1,7 @@
 """Teachers with a real renderer and, for the endpoint, a real HTTP server on loopback."""
 
 import copy
+import json
 from dataclasses import replace
 from types import SimpleNamespace
 
@@ -16,6 +17,7 @@ from p2o.errors import InputError
 from p2o.prompts.renderer import PromptRenderer
 from p2o.rollouts import EndpointTeacher, RolloutCounts, StepFailed, Teacher, TeacherCompletions
 from p2o.rollouts.endpoint_teacher import tokenized
+from p2o.rollouts.teacher import TeacherFailed
 from p2o.types import Completion
 
 QUICK = Retries(attempts=5, first_wait=0.01, longest_wait=2.0)
@@ -57,6 +59,29 @@ def test_each_question_is_asked_once_and_the_state_lasts():
     other = TeacherCompletions(teacher)
     other.load_state_dict(sampler.state_dict())
     assert other.completions == sampler.completions
+
+
+class BrokenTeacher(CountingTeacher):
+    """A stub that fails after so many completions."""
+
+    def __init__(self, after):
+        super().__init__()
+        self.after = after
+
+    def complete(self, asks, step):
+        written = super().complete(asks, step)
+        raise TeacherFailed("no", [one if k < self.after else None for k, one in enumerate(written)])
+
+
+def test_of_a_question_that_two_processes_ask_each_completion_is_kept(monkeypatch):
+    """Padding gives them the same one, and the first process fails behind its first completion."""
+    said, other, sampler = [], TeacherCompletions(CountingTeacher()), TeacherCompletions(BrokenTeacher(after=1))
+    monkeypatch.setattr("p2o.distributed.unions.gather", lambda mine: said.append(mine) or [mine])
+    other([mixture_item(0)], new_step(seed=3))
+    monkeypatch.setattr("p2o.distributed.unions.gather", lambda mine: [mine, said.pop(0)])
+    with pytest.raises(StepFailed):
+        sampler([mixture_item(0)], new_step(seed=3))
+    assert sampler.completions == other.completions and None not in sampler.completions["q0"]
 
 
 @pytest.fixture
@@ -159,6 +184,22 @@ def test_calls_that_fail_for_good_end_the_run_with_one_message(new, server, step
     assert KEY not in str(error.value) and len(server.requests) == requests
 
 
+@pytest.mark.parametrize(
+    "fault",
+    [
+        lambda before: f"<{'x' * (190 - before)}{KEY}".encode(),
+        lambda before: json.dumps({"error": f"{'x' * (290 - before)}{KEY}"}).encode(),
+        lambda before: status(401, message=f"{'x' * (950 - before)}{KEY}"),
+    ],
+    ids=["no completion", "error with status 200", "status 401"],
+)
+def test_a_detail_is_cut_behind_no_part_of_the_key(new, step, fault):
+    for before in range(0, 40, 8):
+        with pytest.raises(InputError) as error:
+            new(fault(before), concurrency=1, retries=Retries(attempts=0, failures_in_a_row=1)).complete(asks(1), step)
+        assert "xxx" in str(error.value) and KEY[:4] not in str(error.value)
+
+
 def test_the_limit_on_money_holds_over_a_resumed_run(new, server, step):
     reply = completion("5", usage={"prompt_tokens": 40, "completion_tokens": 10})
     spending = Spending(money=0.001, prompt_price=1.0, completion_price=10.0)
@@ -171,6 +212,28 @@ def test_the_limit_on_money_holds_over_a_resumed_run(new, server, step):
     with pytest.raises(InputError, match=r"limit of 0.001 \(spending.money\)"):
         resumed([mixture_item(2), mixture_item(3)], step)
     assert 4 <= len(server.requests) < 8
+
+
+def test_a_call_waits_for_calls_under_way_that_may_cost_what_it_needs(new, server, step):
+    """At most each call costs 0.0003, of which three are within the limit; it does cost 0.00005."""
+    spending = Spending(money=0.001, prompt_price=1.0, completion_price=10.0)
+    server.seconds = 0.05
+    reply = completion("5", usage={"prompt_tokens": 40, "completion_tokens": 1})
+    teacher = new(reply, spending=spending, concurrency=8)
+    assert len(teacher.complete(asks(8), step)) == 8
+    assert teacher.cost.money == pytest.approx(8 * 0.00005) and 1 < server.most_active <= 3
+
+
+def test_what_waits_for_calls_under_way_ends_with_them(new, server, step):
+    """They fail for good, or cost so much that nothing is left."""
+    spending = Spending(money=0.001, prompt_price=1.0, completion_price=10.0)
+    server.seconds = 0.05
+    with pytest.raises(InputError, match="Check the key"):
+        new(status(401), spending=spending, concurrency=8).complete(asks(8), step)
+    dear = completion("5", usage={"prompt_tokens": 40, "completion_tokens": 26})
+    with pytest.raises(InputError, match=r"limit of 0.001 \(spending.money\)"):
+        new(dear, spending=spending, concurrency=8).complete(asks(8), step)
+    assert len(server.requests) == 3 + 3
 
 
 def test_what_was_paid_for_before_the_limit_stays_booked_and_is_not_asked_again(new, server, step):
@@ -230,6 +293,22 @@ def test_a_filtered_question_is_left_out_and_not_asked_again(new, server, step, 
     assert {completions[n].ids for n in (1, 2)} == {completions[0].ids[-1:]}
     assert len(server.requests) == 4 and teacher.cost.failures == {"status 400": 2}
     assert "refused 1 of 2 questions, which are left out: q1" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("fault", "said"),
+    [
+        (status(401, "The account is suspended by our content policy."), "Check the key"),
+        (status(403, "The account is suspended by our content policy."), "Check what the key may do"),
+        (status(429, "Too many requests to moderation."), "failed in 3 calls in a row, .*status 429"),
+    ],
+    ids=str,
+)
+def test_an_account_that_is_refused_is_no_question_that_is_filtered(new, step, fault, said):
+    sampler = TeacherCompletions(new(fault, retries=Retries(attempts=0), concurrency=1))
+    with pytest.raises(StepFailed, match=said):
+        sampler([mixture_item(0), mixture_item(1)], step)
+    assert {one for row in sampler.completions.values() for one in row} == {None}
 
 
 def test_a_text_yields_no_added_token(tokenizer, step):

@@ -1,5 +1,7 @@
 """Whole runs whose sampler pays for texts and fails within a step: real Trainer, real micro-policy, real HTTP."""
 
+import os
+import signal
 from functools import partial
 from itertools import count
 from pathlib import Path
@@ -8,6 +10,7 @@ import pytest
 
 from endpoints.chat_server import KEY, ChatServer, completion, status
 from p2o.cli.main import main
+from p2o.engines import TransformersEngine
 from p2o.policy.checkpoints import load_checkpoint
 from processes import reached_the_end
 from quickstart_run import fit_on_two
@@ -57,9 +60,11 @@ def last(root):
     return load_checkpoint(root / "checkpoints" / "last.ckpt", to_resume=True)
 
 
-@pytest.mark.parametrize(("writer", "calls"), [("teacher", 2), ("teacher", 8), ("reflector", 1), ("reflector", 3)])
-def test_what_was_paid_for_in_a_step_that_failed_is_not_paid_for_again(tmp_path, server, capsys, writer, calls):
-    """In the first step of the run, of which there is no checkpoint, and in a later one."""
+@pytest.mark.parametrize(
+    ("writer", "calls"), [("teacher", 2), ("teacher", 6), ("teacher", 8), ("reflector", 1), ("reflector", 3)]
+)
+def test_what_was_paid_for_before_a_step_failed_is_not_paid_for_again(tmp_path, server, capsys, writer, calls):
+    """In the first step of the run, of which there is no checkpoint, in the one before, and in a later one."""
     answers(server)
     run = partial(fit, url=server.url, writer=writer)
     run(tmp_path / "straight")
@@ -78,11 +83,39 @@ def test_what_was_paid_for_in_a_step_that_failed_is_not_paid_for_again(tmp_path,
     assert [path for path in differences if not path.startswith(("last.ckpt/p2o/sampler/spent", "config"))] == []
 
 
-def test_a_key_that_is_refused_at_once_leaves_no_checkpoint(tmp_path, server):
+def test_hints_of_a_step_that_a_signal_ends_are_not_paid_for_again(tmp_path, server, monkeypatch):
+    """While the first step of the run rolls out under them: there is no checkpoint yet, and no update."""
+    answers(server)
+    run = partial(fit, url=server.url, writer="reflector")
+    run(tmp_path / "straight")
+    whole = len(server.requests)
+    generate = TransformersEngine.generate
+
+    def ended(self, policy, prompts, sampling, title="rollouts"):
+        if title == "rollouts" and len(server.requests) > whole:
+            os.kill(os.getpid(), signal.SIGTERM)
+        return generate(self, policy, prompts, sampling, title)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(TransformersEngine, "generate", ended)
+        with pytest.raises(SystemExit):
+            run(tmp_path / "run")
+    asked = len(server.requests) - whole
+    kept = last(tmp_path / "run")
+    assert kept["p2o_run"]["place"]["batch"] == 0 and kept["p2o"]["rollouts"]["train"] == 0
+    assert kept["p2o"]["sampler"]["spent"]["calls"] == kept["p2o"]["rollouts"]["hints"] == asked > 0
+    run(tmp_path / "run", "--ckpt_path=last")
+    assert len(server.requests) == 2 * whole
+    differences = run_differences(tmp_path / "straight", tmp_path / "run")
+    assert [path for path in differences if not path.startswith("last.ckpt/p2o/sampler/spent")] == []
+
+
+def test_a_key_that_is_refused_at_once_leaves_no_checkpoint(tmp_path, server, capsys):
     answers(server, 0)
     with pytest.raises(SystemExit):
         fit(tmp_path, url=server.url, writer="teacher")
     assert not list(tmp_path.glob("checkpoints/*"))
+    assert "--ckpt_path" not in capsys.readouterr().err
 
 
 @pytest.mark.distributed

@@ -12,7 +12,7 @@ class Spending:
     """Limits of a run, resumed parts included, and the prices that money is counted with.
 
     A call is made only if its prompt and the longest reply to it are within the limits together with all that was spent
-    and all calls under way.
+    and all calls under way. If these alone are in its way, it waits until they have cost less than they may.
 
     Args:
         tokens: Tokens of prompts and replies at most.
@@ -58,12 +58,16 @@ class BudgetGuard:
         self.spent = spent
         self._held: list[Usage] = []
 
-    def reserve(self, most: Usage) -> str:
-        """Sets aside what a call costs at most; if that is beyond a limit, says which, and sets nothing aside."""
-        limit = self.spending.exceeded(sum([*self._held, most], self.spent))
-        if not limit:
+    def limit(self, most: Usage) -> str:
+        """Which limit a call that costs at most so much is beyond, whatever calls under way do cost; "" if none."""
+        return self.spending.exceeded(self.spent + most)
+
+    def reserve(self, most: Usage) -> bool:
+        """Sets aside what a call costs at most, if that is within the limits beside what was set aside before."""
+        fits = not self.spending.exceeded(sum([*self._held, most], self.spent))
+        if fits:
             self._held.append(most)
-        return limit
+        return fits
 
     def settle(self, most: Usage, usage: Usage) -> None:
         """Takes what a call did cost for what was set aside."""

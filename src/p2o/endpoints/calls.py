@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from p2o.endpoints.budget import BudgetGuard
-from p2o.endpoints.chat import CallFailed, ChatReply, ask
+from p2o.endpoints.chat import CallFailed, ChatReply, Redacted, ask
 from p2o.endpoints.retry import Retries
 from p2o.endpoints.usage import Usage
 
@@ -37,18 +37,27 @@ class Calls:
         retries: When a failed attempt is tried again, and when the circuit breaker opens.
         guard: Holds the limits on what may be spent.
         failed: Calls that failed in a row so far.
+        redacted: Leaves the key out of what the server says.
     """
 
     def __init__(
-        self, client: "AsyncOpenAI", concurrency: int, timeout: float, retries: Retries, guard: BudgetGuard, failed: int
+        self,
+        client: "AsyncOpenAI",
+        concurrency: int,
+        timeout: float,
+        retries: Retries,
+        guard: BudgetGuard,
+        failed: int,
+        redacted: Redacted,
     ) -> None:
         self.client = client
         self.timeout = timeout
         self.retries = retries
         self.guard = guard
         self.failed = failed
+        self.redacted = redacted
         self.stopped = ""  # why no more calls are made
-        self._stop = asyncio.Event()
+        self._stop, self._settled = asyncio.Event(), asyncio.Event()
         self._free = asyncio.Semaphore(concurrency)
 
     async def make(self, calls: Sequence[Call], done: Callable[[], object]) -> list[CallResult]:
@@ -57,24 +66,37 @@ class Calls:
 
     async def _make(self, call: Call, done: Callable[[], object]) -> CallResult:
         async with self._free:
-            if self._stop.is_set():
-                return None
-            if limit := self.guard.reserve(call.most):
-                self._end(f"would go beyond the limit of {limit} with one more call. Raise it, or stop here")
+            if not await self._reserved(call.most):
                 return None
             try:
-                answer = await ask(self.client, call.request, self.timeout, self.retries, self._stop)
+                answer = await ask(self.client, call.request, self.timeout, self.retries, self._stop, self.redacted)
             except CallFailed as failed:
                 if failed.failure.paid:
                     failed.usage = self._priced(failed.usage, call)
-                self.guard.settle(call.most, failed.usage)
+                self._settle(call.most, failed.usage)
                 self._observe(failed)
                 return failed
             answer = replace(answer, usage=self._priced(answer.usage, call))
-            self.guard.settle(call.most, answer.usage)
+            self._settle(call.most, answer.usage)
             self.failed = 0
             done()
             return answer
+
+    async def _reserved(self, most: Usage) -> bool:
+        """Whether a call may be made, once no call under way may cost what this one needs."""
+        while not self._stop.is_set():
+            if limit := self.guard.limit(most):
+                self._end(f"would go beyond the limit of {limit} with one more call. Raise it, or stop here")
+            elif self.guard.reserve(most):
+                return True
+            else:
+                self._settled.clear()
+                await self._settled.wait()
+        return False
+
+    def _settle(self, most: Usage, usage: Usage) -> None:
+        self.guard.settle(most, usage)
+        self._settled.set()
 
     def _priced(self, usage: Usage, call: Call) -> Usage:
         """With money, and with the most that the call can have cost if the server does not tell its tokens."""

@@ -5,6 +5,7 @@ import json
 import re
 import time
 from collections import Counter
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
@@ -30,6 +31,7 @@ FINISHED = {"stop", "eos", "eos_token", "stop_sequence", "end_turn", None}  # No
 _FILTERED = re.compile(
     r"content[_ ](?:filter|management|policy)|moderation|data_inspection|safety system", re.IGNORECASE
 )
+Redacted = Callable[[str], str]
 MOST_TOKENS = 10**9  # of a call; more is no count
 MOST_CHARACTERS = 128  # of a token: the longest runs of blanks or signs in vocabularies have about as many
 
@@ -53,7 +55,12 @@ class CallFailed(Exception):
 
 
 async def ask(
-    client: "AsyncOpenAI", request: dict[str, Any], timeout: float, retries: Retries, stop: asyncio.Event
+    client: "AsyncOpenAI",
+    request: dict[str, Any],
+    timeout: float,
+    retries: Retries,
+    stop: asyncio.Event,
+    redacted: Redacted,
 ) -> ChatReply:
     """A reply.
 
@@ -63,6 +70,7 @@ async def ask(
         timeout: Seconds for an attempt, from the first byte sent to the last received.
         retries: When a failed attempt is tried again.
         stop: No further attempt is made once it is set.
+        redacted: Leaves the key out of what the server says.
 
     Raises:
         CallFailed: There is none.
@@ -70,7 +78,7 @@ async def ask(
     started = time.monotonic()
     failures: Counter[str] = Counter()
     while True:
-        result = await _attempt(client, request, timeout)
+        result = await _attempt(client, request, timeout, redacted)
         attempts = failures.total() + 1
         usage = Usage(
             calls=1, retries=attempts - 1, failures=dict(failures), seconds=round(time.monotonic() - started, 3)
@@ -87,7 +95,9 @@ async def ask(
             raise CallFailed(result, usage)
 
 
-async def _attempt(client: "AsyncOpenAI", request: dict[str, Any], timeout: float) -> ChatReply | Failure:
+async def _attempt(
+    client: "AsyncOpenAI", request: dict[str, Any], timeout: float, redacted: Redacted
+) -> ChatReply | Failure:
     from openai import APIConnectionError, APIStatusError
 
     try:
@@ -99,22 +109,24 @@ async def _attempt(client: "AsyncOpenAI", request: dict[str, Any], timeout: floa
         status = error.status_code
         return Failure(
             f"status {status}",
-            f"answered with status {status} ({error.message})",
+            f"answered with status {status} ({redacted(error.message)})",
             _ADVICE.get(status, "Check model and extra_body" if status < 500 else "Wait"),
             is_retried(status),
             status in PERMANENT,
             retry_after(error.response.headers),
-            refused=status < 500 and is_filtered(error.message),
+            refused=_refused(status, error.message),
         )
     except (APIConnectionError, TooLong) as error:  # openai 2 makes the second one the cause of the first
-        return broken_connection(error)
-    return read_completion(response.content)
+        failure = broken_connection(error)
+        return replace(failure, detail=redacted(failure.detail))
+    return read_completion(response.content, redacted)
 
 
-def read_completion(body: bytes) -> ChatReply | Failure:
+def read_completion(body: bytes, redacted: Redacted = str) -> ChatReply | Failure:
     """A chat completion, read from its bytes, since the client takes any JSON for one.
 
-    What is none is not asked for again: an answer may have been paid for.
+    What is none is not asked for again: an answer may have been paid for. What is quoted of it is redacted, then cut:
+    a part of a key would not be known for one.
     """
     try:
         answer = json.loads(body)
@@ -130,10 +142,10 @@ def read_completion(body: bytes) -> ChatReply | Failure:
             text = None if content is None else content.encode("utf-8", "replace").decode()
             return ChatReply(text, truncated, _usage(answer.get("usage"), text))
         case {"error": told} if told:
-            return _told_error(told)
+            return _told_error(told, redacted)
     return Failure(
         "no chat completion",
-        f"answered with something else than a chat completion ({body[:200]!r})",
+        f"answered with something else than a chat completion ({redacted(repr(body))[:200]})",
         "Check base_url",
         paid=True,
     )
@@ -148,18 +160,23 @@ def _text(content: Any) -> Any:  # noqa: ANN401 (any JSON)
     return content
 
 
-def _told_error(told: Any) -> Failure:  # noqa: ANN401 (any JSON)
+def _told_error(told: Any, redacted: Redacted) -> Failure:  # noqa: ANN401 (any JSON)
     """The failure of an answer with status 200 that holds an error, read as if it had the error's status."""
     code = told.get("code") if isinstance(told, dict) else None
     status = code if isinstance(code, int) and 400 <= code < 600 else 0
     return Failure(
         f"error {status}" if status else "no chat completion",
-        f"answered with an error ({told!r:.300})",
+        f"answered with an error ({redacted(repr(told))[:300]})",
         _ADVICE.get(status, "Check model and extra_body"),
         bool(status) and is_retried(status),
         status in PERMANENT,
-        refused=is_filtered(str(told)),
+        refused=_refused(status, str(told)),
     )
+
+
+def _refused(status: int, message: str) -> bool:
+    """Whether it is this one prompt that is refused, and not the account, or all that is asked at the moment."""
+    return not is_retried(status) and status not in PERMANENT and is_filtered(message)
 
 
 def is_filtered(message: str) -> bool:

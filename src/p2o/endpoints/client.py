@@ -137,7 +137,8 @@ class Endpoint:
                 base_url=self.base_url, api_key=self._key(), timeout=self.timeout, max_retries=0, http_client=http
             ) as client:
                 guard = BudgetGuard(self.spending, spent)
-                calls = Calls(client, self.concurrency, self.timeout, self.retries, guard, self._failed)
+                limits = (self.concurrency, self.timeout, self.retries, guard, self._failed)
+                calls = Calls(client, *limits, self.redacted)
                 results = await calls.make(asked, called.advance)
         self._failed = 0 if calls.stopped else calls.failed
         return results, calls.stopped

@@ -9,12 +9,19 @@ from p2o.errors import InputError
 from p2o.evolution.phase import EvolutionPhase, PhaseSettings
 from p2o.evolution.proposals.ledger import Ledger
 from p2o.evolution.result import EvolutionResult
-from p2o.evolution.stopping import begin_within, check_parts, check_reflection, is_last_epoch, stop_at_evolution
+from p2o.evolution.stopping import (
+    begin_within,
+    begun,
+    check_parts,
+    check_reflection,
+    is_last_epoch,
+    keeper,
+    stop_at_evolution,
+)
 from p2o.evolution.summary import log_report
 from p2o.mixture.data_module import mixture_of
 from p2o.mixture.selection import HardQuestions, QuestionSelection
 from p2o.policy.checkpoints.callback import checkpoint_of
-from p2o.policy.checkpoints.journal import Journal
 from p2o.policy.module import PolicyModule
 from p2o.prompts.templates import TemplateBank
 
@@ -122,11 +129,14 @@ class TemplateEvolution(PhaseSettings, Callback):
         assert isinstance(pl_module, PolicyModule)
         data = mixture_of(trainer)
         bank, failure, self.finished = TemplateBank(), "", None
+        state = begun(self, trainer, tau := data.hard_set.tau) if self.budget != 0 else {}
         if self.budget != 0 and len(hard := data.selected(self.learn_from)) >= self.min_hard_set:
             asked = [*data.train_questions, *data.validation_questions]
             mined = data.hard_set.shares(data.num_generations)
             guarded = asked if self.leak_guard == "all" else data.validation_questions
-            phase = EvolutionPhase(self, pl_module, hard, epoch, data.bank, guarded, self.ledger, mined, asked)
+            phase = EvolutionPhase(self, pl_module, hard, epoch, data.bank, guarded, self.ledger, mined, asked, tau)
+            if state:
+                phase.load_state_dict(state)
             self.finished = self._run(phase, trainer)
             bank = data.bank if (failure := self.finished.failure) else self.finished.bank
         if failure and self.on_failure == "stop":
@@ -137,19 +147,8 @@ class TemplateEvolution(PhaseSettings, Callback):
 
     def _run(self, phase: EvolutionPhase, trainer: Trainer) -> EvolutionResult:
         """Runs a phase, and logs what came of it."""
-        journal = Journal.of(trainer)
-        kept = journal.read() if journal else None
-        if kept:
-            self.ledger.load_state_dict(kept["ledger"])
-        if state := kept["phase"] if kept else self.unfinished:
-            phase.load_state_dict(state)
-
-        def keep(state: dict[str, Any]) -> None:
-            if journal:
-                journal.write({"phase": state, "ledger": self.ledger.state_dict()})
-
         with trainer.precision_plugin.forward_context():  # Lightning enters it for steps alone, not for callbacks
-            result = phase.run(keep)
+            result = phase.run(keeper(self, trainer))
         if result.failure:
             self.unfinished = phase.state_dict()
         if trainer.is_global_zero:  # counts are summed over processes, and each of them has the whole ledger

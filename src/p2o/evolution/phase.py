@@ -20,7 +20,7 @@ from p2o.evolution.proposals.reflection import Check, Reflection
 from p2o.evolution.result import EvolutionResult
 from p2o.evolution.search import EvolutionSearch
 from p2o.evolution.selectors import ParentSelector
-from p2o.evolution.settings import EvolutionSettings, Level, check_measured_by, evolution_sizes, measured_by
+from p2o.evolution.settings import EvolutionSettings, Level, evolution_sizes, measured_by
 from p2o.evolution.trials import Graded
 from p2o.policy.module import PolicyModule
 from p2o.prompts.set_cover import Credit
@@ -103,6 +103,7 @@ class EvolutionPhase:
         ledger: Where the cost of reflection is booked.
         mined: Share of correct rollouts of the epoch by the question's id, for `mined_seed`.
         asked: Other questions that may be asked under a template of the bank, which must fit into their prompts.
+        tau: τ, by which questions are hard; None: the questions come from elsewhere.
     """
 
     def __init__(
@@ -116,12 +117,14 @@ class EvolutionPhase:
         ledger: Ledger,
         mined: Mapping[str, float] | None = None,
         asked: Sequence[Question] = (),
+        tau: int | None = None,
     ) -> None:
         self.settings = settings
         self.module = module
         self.epoch = epoch
         self.ledger = ledger
         self.last_bank = last_bank
+        self._measured_by = measured_by(settings, tau)
         self._tokens_before = 0  # of completions, in earlier processes of this run
         self._keep: Callable[[dict[str, Any]], object] = lambda state: None
         self._counted = self._counts_then = module.counts.state_dict()
@@ -179,7 +182,7 @@ class EvolutionPhase:
         """
         return {
             "search": self.search.state_dict(),
-            "measured_by": measured_by(self.settings),
+            "measured_by": self._measured_by,
             "answers": self.reflection.state_dict(),
             "tokens": self._tokens(self._counted),
             "counts": total_counts(self._counted),
@@ -187,7 +190,6 @@ class EvolutionPhase:
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Goes on where `state_dict` was taken, in a resumed run."""
-        check_measured_by(state.get("measured_by", {}), measured_by(self.settings))  # 0.1.0 kept none
         self.search.load_state_dict(state["search"])
         self.reflection.load_state_dict(state["answers"])
         self._tokens_before = state["tokens"]

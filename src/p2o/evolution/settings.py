@@ -1,10 +1,11 @@
 """The size of an evolution, what it may cost in rollouts, and the reasons for its end."""
 
+import json
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 from p2o.errors import InputError
 from p2o.prompts.set_cover import Credit
@@ -72,12 +73,25 @@ class EvolutionSettings:
             )
 
 
-def measured_by(settings: object) -> dict[str, float]:
-    """What the scores of an evolution mean, out of all its settings: one that has begun must end with the same."""
-    return {name: vars(settings)[name] for name in ("completions", "temperature", "mini_batch_size")}
+def measured_by(settings: object, tau: int | None) -> dict[str, Any]:
+    """Which questions an evolution asks and what its scores mean: one that has begun must end with the same settings.
+
+    Args:
+        settings: Of all evolutions of the run.
+        tau: τ of the data; None: no hard set is judged by it.
+    """
+    names = ("completions", "temperature", "mini_batch_size", "dev_size", "min_hard_set")
+    found = {name: vars(settings)[name] for name in names} | {"learn_from": _named(vars(settings)["learn_from"])}
+    return found if tau is None else {**found, "tau": tau}
 
 
-def check_measured_by(begun: Mapping[str, float], present: Mapping[str, float]) -> None:
+def _named(part: object) -> str:
+    """The class of a part and its settings, as far as they are plain: equal for equal parts of different processes."""
+    plain = json.dumps(vars(part), default=lambda one: sorted(one) if isinstance(one, frozenset) else str(type(one)))
+    return f"{type(part).__name__}({plain})"
+
+
+def check_measured_by(begun: Mapping[str, Any], present: Mapping[str, Any]) -> None:
     """Compares the settings that an unfinished evolution has begun with, as far as they are known, with the present.
 
     Raises:
@@ -85,8 +99,9 @@ def check_measured_by(begun: Mapping[str, float], present: Mapping[str, float]) 
     """
     for name, value in begun.items():
         if value != present[name]:
+            section = "data" if name == "tau" else "evolution"
             raise InputError(
-                f"evolution.{name}: expected {value}, which the unfinished evolution has begun with, got "
+                f"{section}.{name}: expected {value}, which the unfinished evolution has begun with, got "
                 f"{present[name]}. Set it back; the next evolution may have another."
             )
 

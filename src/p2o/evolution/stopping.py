@@ -1,7 +1,8 @@
-"""Ends a run whose reflection cannot go on: before training where that is known, else where it can be resumed."""
+"""Ends a run whose reflection cannot go on, before training where that is known, and goes on with what it has kept."""
 
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from lightning import LightningModule, Trainer
 from lightning.pytorch.callbacks import EarlyStopping
@@ -10,8 +11,10 @@ from lightning.pytorch.utilities import rank_zero_warn
 from p2o.distributed.preemption import listen
 from p2o.engines.vllm.one_asleep import sleep_problems
 from p2o.errors import InputError, refuse
+from p2o.evolution.settings import check_measured_by, measured_by
 from p2o.mixture.data_module import mixture_of
 from p2o.policy.checkpoints.callback import checkpoint_of
+from p2o.policy.checkpoints.journal import Journal
 from p2o.policy.loading import load_window
 from p2o.policy.module import PolicyModule
 from p2o.policy.preflight import selection_problems, template_problems
@@ -107,6 +110,31 @@ def begin_within(trainer: Trainer, module: LightningModule) -> None:
     if (checkpoint := checkpoint_of(trainer)) is not None:
         checkpoint.take_over(trainer)
     module.agree()
+
+
+def begun(evolution: "TemplateEvolution", trainer: Trainer, tau: int) -> dict[str, Any]:
+    """How far the evolution that is due came in an earlier process, whose costs are booked; empty if it did not begin.
+
+    Raises:
+        InputError: It has begun with other settings, by which it has other questions, or other scores.
+    """
+    journal = Journal.of(trainer)
+    if kept := journal.read() if journal else None:
+        evolution.ledger.load_state_dict(kept["ledger"])
+    state: dict[str, Any] = kept["phase"] if kept else evolution.unfinished
+    check_measured_by(state.get("measured_by", {}), measured_by(evolution, tau))  # 0.1.0 kept none
+    return state
+
+
+def keeper(evolution: "TemplateEvolution", trainer: Trainer) -> Callable[[dict[str, Any]], object]:
+    """Keeps states of the phase that runs, and what reflection has cost so far, where there is a checkpoint."""
+    journal = Journal.of(trainer)
+
+    def keep(state: dict[str, Any]) -> None:
+        if journal:
+            journal.write({"phase": state, "ledger": evolution.ledger.state_dict()})
+
+    return keep
 
 
 def stop_at_evolution(trainer: Trainer, failure: str) -> NoReturn:

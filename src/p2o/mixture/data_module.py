@@ -93,18 +93,18 @@ class MixtureDataModule(LightningDataModule):
 
     def setup(self, stage: str) -> None:
         """Loads the questions that the stage needs, once."""
-        if stage == "test":
-            self.test_benchmarks = self.test_benchmarks or self._benchmarks()
-            return
-        if not self.train_questions:
+        held_out = stage != "test" or not self.benchmarks  # a checkpoint must not have been trained on these
+        if held_out and not self.train_questions:
             self.train_questions, self.validation_questions = self.validation.beside(self.train)
             check_ids(train=self.train_questions, validation=self.validation_questions)
             warn_of_overlap(self.train_questions, self.validation_questions)
             check_epoch(self.questions_per_epoch, len(self.train_questions), self.draw.chooses)
+        if stage == "test":
+            self.test_benchmarks = self.test_benchmarks or self._benchmarks()
 
     def _benchmarks(self) -> Sequence[Benchmark]:
         if not self.benchmarks:
-            return limited([benchmark_of("validation", self.validation.beside(self.train)[1])], self.benchmark_limit)
+            return limited([benchmark_of("validation", self.validation_questions)], self.benchmark_limit)
         return limited([load_benchmark(name, self.benchmark_folder) for name in self.benchmarks], self.benchmark_limit)
 
     def adopt(self, bank: TemplateBank) -> None:

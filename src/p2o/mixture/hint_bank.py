@@ -1,7 +1,7 @@
 """Hints of single questions, written by a reflector from a failure and the gold answer."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
@@ -26,7 +26,7 @@ class HintBank:
     """The hints that were written, each once, and what the writing cost all processes.
 
     Args:
-        hints: By question id.
+        hints: By question id; "" where what the step under way was given is not usable, so that it asks no second time.
         spent: In the run so far, for hints that were rejected too.
     """
 
@@ -67,11 +67,16 @@ class HintBank:
         worker.counts.tokens["hints"] = worker.counts.tokens.get("hints", 0) + usage.completion_tokens
         questions = [rollout.question for rollout in first.values()]
         written = [(asked, one.template) for asked, one in zip(questions, proposals, strict=not failure) if one]
-        mine = {asked.id: hint for asked, hint in written if _usable(asked, hint, step)}
+        mine = {asked.id: hint if _usable(asked, hint, step) else "" for asked, hint in written}
+        usable = first_rank_wins({name: hint for name, hint in mine.items() if hint})
         costs = concatenated([usage])
-        bank = HintBank({**self.hints, **first_rank_wins(mine)}, sum(costs, self.spent))
+        bank = HintBank({**self.hints, **first_rank_wins(mine), **usable}, sum(costs, self.spent))
         told = next(filter(None, concatenated([failure])), "")
         return bank, StepFailed(told, paid=any(cost.tokens for cost in costs)) if told else None
+
+    def settled(self) -> "HintBank":
+        """The bank at the end of a step: the next one may ask anew for what was not usable."""
+        return replace(self, hints={name: hint for name, hint in self.hints.items() if hint})
 
     def state_dict(self) -> dict[str, Any]:
         """The hints in order of their questions, and what they cost."""

@@ -27,7 +27,8 @@ class ScaffoldedHints(Sampler):
     tried in vain, and the failures that make room, are mined and counted, but not learnt from.
 
     Args:
-        tiers: A reflector for each tier, in their order; their prompts say how much a hint may tell.
+        tiers: A reflector for each tier, in their order; their prompts say how much a hint may tell. The limits of an
+            endpoint (`spending`) hold for each tier by itself.
         increments: Parts of its words in which a hint is told, at least 1 (paper: 4).
         warm_up: Epochs at the start without hints, so that nothing is hinted that the policy would find alone (paper:
             the first 15 % of the steps).
@@ -56,14 +57,13 @@ class ScaffoldedHints(Sampler):
             return SampledGroups(groups, [])
         failed = [group for group in groups if not any(rollout.correct for rollout in group)]
         tried: dict[int, list[Rollout]] = {id(group): [] for group in failed}  # the last one correct, or none
-        banks = list(self.banks)
         for tier, reflector in enumerate(self.tiers):
-            banks[tier], failure = banks[tier].extended(reflector, _unsolved(failed, tried), step, tier)
+            unsolved = _unsolved(failed, tried)
+            self.banks[tier], failure = self.banks[tier].extended(reflector, unsolved, step, tier)  # kept at a signal
             if failure is not None:
-                self.banks = banks
                 raise failure
             for part in range(self.increments):
-                asked = self._asked(_unsolved(failed, tried), banks[tier], part)
+                asked = self._asked(_unsolved(failed, tried), self.banks[tier], part)
                 if any(gather(bool(asked))):
                     items = [MixtureItem(group[0].question, (told,)) for group, told in asked]
                     rolled = step.roll_out(items, 1 + tier * self.increments + part)
@@ -72,7 +72,7 @@ class ScaffoldedHints(Sampler):
         helped = {key for key, rollouts in tried.items() if rollouts and rollouts[-1].correct}
         train = [[*group[:-1], tried[id(group)][-1]] if id(group) in helped else group for group in groups]
         dropped = [[*tried[id(one)][:-1], one[-1]] if id(one) in helped else tried[id(one)] for one in failed]
-        self.banks = banks  # last: a step that a signal ends is done anew
+        self.banks = [bank.settled() for bank in self.banks]
         return SampledGroups(train, [group for group in dropped if group])
 
     def _asked(self, waiting: Sequence[Group], bank: HintBank, part: int) -> list[tuple[Group, str]]:

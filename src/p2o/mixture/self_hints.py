@@ -39,19 +39,19 @@ class SelfHints(Sampler):
         check_whole(step, "SelfHints")
         groups = step.roll_out(items)
         failed = [group for group in groups if not any(rollout.correct for rollout in group)]
-        bank, failure = self.bank.extended(self.reflector, failed, step)
+        self.bank, failure = self.bank.extended(self.reflector, failed, step)  # kept though a signal ends the step
         if failure is not None:
-            self.bank = bank
             raise failure
-        hinted = [group for group in failed if group[0].question.id in bank.hints]
+        hints = self.bank.hints
+        hinted = [group for group in failed if hints.get(group[0].question.id)]
         train, dropped = groups, list[Group]()
         if any(gather(bool(hinted))):
-            again = [MixtureItem(one[0].question, (bank.hints[one[0].question.id],) * (len(one) - 1)) for one in hinted]
+            again = [MixtureItem(one[0].question, (hints[one[0].question.id],) * (len(one) - 1)) for one in hinted]
             new = {id(group): rollouts for group, rollouts in zip(hinted, step.roll_out(again, 1), strict=True)}
             kept = {id(group): next((one for one in group if not one.template), group[0]) for group in hinted}
             train = [[*new[id(group)], kept[id(group)]] if id(group) in new else group for group in groups]
             dropped = [[one for one in group if one is not kept[id(group)]] for group in hinted]
-        self.bank = bank  # last: a step that a signal ends is done anew
+        self.bank = self.bank.settled()
         return SampledGroups(train, dropped)
 
     def problems(self, engine: RolloutEngine, correction: EngineCorrection) -> Iterator[str]:

@@ -33,7 +33,7 @@ def restore_mixture(data: "MixtureDataModule", state: dict[str, Any]) -> None:
         InputError: The checkpoint was made with other training questions.
     """
     found = questions_fingerprint(data.train_questions)
-    if data.train_questions and found != state["questions"]:  # `p2o test` loads none
+    if data.train_questions and found != state["questions"]:  # a test on benchmarks loads none
         raise InputError(
             "The checkpoint belongs to another config: its training questions have the fingerprint "
             f"{state['questions']}, those of data.train have {found}. Resume with the config.yaml of that run."

@@ -6,7 +6,7 @@ from typing import Any
 from transformers import PreTrainedTokenizerBase
 
 from p2o.errors import InputError
-from p2o.prompts.fixed_day import with_fixed_day
+from p2o.prompts.fixed_day import fixed_day, with_fixed_day
 
 PLAIN = "plain"
 
@@ -26,8 +26,9 @@ def take_template(tokenizer: PreTrainedTokenizerBase, switches: dict[str, Any] |
     if asked := others.pop("chat_template", ""):
         tokenizer.chat_template = plain(tokenizer) if asked == PLAIN else asked
     if isinstance(tokenizer.chat_template, dict):  # several, of which transformers takes that of the name "default"
-        named = tokenizer.chat_template.items()
-        tokenizer.chat_template = {name: with_fixed_day(template) for name, template in named}
+        named = {name: fixed_day(template) for name, template in tokenizer.chat_template.items()}
+        used = {name: with_fixed_day(template) for name, template in named.items() if name == "default"}
+        tokenizer.chat_template = named | used
     elif tokenizer.chat_template:
         tokenizer.chat_template = with_fixed_day(tokenizer.chat_template)
     if (system := others.pop("system_prompt", "")) and tokenizer.chat_template:

@@ -34,6 +34,10 @@ class RolloutCounts:
         """Continues the counts of a run that is resumed."""
         self.rollouts, self.tokens = dict(state["rollouts"]), dict(state["tokens"])
 
+    def keeps_more(self, before: dict[str, Any]) -> bool:
+        """Whether more was written for a sampler than `before`."""
+        return any(vars(self)[name].get(phase, 0) > before[name].get(phase, 0) for name in before for phase in KEPT)
+
     def undo(self, before: dict[str, Any]) -> None:
         """Goes back to counts of before a step that is done anew, but for texts that its sampler keeps."""
         kept = {name: {phase: n for phase, n in found.items() if phase in KEPT} for name, found in vars(self).items()}

@@ -22,13 +22,18 @@ class StepFailed(InputError):
 
     Args:
         message: What failed, and what to do.
-        paid: Whether anything was answered, so that a checkpoint is worth its while.
+        paid: Whether anything was answered in this step, so that a checkpoint is worth its while.
     """
 
     def __init__(self, message: str, paid: bool) -> None:
-        again = " What was paid for is kept; when its cause is gone, --ckpt_path last goes on there." if paid else ""
-        super().__init__(message + again)
+        super().__init__(message)
         self.paid = paid
+        self.place = ""  # said by who saves the checkpoint
+
+    def __str__(self) -> str:
+        """With how to go on, where there is a checkpoint to go on from."""
+        again = " What was paid for is kept; when its cause is gone, --ckpt_path last goes on there."
+        return super().__str__() + (again if self.place else "")
 
 
 @dataclass(frozen=True)

@@ -88,7 +88,11 @@ class TeacherCompletions(Sampler):
             question.id: [written.get((question, k), one) for k, one in enumerate(known[question])]
             for question in dict.fromkeys(question for question, _ in places)
         }
-        self.completions |= first_rank_wins(mine)
+        # Place by place: of a question that padding gives to two processes, each may lack what the other one has.
+        sizes = first_rank_wins({name: len(row) for name, row in mine.items()})
+        filled = {(name, k): one for name, row in mine.items() for k, one in enumerate(row) if one is not None}
+        texts = first_rank_wins(filled)
+        self.completions |= {name: [texts.get((name, k)) for k in range(size)] for name, size in sizes.items()}
         costs = concatenated([self.teacher.cost])
         self.teacher.spent = sum(costs, self.teacher.spent)
         if failure := next(filter(None, concatenated([failure])), ""):  # on all processes

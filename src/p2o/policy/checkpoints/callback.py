@@ -175,15 +175,15 @@ class RunCheckpoint(ModelCheckpoint):
         """A signal ends the run, or a sampler that cannot go on: all that it has done, and paid for, is kept."""
         if isinstance(exception, Preempted) and trainer.state.fn is not TrainerFn.FITTING:
             exception.place = "without a result"
-        elif isinstance(exception, Preempted) and saves(trainer):
-            if place_of(trainer) != self._saved:
-                counts_of(pl_module).load_state_dict(self._counts)
+        elif isinstance(exception, Preempted | StepFailed) and saves(trainer):
+            counts = counts_of(pl_module)
+            paid = exception.paid if isinstance(exception, StepFailed) else counts.keeps_more(self._counts)
+            # Before the first step a signal may have come to one process alone, and the others gather nothing.
+            if place_of(trainer) != self._saved or (self._counts and any(gather(paid))):
+                counts.undo(self._counts)
                 self._save(trainer, place_of(trainer))
             if self.id:
                 exception.place = f"{self._saved}; {self.last_model_path} has all of it"
-        elif isinstance(exception, StepFailed) and exception.paid and saves(trainer):
-            counts_of(pl_module).undo(self._counts)
-            self._save(trainer, place_of(trainer))
 
     def _safe_point(self, trainer: Trainer, due: bool = False) -> None:
         """Saves if it is time to, on all processes or none, and ends the run if a signal has asked one of them."""

@@ -34,9 +34,13 @@ FIXED = {
 
 FREE = re.compile(
     r"model\.sampler\..*\.(init_args\.engine|"
-    r"endpoint\.(base_url|api_key_env|length_field|concurrency|timeout|retries|spending))\b"
+    r"endpoint\.(base_url|api_key_env|model|extra_body|length_field|"
+    r"token_margin|concurrency|timeout|retries|spending))\b"
 )
-"""What writes the same text all the same, and what a run that an endpoint has ended may have to change."""
+"""What writes the same text all the same, and what a run that an endpoint has ended may have to change.
+
+Its message says to check model and extra_body. What they wrote before stays, and the change is shown.
+"""
 
 FIXED_WITHIN_EPOCH = {
     "data": "the epoch has begun with the old one",
