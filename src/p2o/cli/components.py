@@ -1,12 +1,15 @@
 """Imports every component, so that configs can name them by class alone and `--help` lists them.
 
-A class that takes another one's place brings its own defaults, and keeps what was written for the other and fits it.
+A class that takes another one's place brings its own defaults, and keeps what was written for the other and fits it. A
+text stays a text, whatever YAML would make of it.
 """
 
+import typing
+from contextlib import suppress
 from functools import partial
 from typing import Any
 
-from jsonargparse import _typehints
+from jsonargparse import _loaders_dumpers, _typehints, _util
 
 from p2o import engines, questions, reflectors, rewards, rollouts, worlds
 from p2o.evolution import selectors
@@ -60,5 +63,21 @@ def swap(keep_what_fits: Any, parser: Any, before: Any, after: Any) -> None:  # 
     keep_what_fits(parser, before, after)
 
 
+def keep_texts(adapt: Any, val: Any, typehint: Any, *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401 (of jsonargparse)
+    """Leaves the values of a dictionary that may hold anything as YAML has read them.
+
+    jsonargparse reads the texts among them as YAML once more, whenever it looks at them: "Yes" became true, "07" the
+    number 7, and "Format: steps" a dictionary. What an option of the command line gives to one key is read once.
+    """
+    if typing.get_origin(typehint) is dict and typing.get_args(typehint)[1] is Any:
+        typehint = dict
+        if isinstance(val, _util.NestedArg) and isinstance(val.val, str):
+            with suppress(*_loaders_dumpers.get_loader_exceptions()):  # what is no YAML is a text as well
+                val = val._replace(val=_loaders_dumpers.load_value(val.val, simple_types=True))
+    return adapt(val, typehint, *args, **kwargs)
+
+
 _KEEP = "discard_init_args_on_class_path_change"
 setattr(_typehints, _KEEP, partial(swap, getattr(_typehints, _KEEP)))
+_ADAPT = "adapt_typehints"
+setattr(_typehints, _ADAPT, partial(keep_texts, getattr(_typehints, _ADAPT)))
