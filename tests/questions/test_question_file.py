@@ -6,7 +6,8 @@ import pytest
 
 from p2o.errors import InputError
 from p2o.questions.files import QuestionFile
-from p2o.types import Question
+from p2o.rewards import ExactAnswer, GradingInput
+from p2o.types import Outcome, Question
 
 
 def write(folder, *lines, name="train.jsonl"):
@@ -66,7 +67,11 @@ def test_texts_pass_unharmed(tmp_path):
         ("0.5", "0.5"),
         ("1e-7", "0.0000001"),
         ("1e22", "10000000000000000000000"),
-        ("27.0", "27.0"),
+        ("27.0", "27"),
+        ("-3.0", "-3"),
+        ("1e23", "100000000000000000000000"),
+        ("27.5", "27.5"),
+        ('"27.0"', "27.0"),
         ('["1", "2"]', "1, 2"),
     ],
 )
@@ -153,7 +158,7 @@ def test_parquet(tmp_path):
     path = parquet(tmp_path, problem=["p", "q"], answer=[0.5, 2.0], level=pa.array(["easy", "hard"]), waste=[[1], [2]])
     assert QuestionFile(str(path), question="problem", difficulty="level").load() == [
         Question("1", "p", "0.5", "easy", f"{path}:1"),
-        Question("2", "q", "2.0", "hard", f"{path}:2"),
+        Question("2", "q", "2", "hard", f"{path}:2"),
     ]
     assert len(QuestionFile(str(path), question="problem", limit=1).load()) == 1
 
@@ -187,3 +192,18 @@ def test_truncated_parquet(tmp_path):
         assert rejected(path).startswith(f"{path}: expected a Parquet file")
     damaged = write(tmp_path, whole[:200] + b"\xff" * 200 + whole[400:], name="damaged.parquet")
     assert str(damaged) in rejected(damaged)
+
+
+@pytest.mark.parametrize("kind", [pa.float16(), pa.float32(), pa.float64()], ids=str)
+def test_a_number_of_a_narrow_column_is_what_was_meant(tmp_path, kind):
+    numbers = [0.1, 72.0, -2.5, 1234.0, 0.0003]
+    path = parquet(tmp_path, question=list("abcde"), answer=pa.array(numbers, kind))
+    answers = [question.answer for question in QuestionFile(str(path)).load()]
+    assert answers == ["0.1", "72", "-2.5", "1234", "0.0003"]
+
+
+def test_an_integer_column_that_became_float_has_integers_as_answers(tmp_path):
+    path = write(tmp_path, row(answer=72.0))
+    [question] = QuestionFile(str(path)).load()
+    item = GradingInput(question, "It is \\boxed{72}.")
+    assert ExactAnswer().grade([item])[0].outcome is Outcome.CORRECT

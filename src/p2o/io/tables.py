@@ -1,7 +1,9 @@
 """Rows of data files: JSONL and Parquet, read row by row and written so that an interruption damages nothing."""
 
 import json
+import struct
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import suppress
 from datetime import date, time
 from decimal import Decimal
 from itertools import islice
@@ -80,6 +82,35 @@ def spelled_out(value: Any) -> Any:  # noqa: ANN401 (whatever a row holds)
     return value
 
 
+def arrow_rows(tables: Iterable[Any]) -> Iterator[dict[str, Any]]:
+    """The rows of tables or batches of Arrow, with the numbers of narrow columns as whoever wrote them meant them."""
+    for table in tables:
+        cells = [_meant(column).to_pylist() for column in table.columns]
+        yield from (dict(zip(table.schema.names, row, strict=True)) for row in zip(*cells, strict=True))
+
+
+def _meant(column: Any) -> Any:  # noqa: ANN401 (pyarrow's)
+    """A narrow column by the shortest decimal numbers for what it holds: its 0.1 is 0.10000000149011612 to Python."""
+    import pyarrow
+
+    if column.type == pyarrow.float32():
+        return column.cast(pyarrow.string()).cast(pyarrow.float64())
+    if column.type == pyarrow.float16():  # which Arrow writes with all its digits
+        numbers = [None if number is None else _shortest(float(number)) for number in column.to_pylist()]
+        return pyarrow.array(numbers, pyarrow.float64())
+    return column
+
+
+def _shortest(half: float) -> float:
+    """The shortest decimal number that is this one in float16."""
+    for digits in range(1, 5):
+        near = float(f"{half:.{digits}g}")
+        with suppress(OverflowError):  # rounded up beyond the largest number
+            if struct.pack("e", near) == struct.pack("e", half):
+                return near
+    return half
+
+
 def _jsonl(path: Path) -> Iterator[NumberedRow]:
     with path.open("rb") as lines:  # bytes: a text file would also end lines at a carriage return
         for number, line in enumerate(lines, 1):
@@ -114,7 +145,7 @@ def _parquet(path: Path, select: Select) -> Iterator[NumberedRow]:
             columns = select(file.schema_arrow.names)
             # pyarrow before 19 fails on the row groups of a file that has none
             batches: Iterable[Any] = file.iter_batches(columns=columns) if file.num_row_groups else ()
-            yield from enumerate((row for batch in batches for row in batch.to_pylist()), 1)
+            yield from enumerate(arrow_rows(batches), 1)
         except (ArrowException, OSError) as error:  # OSError: pyarrow's for damaged pages
             said = " ".join(str(error).split())
             raise InputError(f"{path}: expected a Parquet file that pyarrow can read: {said}.") from error
