@@ -11,7 +11,7 @@ from p2o.commands.prepare.left_out import LeftOut, Sifted
 from p2o.errors import InputError
 from p2o.io.tables import NumberedRow, read_rows
 from p2o.questions.columns import Columns, check_columns, guess_columns, to_questions
-from p2o.questions.hub import load_table
+from p2o.questions.hub import load_table, rows_of
 from p2o.types import Question
 
 Entry = dict[str, str]  # a source as the data card names it
@@ -75,8 +75,8 @@ def _hub(name: str, revision: str, columns: Columns | None) -> tuple[list[Number
     table = load_table(name, "train", revision=revision)
     columns = columns or guess_columns(name, table.column_names)
     check_columns(name, table.column_names, columns)
-    needed = table.select_columns(columns.used)  # above all not the solutions: 48 kB a row in DeepMath
-    return list(enumerate(needed, 1)), {"hub": name, "revision": commit_of(table.info.download_checksums) or revision}
+    needed = list(rows_of(table, columns.used))  # above all not the solutions: 48 kB a row in DeepMath
+    return needed, {"hub": name, "revision": commit_of(table.info.download_checksums) or revision}
 
 
 def commit_of(downloads: dict[str, Any] | None) -> str:
