@@ -4,7 +4,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from p2o.commands.prepare.sources import read_sources
 from p2o.errors import InputError
+from p2o.questions.columns import Columns
 from p2o.questions.files import QuestionFile
 from p2o.rewards import ExactAnswer, GradingInput
 from p2o.types import Outcome, Question
@@ -110,6 +112,29 @@ def test_a_bad_row_is_named(tmp_path, line, message):
     path = write(tmp_path, row(), "", line, row())
     said = rejected(path)
     assert said.startswith(f"{path}:3: {message}") and len(said) < 500
+
+
+def test_a_key_that_stands_twice_in_a_row_is_named(tmp_path):
+    path = write(tmp_path, row(), '{"question": "q", "answer": "1", "answer": "2"}')
+    assert rejected(path) == (
+        f"{path}:2: expected each key once, got 'answer' more than once. Keep one of them, or give the others names of "
+        "their own."
+    )
+    path = write(tmp_path, '{"question": "q", "answer": "1", "more": {"a": 1, "a": 2}}')
+    assert len(QuestionFile(str(path)).load()) == 1
+
+
+def test_a_column_that_stands_twice_is_named(tmp_path):
+    table = pa.Table.from_arrays([pa.array(["q"]), *(pa.array([text]) for text in "123")], ["question", *"aab"])
+    path = tmp_path / "train.parquet"
+    pq.write_table(table, path)
+    said = rejected(path, answer="a")
+    assert said.startswith(f"{path}: expected each column once, got 'a' more than once.")
+    assert [one.answer for one in QuestionFile(str(path), answer="b").load()] == ["3"]
+    with pytest.raises(InputError, match="expected each column once, got 'a'"):
+        read_sources([str(path)], "", Columns("question", "a"))
+    (questions, _), _ = read_sources([str(path)], "", Columns("question", "b"))
+    assert [one.answer for one in questions] == ["3"]
 
 
 def test_duplicate_ids_name_both_lines(tmp_path):

@@ -2,7 +2,8 @@
 
 import json
 import struct
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from datetime import date, time
 from decimal import Decimal
@@ -127,12 +128,39 @@ def _decode(where: str, line: bytes) -> str:
 
 def _object(where: str, text: str) -> dict[str, Any]:
     try:
-        row = json.loads(text)
+        row = json.loads(text, object_pairs_hook=_from_pairs)
     except (ValueError, RecursionError) as error:
         raise InputError(f"{where}: expected one JSON object a line, got {text[:60]!r}: {error}.") from error
     if not isinstance(row, dict):
         raise InputError(f"{where}: expected one JSON object a line, got {text[:60]!r}.")
+    if isinstance(row, _Repeating):
+        raise InputError(_repeated(where, "key", row.name))
     return row
+
+
+class _Repeating(dict[str, Any]):
+    """An object of JSON that has a key more than once, of whose values Python keeps the last."""
+
+    name = ""  # of the key
+
+
+def _from_pairs(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    row = dict(pairs)
+    if len(row) < len(pairs):
+        row = _Repeating(row)
+        row.name = _twice([name for name, _ in pairs])
+    return row
+
+
+def _twice(names: Sequence[str]) -> str:
+    return next((name for name, count in Counter(names).items() if count > 1), "")
+
+
+def _repeated(where: str, kind: str, name: str) -> str:
+    return (
+        f"{where}: expected each {kind} once, got {name!r} more than once. Keep one of them, or give the others names "
+        "of their own."
+    )
 
 
 def _parquet(path: Path, select: Select) -> Iterator[NumberedRow]:
@@ -143,6 +171,8 @@ def _parquet(path: Path, select: Select) -> Iterator[NumberedRow]:
         try:
             file = pyarrow.parquet.ParquetFile(opened)
             columns = select(file.schema_arrow.names)
+            if name := _twice([name for name in file.schema_arrow.names if name in columns]):
+                raise InputError(_repeated(str(path), "column", name))
             # pyarrow before 19 fails on the row groups of a file that has none
             batches: Iterable[Any] = file.iter_batches(columns=columns) if file.num_row_groups else ()
             yield from enumerate(arrow_rows(batches), 1)
