@@ -5,9 +5,11 @@ import subprocess
 import sys
 
 import pytest
+from lightning import Callback
 from lightning.pytorch.callbacks import ModelCheckpoint
 
 import p2o
+from p2o.callbacks.console_samples import ConsoleSamples
 from p2o.cli.main import main
 from p2o.cli.sections import SECTIONS
 from p2o.engines import TransformersEngine
@@ -58,6 +60,16 @@ def test_fit_makes_the_run_of_the_command(tmp_path):
         p2o.fit("p2o:quickstart", SMALL | {"trainer.default_root_dir": tmp_path / "python"})
 
 
+def micro_parts():
+    policy = p2o.PolicyModule(
+        *("p2o/micro-policy", TransformersEngine(), MathAnswer(), GroupNormalized(), Masked(), ClippedLoss()),
+        max_prompt_length=256,
+        max_completion_length=24,
+    )
+    data = p2o.MixtureDataModule(ChainQuestions("train", 0, 6), ChainQuestions("validation", 1, 1), batch_size=6)
+    return policy, data
+
+
 class FailsOnce(StaticReflector):
     """A stub whose cause is gone when it is asked again."""
 
@@ -71,12 +83,7 @@ class FailsOnce(StaticReflector):
 
 
 def test_what_an_evolution_failed_of_is_over_when_its_objects_resume(tmp_path):
-    policy = p2o.PolicyModule(
-        *("p2o/micro-policy", TransformersEngine(), MathAnswer(), GroupNormalized(), Masked(), ClippedLoss()),
-        max_prompt_length=256,
-        max_completion_length=24,
-    )
-    data = p2o.MixtureDataModule(ChainQuestions("train", 0, 6), ChainQuestions("validation", 1, 1), batch_size=6)
+    policy, data = micro_parts()
     reflector = FailsOnce(["Be concise."] * 9)
     evolution = p2o.TemplateEvolution(reflector, DominanceSelector(), budget=20, dev_size=2, min_hard_set=1)
     options = {"accelerator": "cpu", "logger": False, "max_epochs": 2}
@@ -114,3 +121,57 @@ def test_callbacks_come_in_the_order_of_the_command(tmp_path):
     checkpoint = callbacks[-1]
     assert isinstance(checkpoint, ModelCheckpoint) and checkpoint.dirpath == str(tmp_path / "checkpoints")
     assert checkpoint._save_on_train_epoch_end
+
+
+class Counter(Callback):
+    """A callback of the user's own."""
+
+    steps = 0
+
+    def on_train_batch_end(self, *_):
+        self.steps += 1
+
+
+OPTIONS = {"accelerator": "cpu", "logger": False, "max_epochs": 1}
+
+
+def without_search():
+    return p2o.TemplateEvolution(StaticReflector(["Be concise."]), DominanceSelector(), budget=0)
+
+
+def files(root):
+    return {path: path.read_bytes() for path in root.rglob("*") if path.is_file()}
+
+
+def test_a_folder_with_a_run_is_refused_from_python_and_left_as_it_is(tmp_path):
+    counter = Counter()
+    p2o.trainer(tmp_path, without_search(), callbacks=[counter], **OPTIONS).fit(*micro_parts())
+    assert counter.steps == 1 and json.loads((tmp_path / "summary.json").read_text())["finished"]
+    before = files(tmp_path)
+    with pytest.raises(InputError, match=r"expected a folder without a run, this one holds summary\.json, checkpoints"):
+        p2o.trainer(tmp_path, without_search(), **OPTIONS).fit(*micro_parts())
+    assert files(tmp_path) == before
+    p2o.trainer(tmp_path, without_search(), **OPTIONS | {"max_epochs": 2}).fit(*micro_parts(), ckpt_path="last")
+    assert json.loads((tmp_path / "summary.json").read_text())["epochs"] == 2
+
+
+@pytest.mark.parametrize("given", [Counter(), [Counter(), Counter()], None])
+def test_callbacks_of_the_users_come_before_those_of_the_run(tmp_path, given):
+    evolution = without_search()
+    callbacks = p2o.trainer(tmp_path, evolution, callbacks=given, accelerator="cpu").callbacks
+    own = {None: 0, list: 2}.get(given and type(given), 1)
+    assert [type(callback) for callback in callbacks[:own]] == [Counter] * own
+    kinds = [type(callback) for callback in callbacks if type(callback) in SECTIONS.values()]
+    assert kinds == list(SECTIONS.values()) and evolution in callbacks
+
+
+def test_a_callback_of_a_runs_own_kind_takes_its_place(tmp_path):
+    samples = ConsoleSamples()
+    callbacks = p2o.trainer(tmp_path, callbacks=[samples], accelerator="cpu").callbacks
+    assert [callback for callback in callbacks if isinstance(callback, ConsoleSamples)] == [samples]
+    assert [type(callback) for callback in callbacks if type(callback) in SECTIONS.values()] == list(SECTIONS.values())
+
+
+def test_two_evolutions_are_refused(tmp_path):
+    with pytest.raises(InputError, match="expected one TemplateEvolution"):
+        p2o.trainer(tmp_path, without_search(), callbacks=[without_search()])

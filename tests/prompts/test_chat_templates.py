@@ -5,7 +5,8 @@ from tokenizers import processors
 from transformers import AutoTokenizer
 
 from p2o.errors import InputError
-from p2o.prompts.chat_templates import keep_prompts, plain, take_template
+from p2o.policy.loading import load_renderer
+from p2o.prompts.chat_templates import check_texts, keep_prompts, plain, take_template
 from p2o.prompts.renderer import PromptRenderer
 from tiny_policy import build_tokenizer
 
@@ -162,3 +163,15 @@ def test_a_kept_switch_is_a_default(own):
     messages = [{"role": "user", "content": "x"}]
     assert own.apply_chat_template(messages, tokenize=False) == "xFalse"
     assert own.apply_chat_template(messages, tokenize=False, extra="!") == "x!"
+
+
+@pytest.mark.parametrize("name", ["system_prompt", "chat_template"])
+@pytest.mark.parametrize("value", [{"You are a tutor. Format": "steps"}, True, 7, None, ["Hi"]])
+def test_what_is_no_text_is_refused(name, value):
+    with pytest.raises(InputError, match=rf"model\.chat_template_kwargs\.{name}: expected a text, got .*quotation"):
+        load_renderer("p2o/micro-policy", "", {"enable_thinking": False, name: value})
+
+
+def test_texts_and_other_switches_are_no_mistake():
+    check_texts(None)
+    check_texts({"system_prompt": "Yes", "chat_template": "", "enable_thinking": False})

@@ -3,6 +3,7 @@ import sys
 
 import pytest
 
+from p2o.commands.prepare.sources import read_sources
 from p2o.errors import InputError
 from p2o.questions.hub import HubQuestions
 from p2o.types import Question
@@ -68,3 +69,33 @@ def test_the_package_is_missing(monkeypatch):
 def test_bad_arguments(arguments):
     with pytest.raises(InputError, match="needs a name and limit >= 0"):
         HubQuestions(**arguments)
+
+
+@pytest.fixture
+def typed(tmp_path, monkeypatch):
+    """A data set whose columns have types of `datasets`' own."""
+    datasets = pytest.importorskip("datasets", reason="needs the extra 'hub'")
+    monkeypatch.setattr(datasets.config, "HF_DATASETS_CACHE", tmp_path / "cache")
+    kinds = {"answer": datasets.ClassLabel(names=["yes", "no"]), "level": datasets.ClassLabel(names=["easy", "hard"])}
+    kinds |= {"question": datasets.Value("string"), "id": datasets.Value("float32")}
+    rows = {"question": ["1=1?", "1=2?"], "answer": [0, 1], "level": [0, 1], "id": [0.1, 7.0]}
+    (tmp_path / "typed").mkdir()
+    datasets.Dataset.from_dict(rows, datasets.Features(kinds)).to_parquet(tmp_path / "typed" / "train.parquet")
+    return tmp_path / "typed"
+
+
+def test_a_label_is_its_name(typed):
+    questions = HubQuestions(str(typed), id="id", difficulty="level").load()
+    assert [(one.id, one.answer, one.difficulty) for one in questions] == [("0.1", "yes", "easy"), ("7", "no", "hard")]
+
+
+def test_a_label_is_its_name_in_prepared_data(typed):
+    (questions, left_out), _ = read_sources([str(typed)], "", None)
+    assert [(one.answer, one.difficulty) for one in questions] == [("yes", "easy"), ("no", "hard")] and not left_out
+
+
+def test_a_row_without_a_label_is_named(typed):
+    datasets = pytest.importorskip("datasets", reason="needs the extra 'hub'")
+    table = datasets.load_dataset(str(typed), split="train")
+    table.map(lambda row: row | {"answer": None}).to_parquet(typed / "train.parquet")
+    assert rejected(typed).startswith(f"{typed}[train]:1: expected a text or a number in column 'answer', got None")

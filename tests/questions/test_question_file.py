@@ -4,9 +4,12 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from p2o.commands.prepare.sources import read_sources
 from p2o.errors import InputError
+from p2o.questions.columns import Columns
 from p2o.questions.files import QuestionFile
-from p2o.types import Question
+from p2o.rewards import ExactAnswer, GradingInput
+from p2o.types import Outcome, Question
 
 
 def write(folder, *lines, name="train.jsonl"):
@@ -66,7 +69,11 @@ def test_texts_pass_unharmed(tmp_path):
         ("0.5", "0.5"),
         ("1e-7", "0.0000001"),
         ("1e22", "10000000000000000000000"),
-        ("27.0", "27.0"),
+        ("27.0", "27"),
+        ("-3.0", "-3"),
+        ("1e23", "100000000000000000000000"),
+        ("27.5", "27.5"),
+        ('"27.0"', "27.0"),
         ('["1", "2"]', "1, 2"),
     ],
 )
@@ -105,6 +112,29 @@ def test_a_bad_row_is_named(tmp_path, line, message):
     path = write(tmp_path, row(), "", line, row())
     said = rejected(path)
     assert said.startswith(f"{path}:3: {message}") and len(said) < 500
+
+
+def test_a_key_that_stands_twice_in_a_row_is_named(tmp_path):
+    path = write(tmp_path, row(), '{"question": "q", "answer": "1", "answer": "2"}')
+    assert rejected(path) == (
+        f"{path}:2: expected each key once, got 'answer' more than once. Keep one of them, or give the others names of "
+        "their own."
+    )
+    path = write(tmp_path, '{"question": "q", "answer": "1", "more": {"a": 1, "a": 2}}')
+    assert len(QuestionFile(str(path)).load()) == 1
+
+
+def test_a_column_that_stands_twice_is_named(tmp_path):
+    table = pa.Table.from_arrays([pa.array(["q"]), *(pa.array([text]) for text in "123")], ["question", *"aab"])
+    path = tmp_path / "train.parquet"
+    pq.write_table(table, path)
+    said = rejected(path, answer="a")
+    assert said.startswith(f"{path}: expected each column once, got 'a' more than once.")
+    assert [one.answer for one in QuestionFile(str(path), answer="b").load()] == ["3"]
+    with pytest.raises(InputError, match="expected each column once, got 'a'"):
+        read_sources([str(path)], "", Columns("question", "a"))
+    (questions, _), _ = read_sources([str(path)], "", Columns("question", "b"))
+    assert [one.answer for one in questions] == ["3"]
 
 
 def test_duplicate_ids_name_both_lines(tmp_path):
@@ -153,7 +183,7 @@ def test_parquet(tmp_path):
     path = parquet(tmp_path, problem=["p", "q"], answer=[0.5, 2.0], level=pa.array(["easy", "hard"]), waste=[[1], [2]])
     assert QuestionFile(str(path), question="problem", difficulty="level").load() == [
         Question("1", "p", "0.5", "easy", f"{path}:1"),
-        Question("2", "q", "2.0", "hard", f"{path}:2"),
+        Question("2", "q", "2", "hard", f"{path}:2"),
     ]
     assert len(QuestionFile(str(path), question="problem", limit=1).load()) == 1
 
@@ -187,3 +217,18 @@ def test_truncated_parquet(tmp_path):
         assert rejected(path).startswith(f"{path}: expected a Parquet file")
     damaged = write(tmp_path, whole[:200] + b"\xff" * 200 + whole[400:], name="damaged.parquet")
     assert str(damaged) in rejected(damaged)
+
+
+@pytest.mark.parametrize("kind", [pa.float16(), pa.float32(), pa.float64()], ids=str)
+def test_a_number_of_a_narrow_column_is_what_was_meant(tmp_path, kind):
+    numbers = [0.1, 72.0, -2.5, 1234.0, 0.0003]
+    path = parquet(tmp_path, question=list("abcde"), answer=pa.array(numbers, kind))
+    answers = [question.answer for question in QuestionFile(str(path)).load()]
+    assert answers == ["0.1", "72", "-2.5", "1234", "0.0003"]
+
+
+def test_an_integer_column_that_became_float_has_integers_as_answers(tmp_path):
+    path = write(tmp_path, row(answer=72.0))
+    [question] = QuestionFile(str(path)).load()
+    item = GradingInput(question, "It is \\boxed{72}.")
+    assert ExactAnswer().grade([item])[0].outcome is Outcome.CORRECT

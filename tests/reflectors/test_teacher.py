@@ -1,7 +1,10 @@
 import asyncio
 import itertools
+import os
 import resource
+import signal
 import socket
+import threading
 import time
 
 import pytest
@@ -23,6 +26,7 @@ from endpoints.chat_server import (
     flood_of_errors,
     status,
 )
+from p2o.distributed import preemption
 from p2o.endpoints.budget import Spending
 from p2o.endpoints.client import Endpoint
 from p2o.endpoints.retry import Retries
@@ -122,6 +126,38 @@ def test_in_a_running_loop_as_notebooks_have_it(new, context):
 
     [proposal] = asyncio.run(cell())
     assert proposal.template == "Go step by step."
+
+
+@pytest.fixture
+def interrupts():
+    """Sends Ctrl-C after so many seconds each to this process, which listens as a run does."""
+    before = signal.getsignal(signal.SIGINT)
+    preemption.forget()
+    preemption.listen()
+    yield lambda *moments: [threading.Timer(at, os.kill, (os.getpid(), signal.SIGINT)).start() for at in moments]
+    preemption.forget()
+    for number in preemption.SIGNALS:
+        signal.signal(number, signal.SIG_DFL)
+    signal.signal(signal.SIGINT, before)
+
+
+def in_a_loop(work):
+    async def cell():
+        return work()
+
+    return asyncio.run(cell())
+
+
+@pytest.mark.parametrize("where", [in_a_loop, lambda work: work()], ids=["notebook", "command"])
+def test_the_second_interrupt_ends_calls_at_once_and_the_first_waits_for_them(new, context, teacher, interrupts, where):
+    teacher.seconds = 0.2
+    interrupts(0.3)
+    assert len(where(lambda: new(concurrency=1).reflect([JOB] * 4, context()))) == len(teacher.requests) == 4
+    begun = time.monotonic()
+    interrupts(0.3)
+    with pytest.raises(KeyboardInterrupt):
+        where(lambda: new(concurrency=1).reflect([JOB] * 40, context()))
+    assert time.monotonic() - begun < 4 and len(teacher.requests) < 20
 
 
 # ---- faults that pass

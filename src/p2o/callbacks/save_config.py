@@ -12,15 +12,26 @@ from lightning.pytorch.cli import SaveConfigCallback
 from p2o.callbacks.logger_texts import config_as_hyperparameters
 from p2o.io.files import write_json, write_text
 from p2o.run_folder.environment import environment
+from p2o.run_folder.metrics_log import MetricsLog
 from p2o.run_folder.paths import RunPaths
+from p2o.run_folder.tensorboard_log import TensorBoardLog
 
 
 class RunConfig(SaveConfigCallback):
-    """Writes `config.yaml` of `p2o fit` into the run folder, besides the one that Lightning puts beside each log.
+    """Writes `config.yaml` of `p2o fit` into the run folder, and that of every command beside its log.
 
     `environment.json` beside it says which versions and which hardware the run has. Loggers get the config as
     hyperparameters.
     """
+
+    def save_config(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
+        """Writes it beside p2o's own logs alone: another logger's folder may be the run's, or the working folder."""
+        for logger in trainer.loggers:
+            if isinstance(logger, MetricsLog | TensorBoardLog):
+                folder = Path(logger.log_dir)
+                folder.mkdir(parents=True, exist_ok=True)
+                path = folder / self.config_filename
+                self.parser.save(self.config, path, skip_none=False, overwrite=True, multifile=False)
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Waits until the checkpoint is loaded, so that a run that is refused for it changes nothing."""

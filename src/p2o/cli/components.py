@@ -1,14 +1,16 @@
 """Imports every component, so that configs can name them by class alone and `--help` lists them.
 
 A class that takes another one's place brings its own defaults, and keeps what was written for the other and fits it.
-Whole numbers of the Trainer stay whole.
+Whole numbers of the Trainer stay whole, and a text stays a text, whatever YAML would make of it.
 """
 
+import typing
+from contextlib import suppress
 from functools import partial, reduce
 from operator import or_
 from typing import Any, get_args
 
-from jsonargparse import _typehints
+from jsonargparse import _loaders_dumpers, _typehints, _util
 from lightning import Trainer
 
 from p2o import engines, questions, reflectors, rewards, rollouts, worlds
@@ -77,6 +79,22 @@ def read_whole_numbers_first() -> None:
             annotations[name] = reduce(or_, (int, float, *(one for one in kinds if one not in (int, float))))
 
 
+def keep_texts(adapt: Any, val: Any, typehint: Any, *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401 (of jsonargparse)
+    """Leaves the values of a dictionary that may hold anything as YAML has read them.
+
+    jsonargparse reads the texts among them as YAML once more, whenever it looks at them: "Yes" became true, "07" the
+    number 7, and "Format: steps" a dictionary. What an option of the command line gives to one key is read once.
+    """
+    if typing.get_origin(typehint) is dict and typing.get_args(typehint)[1] is Any:
+        typehint = dict
+        if isinstance(val, _util.NestedArg) and isinstance(val.val, str):
+            with suppress(*_loaders_dumpers.get_loader_exceptions()):  # what is no YAML is a text as well
+                val = val._replace(val=_loaders_dumpers.load_value(val.val, simple_types=True))
+    return adapt(val, typehint, *args, **kwargs)
+
+
 read_whole_numbers_first()
 _KEEP = "discard_init_args_on_class_path_change"
 setattr(_typehints, _KEEP, partial(swap, getattr(_typehints, _KEEP)))
+_ADAPT = "adapt_typehints"
+setattr(_typehints, _ADAPT, partial(keep_texts, getattr(_typehints, _ADAPT)))

@@ -2,13 +2,15 @@
 
 import json
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 from pathlib import Path, PurePath
 from typing import Any
 
 import yaml
 from jsonargparse import ArgumentError
-from lightning import Callback, Trainer
+from lightning import Callback, LightningDataModule, LightningModule, Trainer
+from lightning.pytorch.utilities.types import EVAL_DATALOADERS, TRAIN_DATALOADERS
 
 from p2o.cli.config_errors import clear
 from p2o.cli.config_files import check_configs
@@ -19,6 +21,7 @@ from p2o.evolution.callback import TemplateEvolution
 from p2o.evolution.selectors import DominanceSelector
 from p2o.policy.checkpoints.callback import RunCheckpoint
 from p2o.reflectors import SelfReflector
+from p2o.run_folder.claim import claimed_from_python
 from p2o.run_folder.paths import RunPaths
 
 
@@ -52,16 +55,54 @@ def fit(
             raise InputError(clear(str(error))) from error
 
 
-def trainer(folder: str | Path, evolution: TemplateEvolution | None = None, **options: Any) -> Trainer:  # noqa: ANN401
+class RunTrainer(Trainer):
+    """Lightning's Trainer, which writes over no run, as `p2o fit` does not."""
+
+    def fit(
+        self,
+        model: LightningModule,
+        train_dataloaders: TRAIN_DATALOADERS | LightningDataModule | None = None,
+        val_dataloaders: EVAL_DATALOADERS | None = None,
+        datamodule: LightningDataModule | None = None,
+        ckpt_path: str | Path | None = None,
+        weights_only: bool | None = None,
+    ) -> None:
+        """Claims the run folder while it trains; other processes of a distributed run leave that to the first one.
+
+        Raises:
+            InputError: Another process trains in the folder, or it holds a run that this one does not go on with.
+        """
+        root = Path(self.default_root_dir)
+        with claimed_from_python(root, ckpt_path) if self.is_global_zero else nullcontext():
+            super().fit(model, train_dataloaders, val_dataloaders, datamodule, ckpt_path, weights_only)
+
+
+def trainer(
+    folder: str | Path,
+    evolution: TemplateEvolution | None = None,
+    callbacks: Sequence[Callback] | Callback | None = None,
+    **options: Any,  # noqa: ANN401 (Lightning's)
+) -> Trainer:
     """A Trainer as `p2o fit` makes it: `trainer(folder).fit(policy_module, data_module)`.
 
     Args:
-        folder: Of the run; `p2o report` reads what is written there.
+        folder: Of the run; `p2o report` reads what is written there. One that holds a run is refused, unless the fit
+            goes on with it by `ckpt_path="last"`.
         evolution: Evolves the templates; by default as the paper does, by the policy itself.
+        callbacks: Of your own, beside those of the run; one of a kind that the run has takes that one's place.
         options: Of Lightning's Trainer, such as max_epochs, accelerator and devices.
+
+    Raises:
+        InputError: There are two evolutions.
     """
-    usual = TRAINER | {"logger": loggers(Path(folder)), "callbacks": run_callbacks(folder, evolution)}
-    return Trainer(**usual | {"default_root_dir": folder} | options)
+    own = [callbacks] if isinstance(callbacks, Callback) else list(callbacks or ())
+    placed = {type(callback): callback for callback in own if type(callback) in SECTIONS.values()}
+    if evolution is not None and TemplateEvolution in placed:
+        raise InputError("p2o.trainer: expected one TemplateEvolution, got another one among the callbacks. Leave one.")
+    beside = [callback for callback in own if type(callback) not in placed]
+    of_the_run = [placed.get(type(callback), callback) for callback in run_callbacks(folder, evolution)]
+    usual = TRAINER | {"logger": loggers(Path(folder)), "callbacks": [*beside, *of_the_run]}
+    return RunTrainer(**usual | {"default_root_dir": folder} | options)
 
 
 def run_callbacks(folder: str | Path, evolution: TemplateEvolution | None = None) -> list[Callback]:

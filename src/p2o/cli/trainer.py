@@ -41,7 +41,7 @@ COMMON: dict[str, Any] = {
     "auto_configure_optimizers": False,  # the module owns its optimizer
     "trainer_defaults": TRAINER,
     "save_config_callback": RunConfig,
-    "save_config_kwargs": {"overwrite": True},  # resuming into the same folder would raise otherwise
+    "save_config_kwargs": {"save_to_log_dir": False},  # some loggers' is the working folder
 }
 
 

@@ -1,12 +1,10 @@
 """A model behind an OpenAI-compatible endpoint: the one way in which p2o asks over the network."""
 
-import asyncio
 import math
 import os
-from collections.abc import Coroutine, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal
 from urllib.parse import urlsplit
 
 from transformers import PreTrainedTokenizerBase
@@ -17,9 +15,8 @@ from p2o.endpoints.connection import bound
 from p2o.endpoints.retry import Retries
 from p2o.endpoints.usage import Usage
 from p2o.errors import InputError
+from p2o.io.coroutines import run
 from p2o.progress import task
-
-T = TypeVar("T")
 
 CHAT_TOKENS = 32  # of a chat template around one user message, generously
 SECRET = 8  # characters; a shorter key is the "x" of a server without keys, and no secret
@@ -93,7 +90,7 @@ class Endpoint:
         """
         if not messages:
             return [], ""
-        return _run(self._ask([self._call(message, longest_reply, tokenizer) for message in messages], spent, title))
+        return run(self._ask([self._call(message, longest_reply, tokenizer) for message in messages], spent, title))
 
     def count(self, text: str, tokenizer: PreTrainedTokenizerBase) -> int:
         """Tokens of a user message for the model, on the safe side; its chat template takes a few more."""
@@ -163,13 +160,3 @@ class Endpoint:
                 f"{'not ASCII' if key else 'not set'}. Set it; for a server without keys, to anything."
             )
         return key
-
-
-def _run(coroutine: Coroutine[Any, Any, T]) -> T:
-    """asyncio.run, also where a loop runs already (in a notebook)."""
-    try:
-        asyncio.get_running_loop()
-    except RuntimeError:
-        return asyncio.run(coroutine)
-    with ThreadPoolExecutor(1) as thread:
-        return thread.submit(asyncio.run, coroutine).result()

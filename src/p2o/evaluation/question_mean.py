@@ -6,6 +6,8 @@ from torchmetrics import Metric
 
 from p2o.evaluation.estimators import bootstrap_interval
 
+CPU = torch.device("cpu")
+
 
 class QuestionMean(Metric):
     """The mean of a value over questions.
@@ -15,16 +17,19 @@ class QuestionMean(Metric):
 
     Args:
         questions: How many there are.
+        device: Where the states live. They are float64, unless it has no such numbers.
     """
 
     full_state_update = False
     sums: Tensor
     counts: Tensor
 
-    def __init__(self, questions: int) -> None:
+    def __init__(self, questions: int, device: torch.device = CPU) -> None:
         super().__init__()
-        self.add_state("sums", torch.zeros(questions, dtype=torch.float64), dist_reduce_fx="sum")
-        self.add_state("counts", torch.zeros(questions, dtype=torch.float64), dist_reduce_fx="sum")
+        dtype = torch.float32 if device.type == "mps" else torch.float64  # Metal has none
+        self.add_state("sums", torch.zeros(questions, dtype=dtype), dist_reduce_fx="sum")
+        self.add_state("counts", torch.zeros(questions, dtype=dtype), dist_reduce_fx="sum")
+        self.to(device)
 
     def update(self, question: int, value: float) -> None:
         """Adds the value of the question with this number."""

@@ -26,9 +26,9 @@ class BenchmarkScores:
         self._numbers = {question.id: number for number, question in enumerate(benchmark.questions)}
         means = [*(f"pass@{k}" for k in self.ks), "majority", "length", "truncated", *map(str, Outcome)]
         count = len(benchmark.questions)
-        self._metrics: dict[str, Metric] = {name: QuestionMean(count).to(device) for name in means}
-        self._metrics["interval"] = QuestionInterval(count).to(device)
-        self._metrics["questions"] = QuestionCount(count).to(device)
+        self._metrics: dict[str, Metric] = {name: QuestionMean(count, device) for name in means}
+        self._metrics["interval"] = QuestionInterval(count, device)
+        self._metrics["questions"] = QuestionCount(count, device)
 
     def update(self, rollouts: Sequence[Rollout]) -> None:
         """Takes all completions of one question."""

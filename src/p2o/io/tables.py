@@ -1,7 +1,10 @@
 """Rows of data files: JSONL and Parquet, read row by row and written so that an interruption damages nothing."""
 
 import json
-from collections.abc import Callable, Iterable, Iterator, Mapping
+import struct
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from datetime import date, time
 from decimal import Decimal
 from itertools import islice
@@ -80,6 +83,35 @@ def spelled_out(value: Any) -> Any:  # noqa: ANN401 (whatever a row holds)
     return value
 
 
+def arrow_rows(tables: Iterable[Any]) -> Iterator[dict[str, Any]]:
+    """The rows of tables or batches of Arrow, with the numbers of narrow columns as whoever wrote them meant them."""
+    for table in tables:
+        cells = [_meant(column).to_pylist() for column in table.columns]
+        yield from (dict(zip(table.schema.names, row, strict=True)) for row in zip(*cells, strict=True))
+
+
+def _meant(column: Any) -> Any:  # noqa: ANN401 (pyarrow's)
+    """A narrow column by the shortest decimal numbers for what it holds: its 0.1 is 0.10000000149011612 to Python."""
+    import pyarrow
+
+    if column.type == pyarrow.float32():
+        return column.cast(pyarrow.string()).cast(pyarrow.float64())
+    if column.type == pyarrow.float16():  # which Arrow writes with all its digits
+        numbers = [None if number is None else _shortest(float(number)) for number in column.to_pylist()]
+        return pyarrow.array(numbers, pyarrow.float64())
+    return column
+
+
+def _shortest(half: float) -> float:
+    """The shortest decimal number that is this one in float16."""
+    for digits in range(1, 5):
+        near = float(f"{half:.{digits}g}")
+        with suppress(OverflowError):  # rounded up beyond the largest number
+            if struct.pack("e", near) == struct.pack("e", half):
+                return near
+    return half
+
+
 def _jsonl(path: Path) -> Iterator[NumberedRow]:
     with path.open("rb") as lines:  # bytes: a text file would also end lines at a carriage return
         for number, line in enumerate(lines, 1):
@@ -96,12 +128,39 @@ def _decode(where: str, line: bytes) -> str:
 
 def _object(where: str, text: str) -> dict[str, Any]:
     try:
-        row = json.loads(text)
+        row = json.loads(text, object_pairs_hook=_from_pairs)
     except (ValueError, RecursionError) as error:
         raise InputError(f"{where}: expected one JSON object a line, got {text[:60]!r}: {error}.") from error
     if not isinstance(row, dict):
         raise InputError(f"{where}: expected one JSON object a line, got {text[:60]!r}.")
+    if isinstance(row, _Repeating):
+        raise InputError(_repeated(where, "key", row.name))
     return row
+
+
+class _Repeating(dict[str, Any]):
+    """An object of JSON that has a key more than once, of whose values Python keeps the last."""
+
+    name = ""  # of the key
+
+
+def _from_pairs(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    row = dict(pairs)
+    if len(row) < len(pairs):
+        row = _Repeating(row)
+        row.name = _twice([name for name, _ in pairs])
+    return row
+
+
+def _twice(names: Sequence[str]) -> str:
+    return next((name for name, count in Counter(names).items() if count > 1), "")
+
+
+def _repeated(where: str, kind: str, name: str) -> str:
+    return (
+        f"{where}: expected each {kind} once, got {name!r} more than once. Keep one of them, or give the others names "
+        "of their own."
+    )
 
 
 def _parquet(path: Path, select: Select) -> Iterator[NumberedRow]:
@@ -112,9 +171,11 @@ def _parquet(path: Path, select: Select) -> Iterator[NumberedRow]:
         try:
             file = pyarrow.parquet.ParquetFile(opened)
             columns = select(file.schema_arrow.names)
+            if name := _twice([name for name in file.schema_arrow.names if name in columns]):
+                raise InputError(_repeated(str(path), "column", name))
             # pyarrow before 19 fails on the row groups of a file that has none
             batches: Iterable[Any] = file.iter_batches(columns=columns) if file.num_row_groups else ()
-            yield from enumerate((row for batch in batches for row in batch.to_pylist()), 1)
+            yield from enumerate(arrow_rows(batches), 1)
         except (ArrowException, OSError) as error:  # OSError: pyarrow's for damaged pages
             said = " ".join(str(error).split())
             raise InputError(f"{path}: expected a Parquet file that pyarrow can read: {said}.") from error

@@ -19,7 +19,7 @@ from transformers import PreTrainedTokenizerBase as Tokenizer
 from p2o.errors import InputError
 from p2o.logprobs import recompute_activations, remove_training_noise, settle_rope, window_of
 from p2o.policy.adapters import Adapters, NoAdapters
-from p2o.prompts.chat_templates import take_template
+from p2o.prompts.chat_templates import check_texts, take_template
 from p2o.prompts.renderer import PromptRenderer
 from p2o.worlds.bundled import BUNDLED_POLICIES
 
@@ -57,7 +57,12 @@ def load_config(name: str) -> PreTrainedConfig:
 
 
 def load_renderer(name: str, instruction: str, chat_template_kwargs: dict[str, Any] | None) -> PromptRenderer:
-    """What renders the prompts of a model, by its tokenizer's chat template or the one that the switches ask for."""
+    """What renders the prompts of a model, by its tokenizer's chat template or the one that the switches ask for.
+
+    Raises:
+        InputError: The tokenizer cannot be loaded, or a template or system prompt is no text.
+    """
+    check_texts(chat_template_kwargs)
     tokenizer = load_tokenizer(name)
     switches = take_template(tokenizer, chat_template_kwargs)
     return PromptRenderer(tokenizer, instruction, switches)

@@ -37,6 +37,20 @@ def take_template(tokenizer: PreTrainedTokenizerBase, switches: dict[str, Any] |
     return others
 
 
+def check_texts(switches: dict[str, Any] | None) -> None:
+    """Refuses a system prompt or a template that is no text: the run would train under the words of a dictionary.
+
+    Raises:
+        InputError: It names the one that is none.
+    """
+    for name in ("chat_template", "system_prompt"):
+        if switches and name in switches and not isinstance(switches[name], str):
+            raise InputError(
+                f"model.chat_template_kwargs.{name}: expected a text, got {switches[name]!r:.100}. Put it in quotation "
+                "marks; on the command line within others, since the shell takes away the outer ones."
+            )
+
+
 def keep_prompts(tokenizer: PreTrainedTokenizerBase, switches: dict[str, Any] | None) -> None:
     """Gives a tokenizer the chat template of the run with its switches as defaults, so that it can be saved with them.
 

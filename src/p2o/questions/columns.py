@@ -89,13 +89,14 @@ def _words(origin: str, row: Mapping[str, Any], column: str) -> str:
 def to_text(origin: str, row: Mapping[str, Any], column: str) -> str:
     """A text, a number as its decimal digits (1e-07 would be read as e minus seven), or texts with commas between.
 
-    OlympiadBench lists the answers of a question that has several.
+    A float without a fraction is an integer: that is what a gap makes of a column of them. OlympiadBench lists the
+    answers of a question that has several.
     """
     value = row[column]
     if isinstance(value, int | Decimal) and not isinstance(value, bool):
         return str(value) if isinstance(value, int) else format(value, "f")
     if isinstance(value, float) and math.isfinite(value):
-        return format(Decimal(repr(value)), "f")
+        return format(Decimal(repr(value)), "f").removesuffix(".0")
     if isinstance(value, str) and value.strip():
         return value
     if isinstance(value, list) and value and all(isinstance(part, str) and part.strip() for part in value):

@@ -1,11 +1,15 @@
 """Questions from a data set on the Hugging Face hub."""
 
+from collections.abc import Iterator
 from typing import Any
 
 from p2o.errors import InputError
+from p2o.io.tables import NumberedRow, arrow_rows
 from p2o.questions.base import QuestionSource
 from p2o.questions.columns import Columns, check_columns, to_questions
 from p2o.types import Question
+
+ROWS = 1000  # that are in memory at a time
 
 
 class HubQuestions(QuestionSource):
@@ -49,8 +53,8 @@ class HubQuestions(QuestionSource):
         source = f"{self.name}[{self.split}]"
         table = load_table(self.name, self.split, self.subset, self.revision)
         check_columns(source, table.column_names, self.columns)
-        table = table.select_columns(self.columns.used).select(range(min(self.limit or len(table), len(table))))
-        return to_questions(source, enumerate(table, 1), self.columns)
+        table = table.select(range(min(self.limit or len(table), len(table))))
+        return to_questions(source, rows_of(table, self.columns.used), self.columns)
 
 
 def load_table(name: str, split: str, subset: str = "", revision: str = "") -> Any:  # noqa: ANN401
@@ -74,3 +78,14 @@ def load_table(name: str, split: str, subset: str = "", revision: str = "") -> A
             f"{source}: expected a data set on the Hugging Face hub or a local folder, and a split of it. "
             f"datasets says: {error}" + (f" ({error.__cause__})" if error.__cause__ else "")
         ) from error
+
+
+def rows_of(table: Any, columns: list[str]) -> Iterator[NumberedRow]:  # noqa: ANN401 (the package is optional)
+    """The rows of a `datasets.Dataset` with some of its columns; a label is its name, and None where there is none."""
+    from datasets import ClassLabel
+
+    chosen = table.select_columns(columns)
+    labels = {name: kind.names for name, kind in chosen.features.items() if isinstance(kind, ClassLabel)}
+    for number, row in enumerate(arrow_rows(chosen.with_format("arrow").iter(ROWS)), 1):
+        named = {name: names[row[name]] if row[name] in range(len(names)) else None for name, names in labels.items()}
+        yield number, row | named

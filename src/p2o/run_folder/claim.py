@@ -8,6 +8,7 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from p2o.errors import InputError
+from p2o.io.files import check_writable
 
 LOCK = ".run.lock"
 """Locked by the operating system while a process trains: nothing of it is left when that process is killed."""
@@ -46,12 +47,33 @@ def claimed(root: Path, ckpt_path: str | None, overwrite: bool) -> Iterator[None
         yield
 
 
+@contextmanager
+def claimed_from_python(root: Path, ckpt_path: str | Path | None) -> Iterator[None]:
+    """Keeps the folder of a run whose Trainer was made in Python for this process alone.
+
+    Args:
+        root: The folder; it is made if there is none.
+        ckpt_path: The checkpoint that the run goes on from, as `Trainer.fit` takes it.
+
+    Raises:
+        InputError: Another process trains in the folder, or it holds a run that this one does not go on with.
+    """
+    check_writable(root)
+    with _locked(root):
+        if occupied(root) and not resumes(root, ckpt_path):
+            raise InputError(
+                f"{root}: expected a folder without a run, this one holds {', '.join(occupied(root))}. Resume that run "
+                'with fit(..., ckpt_path="last"), or give p2o.trainer another folder.'
+            )
+        yield
+
+
 def occupied(root: Path) -> list[str]:
     """What of a run lies in a folder; empty if there is none."""
     return [mark.partition("/")[0] for mark in MARKS if any(root.glob(mark))]
 
 
-def resumes(root: Path, ckpt_path: str | None) -> bool:
+def resumes(root: Path, ckpt_path: str | Path | None) -> bool:
     """Whether a run goes on with the one in its folder."""
     if ckpt_path == "last":
         return True

@@ -120,8 +120,14 @@ class RunPaths:
         return self.benchmarks / "completions.parquet"
 
     def metrics(self) -> list[Path]:
-        """The CSV logs of all starts of the run, the one that was written last at the end."""
-        return sorted(self.root.glob(f"{LOGS}/version_*/metrics.csv"), key=lambda path: path.stat().st_mtime)
+        """The CSV logs of all starts of the run, the last start's at the end; times do not outlive a copy."""
+        return sorted(self.root.glob(f"{LOGS}/version_*/metrics.csv"), key=lambda path: _version(path.parent.name))
+
+
+def _version(name: str) -> int:
+    """The number that Lightning counts starts by; -1 of a folder that somebody has named."""
+    number = name.removeprefix("version_")
+    return int(number) if number.isdecimal() else -1
 
 
 def _epoch(number: int) -> str:

@@ -11,7 +11,7 @@ from p2o.commands.prepare.left_out import LeftOut, Sifted
 from p2o.errors import InputError
 from p2o.io.tables import NumberedRow, read_rows
 from p2o.questions.columns import Columns, check_columns, guess_columns, to_questions
-from p2o.questions.hub import load_table
+from p2o.questions.hub import load_table, rows_of
 from p2o.types import Question
 
 Entry = dict[str, str]  # a source as the data card names it
@@ -30,7 +30,7 @@ def read_sources(sources: Sequence[str], revision: str, columns: Columns | None)
     entries: list[Entry] = []
     for source in sources:
         is_file = source.endswith((".jsonl", ".parquet"))
-        rows, entry = _file(Path(source).expanduser()) if is_file else _hub(source, revision, columns)
+        rows, entry = _file(Path(source).expanduser(), columns) if is_file else _hub(source, revision, columns)
         questions, unusable = _to_questions(source, rows, columns)
         left_out += unusable
         entries.append(entry)
@@ -65,18 +65,23 @@ def _to_questions(source: str, rows: list[NumberedRow], columns: Columns | None)
     return questions, left_out
 
 
-def _file(path: Path) -> tuple[list[NumberedRow], Entry]:
-    rows = list(read_rows(path))
+def _file(path: Path, columns: Columns | None) -> tuple[list[NumberedRow], Entry]:
+    rows = list(read_rows(path, lambda names: _used(str(path), names, columns)))
     with path.open("rb") as file:
         return rows, {"file": path.name, "sha256": hashlib.file_digest(file, "sha256").hexdigest()}
 
 
 def _hub(name: str, revision: str, columns: Columns | None) -> tuple[list[NumberedRow], Entry]:
     table = load_table(name, "train", revision=revision)
-    columns = columns or guess_columns(name, table.column_names)
-    check_columns(name, table.column_names, columns)
-    needed = table.select_columns(columns.used)  # above all not the solutions: 48 kB a row in DeepMath
-    return list(enumerate(needed, 1)), {"hub": name, "revision": commit_of(table.info.download_checksums) or revision}
+    needed = list(rows_of(table, _used(name, table.column_names, columns)))
+    return needed, {"hub": name, "revision": commit_of(table.info.download_checksums) or revision}
+
+
+def _used(name: str, existing: list[str], columns: Columns | None) -> list[str]:
+    """The columns that are read, above all not the solutions: 48 kB a row in DeepMath."""
+    columns = columns or guess_columns(name, existing)
+    check_columns(name, existing, columns)
+    return columns.used
 
 
 def commit_of(downloads: dict[str, Any] | None) -> str:
