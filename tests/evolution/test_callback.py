@@ -120,7 +120,7 @@ def test_a_template_fits_whatever_may_be_asked_under_it(module):
         *({"completions": 2}, {"temperature": 0.5}, {"mini_batch_size": 2}, {"dev_size": 4}, {"min_hard_set": 3}),
         *({"learn_from": AllQuestions()}, {"learn_from": GradedQuestions(["hard"])}),
     ],
-    ids=str,
+    ids=["completions", "temperature", "mini_batch_size", "dev_size", "min_hard_set", "all", "graded"],
 )
 def test_an_evolution_that_has_begun_is_measured_as_it_began(module, change):
     """Its budget may change, and what an earlier release has begun goes on, which kept none of these settings."""
