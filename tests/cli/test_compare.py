@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from p2o.cli.commands.compare import read_study
 from p2o.cli.main import main
 from processes import start
 
@@ -193,3 +194,12 @@ def test_a_study_file_is_needed(tmp_path, monkeypatch, capsys, words, message):
         main(["compare", *words])
     assert stop.value.code == 2
     assert message in capsys.readouterr().err
+
+
+def test_options_of_the_command_line_are_added_to_those_of_the_study(tmp_path):
+    """A study's header says `--options '{"model.model": ...}'`, which must not take the rest of its options away."""
+    path = tmp_path / "study.yaml"
+    path.write_text(yaml.safe_dump(STUDY, sort_keys=False), encoding="utf-8")
+    changes = {"model.model": "p2o/skills-policy", "evolution.budget": 20}
+    study, _ = read_study([str(path), "--options", json.dumps(changes), "--seeds", "[4]"])
+    assert study.options == STUDY["options"] | changes and study.seeds == [4]

@@ -6,7 +6,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from jsonargparse import ArgumentError, ArgumentParser, Namespace
+from jsonargparse import ArgumentError, ArgumentParser, Namespace, get_loader
 
 from p2o.cli.config import read_config
 from p2o.cli.config_files import read_mapping
@@ -63,6 +63,9 @@ def read_study(words: Sequence[str]) -> tuple[Study, Path]:
     options = _plain(parser.parse_args([*(["--study"] if named else []), *words]))
     out = options.pop("out")
     options.pop("study")
+    if named:  # the parser lets a mapping of the command line replace that of the file
+        written = get_loader("yaml")(Path(words[0]).read_text(encoding="utf-8")).get("options")
+        options["options"] = (written or {}) | options["options"]
     try:
         methods = {name: Method(**method) for name, method in options.pop("methods").items()}
         return Study(methods=methods, **options), out

@@ -42,7 +42,7 @@ class Study:
         methods: The methods by name.
         baseline: The variant that the others are compared with: a method's name, of a grid with its values
             ("p2o data.tau=2").
-        options: Options of every method; its own configs and options come after them.
+        options: Options of every method; its own configs and options come after them, those of `--options` to these.
         seeds: Every variant is run with each.
         tuning_seeds: Seeds by which tuned values are chosen: the chosen one alone is then run with `seeds`. Empty: it
             is chosen by `seeds`, which favours the method that is tuned.
@@ -63,7 +63,7 @@ class Study:
     jobs: int = 1
     accuracy: str = "bare/hard"
     target: float = 0.6
-    metrics: list[str] = field(default_factory=lambda: ["validation.bare.easy", "validation.templated.hard"])
+    metrics: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         if odd := [name for name in self.methods if not _NAME.fullmatch(name)]:
