@@ -82,6 +82,21 @@ def test_the_empty_template_may_be_scored_by_the_rollouts_of_the_epoch(module):
     assert found.history.pool[0].dev_scores == (1 / 6,) * 6
 
 
+def test_templates_may_be_compared_on_what_no_rollout_of_the_epoch_solved(module):
+    hard = ChainQuestions("train", easy=0, hard=12).load()
+
+    def train(solved: int, **changes: object) -> list[str]:
+        evolution = TemplateEvolution(StaticReflector([USEFUL]), DominanceSelector(), budget=80, **changes)
+        mined = {question.id: 1 / 6 for question in hard[:solved]}
+        phase = EvolutionPhase(evolution, module, hard, 0, TemplateBank(), [], evolution.ledger, mined)
+        return [question.id for question in phase.search.train]
+
+    everything, solved = train(5), {question.id for question in hard[:5]}
+    assert set(everything) & solved and set(everything) - solved
+    assert train(5, compare_on="unsolved", mini_batch_size=2) == [id for id in everything if id not in solved]
+    assert train(12, compare_on="unsolved", mini_batch_size=2) == everything  # too few of them for a mini-batch
+
+
 def test_what_is_carried_over_is_held_against_this_evolution_s_own_dev_questions(module):
     """An epoch's train question, which a template may quote, can be a dev question of the next one."""
     evolution = TemplateEvolution(StaticReflector([USEFUL]), DominanceSelector(), budget=80, carry_over=True)
@@ -118,9 +133,9 @@ def test_a_template_fits_whatever_may_be_asked_under_it(module):
     "change",
     [
         *({"completions": 2}, {"temperature": 0.5}, {"mini_batch_size": 2}, {"dev_size": 4}, {"min_hard_set": 3}),
-        *({"learn_from": AllQuestions()}, {"learn_from": GradedQuestions(["hard"])}),
+        *({"learn_from": AllQuestions()}, {"learn_from": GradedQuestions(["hard"])}, {"compare_on": "unsolved"}),
     ],
-    ids=["completions", "temperature", "mini_batch_size", "dev_size", "min_hard_set", "all", "graded"],
+    ids=["completions", "temperature", "mini_batch_size", "dev_size", "min_hard_set", "all", "graded", "unsolved"],
 )
 def test_an_evolution_that_has_begun_is_measured_as_it_began(module, change):
     """Its budget may change, and what an earlier release has begun goes on, which kept none of these settings."""

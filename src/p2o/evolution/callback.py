@@ -43,6 +43,7 @@ class TemplateEvolution(PhaseSettings, Callback):
         completions: Completions of a question whenever a template is evaluated (paper's code: 1).
         temperature: Of these completions (paper's code: 0, greedy).
         gate: Decides which children are scored on dev questions (paper: StrictImprovement).
+        compare_on: Train questions of mini-batches: all `hard` ones (paper), or those `unsolved` by every rollout.
         screen_size: Score children on so many of the dev questions, a sixth of them say, and ask the others at the end
             as far as they are unsolved: the same cover for half of the rollouts. null: on all of them (paper).
         cover_share: Share of the budget for these other dev questions; 0.5 with a screen (paper: 0).

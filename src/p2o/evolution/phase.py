@@ -21,7 +21,7 @@ from p2o.evolution.result import EvolutionResult
 from p2o.evolution.search import EvolutionSearch
 from p2o.evolution.selectors import ParentSelector
 from p2o.evolution.settings import EvolutionSettings, Level, evolution_sizes, measured_by
-from p2o.evolution.trials import Graded
+from p2o.evolution.trials import CompareOn, Graded, compared
 from p2o.policy.module import PolicyModule
 from p2o.prompts.set_cover import Credit
 from p2o.prompts.templates import TemplateBank
@@ -52,6 +52,7 @@ class PhaseSettings:
     completions: int = 1
     temperature: float = 0.0
     gate: Gate = field(default_factory=StrictImprovement)
+    compare_on: CompareOn = "hard"
     screen_size: int | None = None
     cover_share: float = 0.0
     credit: Credit = "majority"
@@ -101,7 +102,7 @@ class EvolutionPhase:
         last_bank: The templates of this epoch, with which the search may start.
         guarded: Questions that no template may give away, besides the dev questions.
         ledger: Where the cost of reflection is booked.
-        mined: Share of correct rollouts of the epoch by the question's id, for `mined_seed`.
+        mined: Share of correct rollouts of the epoch by the question's id, for `mined_seed` and `compare_on`.
         asked: Other questions that may be asked under a template of the bank, which must fit into their prompts.
         tau: τ, by which questions are hard; None: the questions come from elsewhere.
     """
@@ -139,7 +140,7 @@ class EvolutionPhase:
         self.reflection = Reflection(settings.reflector, self._context, checks, ledger, epoch)
         carried = carried_over(last_bank, checks) if settings.carry_over else []
         self.search = EvolutionSearch(
-            train=shuffled[dev_size:],
+            train=compared(settings.compare_on, shuffled[dev_size:], mined or {}, settings.mini_batch_size),
             dev=dev,
             settings=settings.search_settings(budget),
             evaluate=self._evaluate,

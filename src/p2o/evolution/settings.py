@@ -80,7 +80,7 @@ def measured_by(settings: object, tau: int | None) -> dict[str, Any]:
         settings: Of all evolutions of the run.
         tau: τ of the data; None: no hard set is judged by it.
     """
-    names = ("completions", "temperature", "mini_batch_size", "dev_size", "min_hard_set")
+    names = ("completions", "temperature", "mini_batch_size", "dev_size", "min_hard_set", "compare_on")
     found = {name: vars(settings)[name] for name in names} | {"learn_from": _named(vars(settings)["learn_from"])}
     return found if tau is None else {**found, "tau": tau}
 

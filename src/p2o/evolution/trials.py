@@ -2,10 +2,11 @@
 
 import itertools
 import random
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from math import fsum
 from statistics import fmean
+from typing import Literal
 
 from p2o.evolution.history import Candidate, Status
 from p2o.reflectors.base import Proposal
@@ -13,6 +14,7 @@ from p2o.seeds import derive_seed
 from p2o.types import Question, Rollout
 
 Graded = tuple[Rollout, ...]  # the n completions of one question under one template
+CompareOn = Literal["hard", "unsolved"]
 
 
 @dataclass(frozen=True)
@@ -92,6 +94,22 @@ class MiniBatches:
         fresh = itertools.islice(self._queue, missing)
         self._drawn += (tuple(self.train[index] for index in indices) for indices in fresh)
         return self._drawn[start : start + count]
+
+
+def compared(
+    compare_on: CompareOn, train: Sequence[Question], mined: Mapping[str, float], least: int
+) -> list[Question]:
+    """The questions on which parents and children are compared.
+
+    Args:
+        compare_on: All of them (`hard`), or, if there are so many, those of which no rollout of the epoch was correct
+            (`unsolved`): there a parent seldom solves one by luck, for which a child that is no worse is rejected.
+        train: To choose from, in order.
+        mined: Share of correct rollouts by the question's id; one without was not solved.
+        least: Questions of a mini-batch.
+    """
+    chosen = [question for question in train if compare_on == "hard" or not mined.get(question.id)]
+    return chosen if len(chosen) >= least else list(train)
 
 
 def summed_reward(batch: tuple[Graded, ...]) -> float:
