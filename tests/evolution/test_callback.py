@@ -173,13 +173,13 @@ def test_an_evolution_that_has_begun_is_measured_as_it_began(module, change):
     evolution = settings()
     phase = EvolutionPhase(evolution, module, hard, 0, TemplateBank(), [], evolution.ledger, tau=2)
     kept = json.loads(json.dumps(phase.state_dict()))["measured_by"]
-    check_measured_by(kept, measured_by(settings(budget=90, width=2), 2))
+    check_measured_by(kept, measured_by(settings(budget=90, width=2), 2, module))
     [name] = change
     with pytest.raises(InputError, match=rf"evolution.{name}: expected .* has begun with, got"):
-        check_measured_by(kept, measured_by(settings(**change), 2))
+        check_measured_by(kept, measured_by(settings(**change), 2, module))
     with pytest.raises(InputError, match=r"data.tau: expected 2, which the unfinished evolution has begun with, got 3"):
-        check_measured_by(kept, measured_by(settings(), 3))
-    check_measured_by({}, measured_by(settings(**change), 3))
+        check_measured_by(kept, measured_by(settings(), 3, module))
+    check_measured_by({}, measured_by(settings(**change), 3, module))
 
 
 def test_a_template_that_no_question_could_carry_is_rejected(module):

@@ -125,7 +125,7 @@ class EvolutionPhase:
         self.epoch = epoch
         self.ledger = ledger
         self.last_bank = last_bank
-        self._measured_by = measured_by(settings, tau)
+        self._measured_by = measured_by(settings, tau, module)
         self._tokens_before = 0  # of completions, in earlier processes of this run
         self._keep: Callable[[dict[str, Any]], object] = lambda state: None
         self._counted = self._counts_then = module.counts.state_dict()
