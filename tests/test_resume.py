@@ -214,7 +214,9 @@ def test_an_evolution_that_has_begun_ends_with_the_questions_that_it_began_with(
         observe(patch, lambda number, title: os.kill(os.getpid(), signal.SIGTERM) if title == "children" else None)
         with pytest.raises(SystemExit):
             fit(tmp_path, "--ckpt_path=last")
-    for change, named in {"data.tau=1": "data.tau: expected 6,", "evolution.min_hard_set=9": "evolution.min_"}.items():
+    changes = {"data.tau=1": "data.tau: expected 6,", "evolution.min_hard_set=9": "evolution.min_"}
+    changes |= {"model.max_completion_length=40": "model.max_completion_length: expected 24,"}
+    for change, named in changes.items():
         with pytest.raises(SystemExit):
             fit(tmp_path, "--ckpt_path=last", f"--{change}")
         assert named in (said := capsys.readouterr().err) and "unfinished evolution has begun with" in said

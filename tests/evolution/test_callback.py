@@ -22,7 +22,7 @@ from p2o.prompts.templates import Template, TemplateBank
 from p2o.reflectors import RecordingReflector, SelfReflector, StaticReflector
 from p2o.reflectors.static import EXHAUSTED
 from p2o.rewards import MathAnswer
-from p2o.rollouts import RolloutWorker
+from p2o.rollouts import RolloutCounts, RolloutWorker
 from p2o.types import Question
 from p2o.worlds.bundled import INSTRUCTION
 from p2o.worlds.chains import ChainQuestions
@@ -70,6 +70,31 @@ def test_each_phase_is_one_engine_call_and_the_useful_template_wins(module):
     assert len(module.engine.calls) == phases
     assert sum(module.engine.calls) == found.history.spent == module.counts.rollouts["evolution"] <= 80
     assert found.bank.best is not None and found.bank.best.text == USEFUL
+
+
+def test_an_evolution_that_is_resumed_counts_as_many_rollouts_as_one_that_nothing_ended(module):
+    """What was paid for before its end is asked again with `reuse`, and belongs to the rollouts that were counted."""
+    evolution = TemplateEvolution(
+        StaticReflector([f"Be brief, {number}." for number in range(9)]), DominanceSelector(), budget=34, reuse=True,
+        width=1, min_parents=1, mini_batch_size=2,
+    )  # fmt: skip
+    hard = ChainQuestions("train", easy=0, hard=8).load()
+
+    def run(begun=None):
+        module.counts.load_state_dict(RolloutCounts().state_dict())
+        module.engine.calls.clear()
+        phase, states = EvolutionPhase(evolution, module, hard, 0, TemplateBank(), [], evolution.ledger), []
+        if begun:
+            phase.load_state_dict(begun)
+        result = phase.run(lambda state: states.append(json.loads(json.dumps(state))))
+        return states, (module.counts.state_dict(), result.tokens, phase.search.history)
+
+    states, straight = run()
+    counted = straight[0]["rollouts"]["evolution"]
+    assert counted == sum(module.engine.calls) == straight[2].spent
+    done = states[len(states) // 2]
+    assert run(done)[1] == straight
+    assert sum(module.engine.calls) > counted - done["counts"]["rollouts"]["evolution"], "nothing was asked again"
 
 
 def test_the_empty_template_may_be_scored_by_the_rollouts_of_the_epoch(module):
@@ -148,13 +173,13 @@ def test_an_evolution_that_has_begun_is_measured_as_it_began(module, change):
     evolution = settings()
     phase = EvolutionPhase(evolution, module, hard, 0, TemplateBank(), [], evolution.ledger, tau=2)
     kept = json.loads(json.dumps(phase.state_dict()))["measured_by"]
-    check_measured_by(kept, measured_by(settings(budget=90, width=2), 2))
+    check_measured_by(kept, measured_by(settings(budget=90, width=2), 2, module))
     [name] = change
     with pytest.raises(InputError, match=rf"evolution.{name}: expected .* has begun with, got"):
-        check_measured_by(kept, measured_by(settings(**change), 2))
+        check_measured_by(kept, measured_by(settings(**change), 2, module))
     with pytest.raises(InputError, match=r"data.tau: expected 2, which the unfinished evolution has begun with, got 3"):
-        check_measured_by(kept, measured_by(settings(), 3))
-    check_measured_by({}, measured_by(settings(**change), 3))
+        check_measured_by(kept, measured_by(settings(), 3, module))
+    check_measured_by({}, measured_by(settings(**change), 3, module))
 
 
 def test_a_template_that_no_question_could_carry_is_rejected(module):

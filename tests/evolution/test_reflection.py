@@ -52,7 +52,43 @@ def test_answers_before_a_failure_are_not_asked_for_again_not_even_after_a_resum
     assert books.total == Usage(calls=5, failures={"status 401": 1}, completion_tokens=40, money=2.0)
     assert list(books.of(2)) == ["Flaky"] and books.of(1) == {}
     second.forget()  # the iteration has ended
-    assert second.state_dict() == {}
+    assert second.state_dict() == {"proposals": {}, "reflector": {}}
+
+
+def test_a_state_of_an_earlier_release_has_answers_alone():
+    first = new(Flaky(2), Ledger())
+    with pytest.raises(ReflectionFailed):
+        first(JOBS)
+    resumed = Flaky(9)
+    second = new(resumed, Ledger())
+    second.load_state_dict(first.state_dict()["proposals"])  # 0.1.0 kept nothing else
+    second(JOBS)
+    assert resumed.asked == [[2, 3]]
+
+
+class Learning(Flaky):
+    """Finds something out before it fails."""
+
+    learnt: dict[str, int] = {}  # noqa: RUF012 (replaced, never changed)
+
+    def reflect(self, jobs, context):
+        self.learnt = {"asked": len(self.asked) + 1}
+        return super().reflect(jobs, context)
+
+    def state_dict(self):
+        return self.learnt
+
+    def load_state_dict(self, state):
+        self.learnt = state
+
+
+def test_what_a_reflector_has_found_out_before_it_failed_goes_to_the_resumed_run():
+    first = new(Learning(0), Ledger())
+    with pytest.raises(ReflectionFailed):
+        first(JOBS)
+    resumed = Learning(9)
+    new(resumed, Ledger()).load_state_dict(json.loads(json.dumps(first.state_dict())))
+    assert resumed.learnt == {"asked": 1}
 
 
 class OneProposal(Reflector):

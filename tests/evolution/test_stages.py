@@ -37,7 +37,9 @@ class Table:
         return [(rollout(question, text, self.rewards(question.id, text)),) for question, text in pairs]
 
 
-def new_search(policy, reflect, budget, train=6, dev=8, gate=STRICT, draw_again=None, seeds=("",), **sizes):
+def new_search(
+    policy, reflect, budget, train=6, dev=8, gate=STRICT, draw_again=None, seeds=("",), recall=None, **sizes
+):
     return EvolutionSearch(
         questions("train", train, 5),
         questions("dev", dev, 5),
@@ -50,6 +52,7 @@ def new_search(policy, reflect, budget, train=6, dev=8, gate=STRICT, draw_again=
         seed_templates=seeds,
         gate=gate,
         draw_again=draw_again,
+        recall=recall,
     )
 
 
@@ -75,6 +78,7 @@ def staged(case):
         credit=rng.choice(("majority", "share")),
         reuse=rng.random() < 0.4,
         confirm=rng.choice(("never", "report", "drop")),
+        recall=replace(policy, calls=[]),
     )
 
 
@@ -192,8 +196,12 @@ def test_a_search_resumed_within_any_stage_equals_the_straight_one(case):
     for state in states:
         resumed = staged(case)
         resumed.load_state_dict(json.loads(json.dumps(state)))
+        before = resumed.history.spent
         assert resumed.run() == straight.history
         assert resumed.bank == straight.bank
+        asked = resumed.evaluation.evaluate.rollouts + resumed.second_draw.evaluate.rollouts
+        assert asked == straight.history.spent - before, "what was paid before its end is recalled"
+    assert straight.evaluation.recall.rollouts == 0
 
 
 def test_the_cases_reach_every_stage():

@@ -1,3 +1,4 @@
+import json
 import warnings
 from contextlib import nullcontext
 from dataclasses import replace
@@ -153,6 +154,57 @@ def test_a_reflector_that_cannot_go_on_tells_what_the_judge_cost(build, server, 
     with pytest.raises(ReflectionFailed, match="TeacherReflector") as failed:
         build().reflect(JOBS, context)
     assert failed.value.usage.tokens == 110
+
+
+def test_what_was_judged_before_a_failure_is_not_judged_again_in_a_resumed_run(build, server, context, tmp_path):
+    """The judge is refused halfway, then the reflector, and between them another process goes on."""
+    path = str(tmp_path / "recording.jsonl")
+    scripts = [completion("SLIP", usage=USAGE), status(401)], [completion("NO_PLAN", usage=USAGE), status(401)]
+    state, costs = {}, []
+    for script in scripts:
+        reflector = RecordingReflector(build(), path)
+        reflector.load_state_dict(state)
+        server.script = list(script)
+        with pytest.raises(ReflectionFailed) as failed:
+            reflector.reflect(JOBS, context)
+        costs.append(failed.value.usage.tokens)
+        state = json.loads(json.dumps(reflector.state_dict()))
+        server.requests.clear()
+    resumed = RecordingReflector(build(), path)
+    resumed.load_state_dict(state)
+    server.script = [judging_and_reflecting]
+    proposals = resumed.reflect(JOBS, context)
+    judged_now, [first, second] = asked(server)
+    assert costs == [55, 55] and not judged_now
+    assert "SLIP, a step went wrong." in first and "SLIP" in second and "NO_PLAN, a guess." in second
+    assert [proposal.usage.tokens for proposal in proposals] == [55, 55]
+    assert resumed.state_dict() == build().state_dict(), "the jobs are answered"
+
+
+def test_a_judgement_that_names_no_kind_is_paid_once_too(build, server, context):
+    server.script = [completion("Hard to say.", usage=USAGE), completion("NO_PLAN", usage=USAGE), status(401)]
+    reflector = build()
+    with pytest.raises(ReflectionFailed):
+        reflector.reflect(JOBS, context)
+    server.requests.clear()
+    server.script = [judging_and_reflecting]
+    reflector.reflect(JOBS, context)
+    judged, [first, second] = asked(server)
+    assert not judged and "The kind of failure" not in first and second.count("The kind of failure") == 1
+
+
+def test_a_kind_that_the_resumed_run_does_not_know_is_judged_anew(build, server, context):
+    server.script = [completion("SLIP"), completion("NO_PLAN"), status(401)]
+    first = build()
+    with pytest.raises(ReflectionFailed):
+        first.reflect(JOBS, context)
+    resumed = build(taxonomy={"SLIP": "a slip", "GUESS": "a guess"})
+    resumed.load_state_dict(first.state_dict())
+    server.requests.clear()
+    server.script = [completion("GUESS"), completion()]
+    resumed.reflect(JOBS, context)
+    [judged], [_, prompt] = asked(server)
+    assert "3*91?" in judged and "SLIP, a slip." in prompt and "GUESS, a guess." in prompt
 
 
 @pytest.mark.parametrize("beyond", [False, True])

@@ -20,10 +20,12 @@ class Evaluation:
         completions: n.
         reuse: Whether a pair that the search has paid for is neither asked nor paid for again. That is exact: the
             rollouts of a pair do not depend on when they are asked for. A resumed search asks again, without paying.
+        recall: As `evaluate`, for what a resumed search asks again: an earlier process has counted these rollouts.
     """
 
-    def __init__(self, evaluate: Evaluate, completions: int, reuse: bool) -> None:
+    def __init__(self, evaluate: Evaluate, completions: int, reuse: bool, recall: Evaluate | None = None) -> None:
         self.evaluate = evaluate
+        self.recall = recall or evaluate
         self.completions = completions
         self.reuse = reuse
         self.costs: Counter[str] = Counter()  # of the step, by phase
@@ -38,7 +40,7 @@ class Evaluation:
     def __call__(
         self, texts: Sequence[str], batches: Sequence[tuple[Question, ...]], phase: str
     ) -> list[tuple[Graded, ...]]:
-        """Each text on its own batch of questions, all in one call.
+        """Each text on its own batch of questions, all in one call, and one more for what a resumed search recalls.
 
         Raises:
             ValueError: `evaluate` broke its contract: a wrong number of rollouts.
@@ -46,20 +48,23 @@ class Evaluation:
         pairs = [(question, text) for text, batch in zip(texts, batches, strict=True) for question in batch]
         if self.reuse:
             keys = [(question.id, text) for question, text in pairs]
-            fresh = {key: pair for key, pair in zip(keys, pairs, strict=True) if key not in self._kept}
-            self._kept |= zip(fresh, self._ask(list(fresh.values()), phase), strict=True)
+            missing = {key: pair for key, pair in zip(keys, pairs, strict=True) if key not in self._kept}
+            again = {key: pair for key, pair in missing.items() if key in self._paid}
+            fresh = {key: pair for key, pair in missing.items() if key not in self._paid}
+            for ask, asked in ((self.recall, again), (self.evaluate, fresh)):
+                self._kept |= zip(asked, self._ask(ask, list(asked.values()), phase), strict=True)
             new = set(keys) - self._paid
             self._paid |= new
             self.costs[phase] += len(new) * self.completions
             results = [self._kept[key] for key in keys]
         else:
-            results = self._ask(pairs, phase)
+            results = self._ask(self.evaluate, pairs, phase)
             self.costs[phase] += len(pairs) * self.completions
         graded = iter(results)
         return [tuple(islice(graded, len(batch))) for batch in batches]
 
-    def _ask(self, pairs: Sequence[tuple[Question, str]], phase: str) -> list[Graded]:
-        results = list(self.evaluate(pairs, phase)) if pairs else []
+    def _ask(self, ask: Evaluate, pairs: Sequence[tuple[Question, str]], phase: str) -> list[Graded]:
+        results = list(ask(pairs, phase)) if pairs else []
         expected = [self.completions] * len(pairs)
         if (found := [len(graded) for graded in results]) != expected:
             raise ValueError(f"Expected {len(pairs)} tuples of {self.completions} rollouts, got {found}.")

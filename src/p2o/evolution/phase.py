@@ -125,7 +125,7 @@ class EvolutionPhase:
         self.epoch = epoch
         self.ledger = ledger
         self.last_bank = last_bank
-        self._measured_by = measured_by(settings, tau)
+        self._measured_by = measured_by(settings, tau, module)
         self._tokens_before = 0  # of completions, in earlier processes of this run
         self._keep: Callable[[dict[str, Any]], object] = lambda state: None
         self._counted = self._counts_then = module.counts.state_dict()
@@ -152,6 +152,7 @@ class EvolutionPhase:
             gate=settings.gate,
             draw_again=self._draw_again,
             known_scores=mined if settings.mined_seed else None,
+            recall=partial(self._evaluate, phase=""),  # an earlier process has counted it
         )
 
     def run(self, keep: Callable[[dict[str, Any]], object] = lambda state: None) -> EvolutionResult:
@@ -212,16 +213,16 @@ class EvolutionPhase:
         mine = counts["tokens"]["evolution"] - self._counts_then["tokens"]["evolution"]
         return self._tokens_before + sum(gather(mine))
 
-    def _evaluate(self, pairs: Sequence[tuple[Question, str]], title: str) -> list[Graded]:
+    def _evaluate(self, pairs: Sequence[tuple[Question, str]], title: str, phase: str = "evolution") -> list[Graded]:
         """n completions for each pair, at the temperature of evolution."""
-        return self._roll_out(pairs, title, "evaluate", self.settings.temperature)
+        return self._roll_out(pairs, title, "evaluate", self.settings.temperature, phase)
 
     def _draw_again(self, pairs: Sequence[tuple[Question, str]], title: str) -> list[Graded]:
         """n other completions for each pair, at the temperature of training: greedily they would be the same ones."""
-        return self._roll_out(pairs, title, "confirm", self.module.sampling.temperature)
+        return self._roll_out(pairs, title, "confirm", self.module.sampling.temperature, "evolution")
 
     def _roll_out(
-        self, pairs: Sequence[tuple[Question, str]], title: str, draw: str, temperature: float
+        self, pairs: Sequence[tuple[Question, str]], title: str, draw: str, temperature: float, phase: str
     ) -> list[Graded]:
         """n completions for each pair, all in one engine call on each process, which has a share of them.
 
@@ -236,7 +237,7 @@ class EvolutionPhase:
         sampling = SamplingParams(temperature, module.sampling.max_completion_length)
 
         def answer(part: Sequence[RolloutRequest]) -> list[Rollout]:
-            return module.worker.roll_out(module.policy, part, sampling, "evolution", title)
+            return module.worker.roll_out(module.policy, part, sampling, phase, title)
 
         rollouts = share(requests, answer)
         return [tuple(rollouts[start : start + n]) for start in range(0, len(rollouts), n)]

@@ -40,6 +40,7 @@ class EvolutionSearch:
         gate: Decides which children are scored on the dev questions.
         draw_again: As `evaluate`, with other draws: only for `settings.confirm`.
         known_scores: Scores of the empty template by the question's id. If they have the whole screen, it is not asked.
+        recall: As `evaluate`, for pairs that `settings.reuse` has paid for in an earlier process.
     """
 
     def __init__(
@@ -56,6 +57,7 @@ class EvolutionSearch:
         gate: Gate = StrictImprovement(),  # noqa: B008 (it has no state)
         draw_again: Evaluate | None = None,
         known_scores: Mapping[str, float] | None = None,
+        recall: Evaluate | None = None,
     ) -> None:
         self.train = tuple(train)
         self.dev = tuple(dev)
@@ -70,7 +72,7 @@ class EvolutionSearch:
         self.history = History()
         known = [known_scores[q.id] for q in self.screen if known_scores and q.id in known_scores]
         self.known_scores = {"": tuple(known)} if known and len(known) == len(self.screen) else {}
-        self.evaluation = Evaluation(evaluate, settings.completions, settings.reuse)
+        self.evaluation = Evaluation(evaluate, settings.completions, settings.reuse, recall)
         self.second_draw = Evaluation(draw_again or evaluate, settings.completions, reuse=False)
         batches = MiniBatches(self.train, settings.mini_batch_size, seed)
         self.gepa = GepaStage(

@@ -1,5 +1,6 @@
 """The size of an evolution, what it may cost in rollouts, and the reasons for its end."""
 
+import inspect
 import json
 import math
 from collections.abc import Mapping
@@ -8,7 +9,9 @@ from enum import StrEnum
 from typing import Any, Literal, get_args
 
 from p2o.errors import InputError
+from p2o.policy.module import PolicyModule
 from p2o.prompts.set_cover import Credit
+from p2o.rewards.base import Reward
 
 
 @dataclass(frozen=True)
@@ -73,22 +76,42 @@ class EvolutionSettings:
             )
 
 
-def measured_by(settings: object, tau: int | None) -> dict[str, Any]:
+def measured_by(settings: object, tau: int | None, module: PolicyModule) -> dict[str, Any]:
     """Which questions an evolution asks and what its scores mean: one that has begun must end with the same settings.
+
+    Those of other sections have their full names.
 
     Args:
         settings: Of all evolutions of the run.
         tau: τ of the data; None: no hard set is judged by it.
+        module: Says how questions are asked, and how answers are graded.
     """
     names = ("completions", "temperature", "mini_batch_size", "dev_size", "min_hard_set", "compare_on")
     found = {name: vars(settings)[name] for name in names} | {"learn_from": _named(vars(settings)["learn_from"])}
+    found |= {
+        "model.max_completion_length": module.sampling.max_completion_length,
+        "model.reward": _named(module.reward),
+        "model.instruction": module.instruction,
+        "model.chat_template_kwargs": json.loads(json.dumps(module.chat_template_kwargs or {}, default=str)),
+    }
     return found if tau is None else {**found, "tau": tau}
 
 
 def _named(part: object) -> str:
     """The class of a part and its settings, as far as they are plain: equal for equal parts of different processes."""
-    plain = json.dumps(vars(part), default=lambda one: sorted(one) if isinstance(one, frozenset) else str(type(one)))
-    return f"{type(part).__name__}({plain})"
+    return f"{type(part).__name__}({json.dumps(_options(part), default=_plain, skipkeys=True)})"
+
+
+def _options(part: object) -> dict[str, Any]:
+    """What a part keeps of its constructor's arguments; what it counts or opens while it works is left out."""
+    arguments = inspect.signature(type(part)).parameters
+    return {name: value for name, value in vars(part).items() if name.lstrip("_") in arguments}
+
+
+def _plain(value: object) -> object:
+    if isinstance(value, frozenset | set):
+        return sorted(value, key=str)
+    return {type(value).__name__: _options(value)} if isinstance(value, Reward) else str(type(value))
 
 
 def check_measured_by(begun: Mapping[str, Any], present: Mapping[str, Any]) -> None:
@@ -99,10 +122,10 @@ def check_measured_by(begun: Mapping[str, Any], present: Mapping[str, Any]) -> N
     """
     for name, value in begun.items():
         if value != present[name]:
-            section = "data" if name == "tau" else "evolution"
+            full_name = name if "." in name else f"{'data' if name == 'tau' else 'evolution'}.{name}"
             raise InputError(
-                f"{section}.{name}: expected {value}, which the unfinished evolution has begun with, got "
-                f"{present[name]}. Set it back; the next evolution may have another."
+                f"{full_name}: expected {value!r}, which the unfinished evolution has begun with, got "
+                f"{present[name]!r}. Set it back; the next evolution may have another."
             )
 
 

@@ -118,11 +118,13 @@ def begun(evolution: "TemplateEvolution", trainer: Trainer, tau: int) -> dict[st
     Raises:
         InputError: It has begun with other settings, by which it has other questions, or other scores.
     """
+    module = trainer.lightning_module
+    assert isinstance(module, PolicyModule)
     journal = Journal.of(trainer)
     if kept := journal.read() if journal else None:
         evolution.ledger.load_state_dict(kept["ledger"])
     state: dict[str, Any] = kept["phase"] if kept else evolution.unfinished
-    check_measured_by(state.get("measured_by", {}), measured_by(evolution, tau))  # 0.1.0 kept none
+    check_measured_by(state.get("measured_by", {}), measured_by(evolution, tau, module))  # 0.1.0 kept none
     return state
 
 

@@ -4,6 +4,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
+from typing import Any
 
 from transformers import PreTrainedModel
 
@@ -21,6 +22,11 @@ class Example:
     inputs: str
     outputs: str
     feedback: str
+
+    @property
+    def key(self) -> str:
+        """The same for equal examples alone, in every process: what is found out about them is kept under it."""
+        return f"{derive_seed(0, self.inputs, self.outputs, self.feedback):016x}"
 
 
 @dataclass(frozen=True)
@@ -164,3 +170,13 @@ class Reflector(ABC):
     def reflecting_policy(self, context: ReflectionContext) -> AbstractContextManager[PreTrainedModel]:
         """The policy that it asks, if it samples; where that is sharded, all processes enter it together."""
         return nullcontext(context.policy)
+
+    def state_dict(self) -> dict[str, Any]:
+        """What it has paid for besides proposals before it failed, in plain types; most reflectors keep nothing."""
+        return {}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:  # noqa: B027 (without state there is nothing to do)
+        """Takes over what `state_dict` described in an earlier process.
+
+        It is empty in a state of 0.1.0, and another reflector's where the config names another one now.
+        """

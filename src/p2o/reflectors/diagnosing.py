@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any
 
 from p2o.endpoints.usage import ZERO_USAGE, Usage
 from p2o.reflectors.base import Example, Proposal, ReflectionContext, ReflectionFailed, ReflectionJob, Reflector
@@ -25,7 +26,7 @@ class DiagnosingReflector(WrappingReflector):
     def __init__(self, reflector: Reflector, judge: FailureJudge) -> None:
         super().__init__(reflector)
         self.judge = judge
-        self._known: dict[Example, str] = {}  # of jobs that are not answered yet: nobody pays for them twice
+        self._known: dict[str, str] = {}  # by key, of jobs without an answer yet: nobody pays for them twice
 
     @property
     def name(self) -> str:
@@ -54,22 +55,33 @@ class DiagnosingReflector(WrappingReflector):
     def _judge(self, jobs: Sequence[ReflectionJob], context: ReflectionContext) -> dict[Example, Usage]:
         """What judging each failure cost that was not known."""
         examples = dict.fromkeys(example for job in jobs if job.partner is None for example in job.examples)
-        failures = [example for example in examples if example not in self._known and not _solved(example)]
+        failures = [example for example in examples if example.key not in self._known and not _solved(example)]
         results, stopped = self.judge.judge(failures, context.renderer.tokenizer, context.spent)
         costs = {example: usage for example, (_, usage) in zip(failures, results, strict=True)}
-        self._known |= {example: kind for example, (kind, _) in zip(failures, results, strict=True) if kind}
+        judged = zip(failures, results, strict=True)
+        self._known |= {example.key: kind for example, (kind, usage) in judged if kind or usage.tokens}
         if stopped:
             judging = sum(costs.values(), ZERO_USAGE)
             raise ReflectionFailed(f"DiagnosingReflector: {self.judge.endpoint.failure(stopped)}", usage=judging)
         return costs
 
     def _told(self, example: Example) -> Example:
-        kind = self._known.get(example)
-        if kind is None:
+        kind = self._known.get(example.key)
+        if not kind:  # not judged, or the judge has named none
             return example
         return replace(
             example, feedback=f"{example.feedback}\nThe kind of failure: {kind}, {self.judge.taxonomy[kind]}."
         )
+
+    def state_dict(self) -> dict[str, Any]:
+        """The kinds of failures whose jobs are not answered yet, and what the reflector keeps."""
+        return {"judged": dict(self._known), "reflector": self.reflector.state_dict()}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Takes over what `state_dict` described; a kind that the taxonomy has no more is judged anew."""
+        judged = state.get("judged", {})
+        self._known = {key: kind for key, kind in judged.items() if not kind or kind in self.judge.taxonomy}
+        self.reflector.load_state_dict(state.get("reflector", {}))
 
 
 def _solved(example: Example) -> bool:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
+from typing import Any
 
 from transformers import PreTrainedModel
 
@@ -42,3 +43,11 @@ class WrappingReflector(Reflector):
     def reflecting_policy(self, context: ReflectionContext) -> AbstractContextManager[PreTrainedModel]:
         """The policy of the reflector that does the work."""
         return self.reflector.reflecting_policy(context)
+
+    def state_dict(self) -> dict[str, Any]:
+        """That of the reflector that does the work."""
+        return self.reflector.state_dict()
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Gives it to the reflector that does the work."""
+        self.reflector.load_state_dict(state)

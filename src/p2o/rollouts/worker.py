@@ -64,12 +64,14 @@ class RolloutWorker:
             policy: Samples the completions.
             requests: Question, template and seed of each completion.
             sampling: Temperature and length.
-            phase: What the completions are counted as: "train", "evolution", "validation" or "fixed_questions".
+            phase: What the completions are counted as: "train", "evolution", "validation" or "fixed_questions"; "" for
+                what an earlier process has counted.
             title: Of the progress bar.
         """
         prompts = self._prompts(requests)
         completions = self._sample(policy, prompts, sampling, title)
-        self.counts.add(phase, completions)
+        if phase:
+            self.counts.add(phase, completions)
         return self.graded(requests, prompts, completions)
 
     def _sample(

@@ -116,9 +116,12 @@ class Reflection:
         return proposal
 
     def state_dict(self) -> dict[str, Any]:
-        """The answers that are kept, in plain types."""
-        return {key: asdict(proposal) for key, proposal in self._kept.items()}
+        """The answers that are kept, and what the reflector keeps beside them, in plain types."""
+        proposals = {key: asdict(proposal) for key, proposal in self._kept.items()}
+        return {"proposals": proposals, "reflector": self.reflector.state_dict()}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Takes over the answers of an earlier process, as `state_dict` described them."""
-        self._kept = {key: Proposal(**fields | {"usage": Usage(**fields["usage"])}) for key, fields in state.items()}
+        """Takes over what `state_dict` of an earlier process described; 0.1.0 kept the answers alone."""
+        kept = state if "proposals" not in state else state["proposals"]
+        self._kept = {key: Proposal(**fields | {"usage": Usage(**fields["usage"])}) for key, fields in kept.items()}
+        self.reflector.load_state_dict(state.get("reflector", {}))
