@@ -1,5 +1,6 @@
 import json
 import os
+from fractions import Fraction
 from types import SimpleNamespace
 
 import pytest
@@ -27,20 +28,20 @@ def entry(epoch, id, correct, templates=("", ""), hard=None):
 
 def test_record():
     group = [rollout(True, number=3), rollout(False, "Go slowly.", number=3), rollout(False, "Go fast.", number=3)]
-    assert record(5, group, tau=2) == QuestionRecord(
+    assert record(5, group, Fraction(2, 3)) == QuestionRecord(
         5, "q3", "all", "mixed", 1, True, ("", T, U), ("correct", "wrong", "wrong")
     )
-    assert record(5, group, tau=1).hard is False
+    assert record(5, group, Fraction(1, 3)).hard is False
 
 
-def test_a_question_that_was_asked_twice_has_one_record_of_all_its_rollouts():
-    records = {}
-    for group in ([rollout(True), rollout(False)], [rollout(False, "Go slowly."), rollout(False)]):
-        add(records, record(2, group, tau=2), tau=2)
-    assert records == {
-        "q0": QuestionRecord(2, "q0", "all", "mixed", 1, True, ("", "", T, ""), ("correct", "wrong", "wrong", "wrong"))
-    }
-    add(records, record(2, [rollout(True), rollout(True)], tau=2), tau=2)
+def test_a_question_that_was_asked_twice_has_one_record_and_is_hard_by_the_share_of_all_its_rollouts():
+    records, all_of_two = {}, Fraction(2, 2)
+    for group in ([rollout(True), rollout(False)], [rollout(True, "Go slowly."), rollout(False)]):
+        add(records, record(2, group, all_of_two), all_of_two)
+    outcomes = ("correct", "wrong") * 2
+    assert records == {"q0": QuestionRecord(2, "q0", "all", "mixed", 2, True, ("", "", T, ""), outcomes)}
+    half = Fraction(1, 2)
+    add(records, record(2, [rollout(True), rollout(False)], half), half)
     assert records["q0"].correct == 3 and not records["q0"].hard
 
 
@@ -124,7 +125,7 @@ def test_an_interrupted_write_damages_nothing(tmp_path, monkeypatch):
 
 def test_an_epoch_that_breaks_off_goes_on_where_its_checkpoint_left_it(tmp_path, monkeypatch):
     """Δ of three correct completions, the first of them before the checkpoint."""
-    mixture = SimpleNamespace(hard_set=SimpleNamespace(tau=1))
+    mixture = SimpleNamespace(hard_set=SimpleNamespace(threshold=Fraction(1, 1)))
     monkeypatch.setattr(question_log, "mixture_of", lambda trainer: mixture)
     run = SimpleNamespace(current_epoch=2, default_root_dir=tmp_path, is_global_zero=True, fast_dev_run=False)
     slow, slower = TemplateGap("Go slowly.", -1.0, 0.5), TemplateGap("Go slowly.", -2.0, 0.0)

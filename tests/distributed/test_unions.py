@@ -14,7 +14,7 @@ from processes import FORKED
 
 
 def seen(number: int) -> dict:
-    hard_set = HardSet(2)
+    hard_set = HardSet(2, 2)
     hard_set.observe([rollout(True, number=0), rollout(False, number=0)])  # the sampler's padding: both have it
     if number:
         hard_set.observe([rollout(True, number=1), rollout(True, number=1)])

@@ -66,6 +66,12 @@ def test_weights(use):
     assert WhileHelpful()([B], use) == [0.0]  # withdrawn: the question stays bare
 
 
+def test_a_helpful_template_without_a_score_is_drawn_where_those_with_one_are_withdrawn(use):
+    """As after an evolution that screened its children on few dev questions; C was never used, and may yet help."""
+    assert WhileHelpful()([B, C], use) == [0.0, 1.0]
+    assert WhileHelpful()([B, C, C], use) == [0.0, 1.0, 1.0]
+
+
 def test_schedules():
     assert [AnnealedBareRollouts(0, 4, until=5)(epoch) for epoch in range(7)] == [0, 0, 1, 2, 3, 4, 4]
     assert AnnealedBareRollouts(0, 4, until=5).extremes(4) == (0, 2)  # epochs 1 to 3

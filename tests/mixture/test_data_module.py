@@ -103,7 +103,7 @@ def test_templates_are_withdrawn_on_a_schedule():
 def test_templates_that_no_longer_help_are_withdrawn():
     data = with_hard(module(assignment=WhileHelpful()), 2, 3)
     groups = [
-        [rollout(True, "A", 2), rollout(False, "B", 2), rollout(False, number=2)],  # A + 1, B + 0
+        [rollout(True, "A", 2), rollout(False, "B", 2), *[rollout(False, number=2)] * 2],  # A + 1, B + 0; 1/4 < 2/6
         [rollout(True, "B", 3), rollout(True, number=3), rollout(True, number=3)],  # B + 0
     ]
     data.observe(groups, [])

@@ -14,7 +14,7 @@ EASY = {f"q{n}" for n in range(4)}
 
 
 def draw(part, epoch, count=5, seed=0, seen=None):
-    return part(QUESTIONS, count, epoch, seed, seen or HardSet(2))
+    return part(QUESTIONS, count, epoch, seed, seen or HardSet(2, 3))
 
 
 @pytest.mark.parametrize(("total", "count"), [(12, 5), (12, 4), (5, 4), (7, 1), (3, 3)])
@@ -41,7 +41,7 @@ def test_an_epoch_of_all_questions_is_all_of_them():
 
 def drawn_in_turn(part, epochs, right=lambda question: 0):
     """The ids of each epoch, of which each question had so many correct rollouts."""
-    seen, found = HardSet(2), []
+    seen, found = HardSet(2, 3), []
     for epoch in range(epochs):
         found.append(draw(part, epoch, seen=seen))
         seen.observe(rollout(k < right(q), number=int(q[1:])) for q in sorted(found[-1]) for k in range(3))
@@ -57,7 +57,7 @@ def test_a_share_of_each_epoch_is_easy():
 
 
 def test_easy_is_what_was_solved_so_often():
-    part, seen = EasyMixing(SolvedQuestions(2), 0.4), HardSet(1)
+    part, seen = EasyMixing(SolvedQuestions(2), 0.4), HardSet(1, 3)
     assert len(draw(part, 0, seen=seen)) == 5  # nothing is known
     for number, correct in ((0, 1), (7, 2), (8, 3)):
         seen.observe(rollout(k < correct, number=number) for k in range(3))

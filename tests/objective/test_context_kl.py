@@ -33,6 +33,22 @@ def test_numbers():
 
 
 @pytest.mark.parametrize(
+    ("part", "distances", "expected"),
+    [
+        (ReverseContextKL, [-500.0, -21.0, -19.0, 19.0, 21.0, 500.0], [-20.0, -20.0, -19.0, 19.0, 20.0, 20.0]),
+        (ForwardContextKL, [-500.0, -21.0, 19.0, 21.0, 500.0], [0.0, 0.0, 1.0, 1.0, 1.0]),
+    ],
+)
+def test_where_the_policies_differ_most_the_gradient_is_bounded_and_not_removed(part, distances, expected):
+    """But for k3 at tokens that π_θ hardly ever samples, where its exponential would overflow."""
+    logps = torch.tensor([distances], requires_grad=True)
+    penalty = part(1.0)(logps, torch.zeros_like(logps), logps)
+    [found] = torch.autograd.grad(penalty.sum(), logps)
+    assert_close(found, torch.tensor([expected]))
+    assert (penalty.diff()[0, -2:] > 0).all()  # further is worse
+
+
+@pytest.mark.parametrize(
     ("part", "exact"),
     [
         (ReverseContextKL, lambda p, q: (p.exp() * (p - q)).sum()),

@@ -217,13 +217,18 @@ def test_rows_that_only_a_regularizer_keeps_count_neither_as_masked_nor_as_clipp
     assert plain == regularized and plain[0].value > 0
 
 
-def test_the_pass_of_the_gradient_tells_entropy_and_kl(policy, tokenizer):
-    """Of its tokens, under the prompt of the gradient; the KL where a regularizer reads the reference anyway."""
+@pytest.mark.parametrize("estimator", [Masked(), Templated()])
+def test_the_pass_of_the_gradient_tells_entropy_and_kl(policy, tokenizer, estimator):
+    """Under the prompt of the gradient; the KL where a regularizer reads the reference anyway.
+
+    The KL is that of rows that were sampled under this prompt: k3 estimates it at the policy's own tokens alone.
+    """
     rows = make_rows(templated=True)
+    rows[1:3] = [replace(row, prompt_ids=row.bare_ids) for row in rows[1:3]]  # some are bare
     start = build_policy(len(tokenizer), tokenizer.eos_token_id, seed=1)
     entropies, distances = [], []
     for row in rows:
-        ids, count = row.bare_ids + row.completion_ids, len(row.completion_ids)
+        ids, count = row.prompt(estimator.bare_gradient) + row.completion_ids, len(row.completion_ids)
         with torch.no_grad():
             found, before = (
                 (model(torch.tensor([ids])).logits[0, -count - 1 : -1].float() / TEMPERATURE).log_softmax(-1)
@@ -232,17 +237,19 @@ def test_the_pass_of_the_gradient_tells_entropy_and_kl(policy, tokenizer):
         entropies += (-(found.exp() * found).sum(-1)).tolist()
         chosen = torch.tensor(row.completion_ids)[:, None]
         far = (before - found).gather(1, chosen)
-        distances += (far.exp() - far - 1).flatten().tolist()
+        if row.is_bare or not estimator.bare_gradient:
+            distances += (far.exp() - far - 1).flatten().tolist()
 
     def output(*regularizers):
         parts = dict(regularizers=regularizers, reference=lambda: nullcontext(start))
-        objective = Objective(Masked(), ClippedLoss(), TEMPERATURE, **parts)
+        objective = Objective(estimator, ClippedLoss(), TEMPERATURE, **parts)
         return objective(policy, rows, objective.old_logps(policy, rows, 40, True), objective.size(rows))
 
     plain = output()
     assert plain.entropy.value == pytest.approx(sum(entropies) / len(entropies), rel=1e-4)
     assert (plain.entropy.tokens, plain.kl.tokens) == (len(entropies), 0)
-    assert output(ReferenceKL()).kl.value == pytest.approx(sum(distances) / len(distances), rel=1e-3)
+    kl = output(ReferenceKL()).kl
+    assert (kl.value, kl.tokens) == (pytest.approx(sum(distances) / len(distances), rel=1e-3), len(distances))
 
 
 def test_reference_kl_against_a_plain_loop(policy, tokenizer):

@@ -28,7 +28,7 @@ def test_means_of_parts_are_joined_by_their_tokens():
         }
     )
     assert joined_context_mask_stats(parts).shares()["below"] == (0.5, 4)
-    assert joined_context_mask_stats(parts).shares()["masked_gap"] == (0.75, 4)
+    assert joined_context_mask_stats(parts).shares()["masked_gap"] == (0.75, 4000)
 
 
 def test_what_no_token_tells_of_is_left_out():

@@ -110,6 +110,4 @@ class LiveProgress(ProgressBar):
 
 def epoch_so_far(rewards: Sequence[float], hard_set: HardSet) -> str:
     """The mean reward of an epoch and its hard questions, as far as it has come."""
-    counts = hard_set.correct.values()
-    hard = sum(correct < hard_set.tau for correct in counts)
-    return f"reward {fmean(rewards):.3f}, hard {hard} of {len(counts)} asked"
+    return f"reward {fmean(rewards):.3f}, hard {len(hard_set.hard_so_far())} of {len(hard_set.current)} asked"

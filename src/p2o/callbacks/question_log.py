@@ -1,6 +1,7 @@
 """Stores what became of every training question: a table for each epoch, and a summary over all of them."""
 
 from dataclasses import asdict
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -49,9 +50,9 @@ class QuestionLog(Callback):
         """Records the groups of a rollout batch."""
         if not self.enabled:
             return
-        tau = mixture_of(trainer).hard_set.tau
+        threshold = mixture_of(trainer).hard_set.threshold
         for group in outputs["groups"]:
-            add(self._records, record(trainer.current_epoch, group, tau), tau)
+            add(self._records, record(trainer.current_epoch, group, threshold), threshold)
             self._texts |= {template_id(rollout.template): rollout.template for rollout in group if rollout.template}
         self._gaps = by_template([*self._gaps, *outputs["gaps_of_successes"]])
 
@@ -80,7 +81,7 @@ class QuestionLog(Callback):
         self._records, self._texts, self._gaps = {}, {}, []
 
 
-def add(records: dict[str, QuestionRecord], entry: QuestionRecord, tau: int) -> None:
+def add(records: dict[str, QuestionRecord], entry: QuestionRecord, threshold: Fraction) -> None:
     """Adds a record; one of a question that was asked before in this epoch joins the earlier one."""
     known = records.get(entry.id)
-    records[entry.id] = entry if known is None else joined(known, entry, tau)
+    records[entry.id] = entry if known is None else joined(known, entry, threshold)

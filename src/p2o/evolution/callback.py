@@ -133,7 +133,7 @@ class TemplateEvolution(PhaseSettings, Callback):
         state = begun(self, trainer, tau := data.hard_set.tau) if self.budget != 0 else {}
         if self.budget != 0 and len(hard := data.selected(self.learn_from)) >= self.min_hard_set:
             asked = [*data.train_questions, *data.validation_questions]
-            mined = data.hard_set.shares(data.num_generations)
+            mined = data.hard_set.shares()
             guarded = asked if self.leak_guard == "all" else data.validation_questions
             phase = EvolutionPhase(self, pl_module, hard, epoch, data.bank, guarded, self.ledger, mined, asked, tau)
             if state:

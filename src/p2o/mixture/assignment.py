@@ -94,10 +94,11 @@ class WhileHelpful(AssignmentRule):
         self.margin = margin
 
     def __call__(self, templates: Sequence[Template], use: TemplateUse) -> list[float]:
-        """The score, or 0 for a template that no longer helps."""
+        """The score among those that help, evenly if all are 0; 0 for a template that no longer helps."""
         gains = [use.gain(template.text) for template in templates]
-        scores = by_score(templates)
-        return [score if gain is None or gain > self.margin else 0.0 for score, gain in zip(scores, gains, strict=True)]
+        helps = [gain is None or gain > self.margin for gain in gains]
+        scores = iter(by_score([template for template, kept in zip(templates, helps, strict=True) if kept]))
+        return [next(scores) if kept else 0.0 for kept in helps]
 
 
 def by_score(templates: Sequence[Template]) -> list[float]:

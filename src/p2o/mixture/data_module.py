@@ -84,7 +84,7 @@ class MixtureDataModule(LightningDataModule):
         self.batch_size, self.validation_batch_size = batch_size, validation_batch_size
         self.benchmarks, self.benchmark_folder = benchmarks, benchmark_folder
         self.benchmark_limit, self.benchmark_template, self.seed = benchmark_limit, benchmark_template, seed
-        self.hard_set, self.template_use = HardSet(tau), TemplateUse()
+        self.hard_set, self.template_use = HardSet(tau, num_generations), TemplateUse()
         self.bank = TemplateBank()
         self.best_template: Template | None = None  # of the last bank that had one: a bank may be empty, this lasts
         self.train_questions: list[Question] = []

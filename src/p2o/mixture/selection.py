@@ -2,6 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
+from fractions import Fraction
 
 from p2o.errors import InputError
 from p2o.mixture.hard_set import HardSet
@@ -93,10 +94,10 @@ class GradedQuestions(QuestionSelection):
 
 
 class SolvedQuestions(QuestionSelection):
-    """The questions of which at least so many rollouts were correct when they were last asked.
+    """The questions of which at least so many of K rollouts were correct when they were last asked.
 
     Args:
-        correct: How many, of the K of a question.
+        correct: How many of K; of a question that was rolled out again within its epoch, that share or more.
     """
 
     def __init__(self, correct: int) -> None:
@@ -106,4 +107,5 @@ class SolvedQuestions(QuestionSelection):
 
     def __call__(self, question: Question, seen: HardSet) -> bool:
         """Whether the question was solved that often; one that was never asked was not."""
-        return seen.last.get(question.id, 0) >= self.correct
+        known = seen.last.get(question.id)
+        return known is not None and not known.is_below(Fraction(self.correct, seen.rollouts))

@@ -13,12 +13,14 @@ if TYPE_CHECKING:
 
 def mixture_state(data: "MixtureDataModule") -> dict[str, Any]:
     """Hard set, bank, and which data they belong to; all processes ask for it together."""
-    correct = gather(dict(data.hard_set.correct))
+    so_far = gather(data.hard_set.state_so_far())
+    asked = any(one["correct"] for one in so_far)
     use = data.template_use.state_dict()
     current = gather(use["current"])
     return {
         "hard_set": data.hard_set.state_dict(),
-        "correct": correct if any(correct) else [],  # of the epoch so far, by process
+        "correct": [one["correct"] for one in so_far] if asked else [],  # of the epoch so far, by process
+        "rolled": [one["rolled"] for one in so_far] if asked else [],  # likewise
         "template_use": {**use, "current": current if any(current) else []},  # likewise
         "bank": data.bank.state_dict(),
         "best_template": TemplateBank(tuple(filter(None, [data.best_template]))).state_dict(),
@@ -38,8 +40,9 @@ def restore_mixture(data: "MixtureDataModule", state: dict[str, Any]) -> None:
             "The checkpoint belongs to another config: its training questions have the fingerprint "
             f"{state['questions']}, those of data.train have {found}. Resume with the config.yaml of that run."
         )
-    data.hard_set.load_state_dict(state["hard_set"])
-    data.hard_set.correct = dict(of_this_process(state["correct"]) or {})  # empty between epochs
+    # Empty between epochs; a checkpoint from before rollouts were counted has no `rolled`.
+    so_far = {name: of_this_process(state.get(name, [])) or {} for name in ("correct", "rolled")}
+    data.hard_set.load_state_dict({**state["hard_set"], **so_far})
     # A checkpoint from before templates were looked at has no such part.
     use = state.get("template_use", {"current": [], "last": {}})
     data.template_use.load_state_dict({**use, "current": of_this_process(use["current"]) or {}})

@@ -1,5 +1,6 @@
 """Which templated tokens the context estimator masked, and where in the completion they stand."""
 
+import math
 from dataclasses import dataclass
 
 import torch
@@ -34,10 +35,11 @@ class ContextMaskStats:
         return int((self.below + self.above).sum()) / max(1, int(self.tokens.sum()))
 
     def shares(self) -> dict[str, tuple[float, int]]:
-        """Shares (0-1) masked, with the tokens they are of: below and above, of all and of each fifth that has any.
+        """Shares (0-1) masked, with what each counts in a mean: below and above, of all and of each fifth that has any.
 
-        `masked_gap` is the share of the gap between the contexts that is masked: what a template taught, and the
-        gradient never sees.
+        Shares of tokens count by these. `masked_gap` is the share of the gap between the contexts that is masked, what
+        a template taught and the gradient never sees: it counts by that gap, in thousandths of a nat, since Lightning
+        weighs by whole numbers.
         """
         found: dict[str, tuple[float, int]] = {}
         for side, counts in (("below", self.below), ("above", self.above)):
@@ -46,8 +48,8 @@ class ContextMaskStats:
             for part, (count, tokens) in enumerate(zip(counts.tolist(), self.tokens.tolist(), strict=True), 1):
                 if tokens:
                     found[f"{side}_fifth_{part}"] = (count / tokens, tokens)
-        if self.gap:
-            found["masked_gap"] = (self.masked_gap / self.gap, int(self.tokens.sum()))
+        if 0 < self.gap < math.inf:  # a step that is not finite tells of none
+            found["masked_gap"] = (self.masked_gap / self.gap, max(1, round(1000 * self.gap)))
         return found
 
 

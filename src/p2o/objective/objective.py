@@ -152,7 +152,7 @@ class Objective:
             loss=weighted_sum(losses, shares, mask) / size,
             clipped=_mean(((logps.detach() - old_logps).exp() - 1).abs() > 0.2, taught),
             entropy=_mean(entropies.detach(), mask),
-            kl=_mean(kl, mask & ~kl.isnan()),
+            kl=_mean(kl, mask & ~kl.isnan() & ~(with_template & self.context.bare_gradient)),
             context_mask_stats=context_mask_stats(weights, bare - templated, taught, with_template),
             gaps=gaps_of_successes(rows, bare - templated, weights, mask, known),
             context_kl=_mean(context_kl, mask & ~context_kl.isnan()),

@@ -24,7 +24,9 @@ class LossOutput:
     loss: Tensor
     clipped: Mean  # share of tokens whose ratio left [1 - 0.2, 1 + 0.2]; 0 in the first step on a rollout batch
     entropy: Mean  # of the policy at each token, nats, under the prompt of the gradient
-    kl: Mean  # KL to the policy before training, likewise; of no token unless a regularizer reads that policy
+    # KL to the policy before training, likewise, of rows that were sampled under this prompt: k3 is an estimate at a
+    # policy's own tokens alone. Of no token unless a regularizer reads that policy.
+    kl: Mean
     context_mask_stats: ContextMaskStats  # which templated tokens the context estimator gave weight 0
     mismatch: Mean  # |log π_trainer - log π_engine| of sampled tokens, under the prompt they were sampled with
     mismatch_max: float  # the largest of them; 0 if there is none

@@ -17,6 +17,7 @@ from p2o.distributed.processes import gather
 from p2o.engines.agreement import Agreement
 from p2o.logprobs import scoring_path
 from p2o.objective.context_gap import context_gaps
+from p2o.objective.context_mask import ContextMaskStats
 from p2o.objective.load_balancing import balanced
 from p2o.objective.micro_batches import chunks, equal_passes, micro_batches
 from p2o.objective.objective import Objective, OldLogps
@@ -159,12 +160,17 @@ class OptimizerSteps:
                 **output_metrics(outputs),
             }
         )
-        for name, (share, count) in joined_context_mask_stats(outputs).shares().items():
-            module.log(f"context/{name}", share, batch_size=count, on_step=False, on_epoch=True, sync_dist=True)
+        log_shares(module, joined_context_mask_stats(outputs))
         if gaps := [gap for output in outputs for gap in output.gaps]:
             mean = fmean(gap.gap for gap in gaps)
             module.log("context/gap", mean, batch_size=len(gaps), on_step=False, on_epoch=True, sync_dist=True)
         return gaps
+
+
+def log_shares(module: LightningModule, stats: ContextMaskStats) -> None:
+    """Logs what a step masked, so that the mean of an epoch is the share of all that its steps saw."""
+    for name, (share, weight) in stats.shares().items():
+        module.log(f"context/{name}", share, batch_size=weight, on_step=False, on_epoch=True, sync_dist=True)
 
 
 def count_as_step(module: LightningModule) -> None:

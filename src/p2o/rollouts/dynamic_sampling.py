@@ -17,7 +17,8 @@ class DynamicSampling(Sampler):
     Each generation round asks as many extra training questions of the epoch as there are places left, so that no group
     with variance is thrown away. If the rounds end first, the first zero-variance groups take the places that are left.
     All groups stay in the order they came in, so that one round is no dynamic sampling at all. All that was rolled out
-    is mined: a question that was asked twice in an epoch counts with both groups.
+    is mined: a question that was asked twice in an epoch counts with both groups, by their share of
+    correct rollouts.
 
     Args:
         max_generation_rounds: Rollouts of a step at most, the first included (verl's recipe of DAPO: 10).

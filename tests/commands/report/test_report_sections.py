@@ -3,6 +3,7 @@
 import json
 import shutil
 from dataclasses import replace
+from fractions import Fraction
 from statistics import stdev
 
 import pytest
@@ -48,7 +49,7 @@ def tables(section):
 
 
 def test_flows_tell_leaving_bare_from_leaving_with_help():
-    assert flows(dict(enumerate(mined(template_id(T)))), tau=1) == {0: Flow(3, 0, 0, 0), 1: Flow(1, 1, 1, 1)}
+    assert flows(dict(enumerate(mined(template_id(T)))), Fraction(1, 4)) == {0: Flow(3, 0, 0, 0), 1: Flow(1, 1, 1, 1)}
 
 
 def test_a_question_that_an_epoch_does_not_ask_stays_where_it_was():
@@ -57,10 +58,10 @@ def test_a_question_that_an_epoch_does_not_ask_stays_where_it_was():
     asked = [record for record in second if record.id != "a"]
     hard = {record.id for record in first if record.hard}
     assert "a" in hard
-    of_all, of_part = flows({0: first, 1: second}, tau=1)[1], flows({0: first, 1: asked}, tau=1)[1]
+    of_all, of_part = (flows({0: first, 1: seen}, Fraction(1, 4))[1] for seen in (second, asked))
     assert of_part.entered == of_all.entered
     assert of_part.stuck + of_part.left_bare + of_part.left_helped == len(hard)
-    again = flows({0: first, 1: asked, 2: [record for record in first if record.id == "a"]}, tau=1)[2]
+    again = flows({0: first, 1: asked, 2: [record for record in first if record.id == "a"]}, Fraction(1, 4))[2]
     assert again.entered == 0 and again.stuck == of_part.stuck + of_part.entered
 
 
@@ -68,12 +69,14 @@ def test_a_question_without_bare_rollouts_left_with_help():
     [first, second] = mined(template_id(T))
     helped = [record for record in second if record.id == "a"]
     helped = [replace(helped[0], templates=("t",) * 4)]
-    assert flows({0: first, 1: helped}, tau=1)[1] == Flow(0, 2, 0, 1)  # two were not asked again
+    assert flows({0: first, 1: helped}, Fraction(1, 4))[1] == Flow(0, 2, 0, 1)  # two were not asked again
 
 
 def test_bare_rollouts_solve_at_the_rate_of_tau():
     [record] = [record for record in mined("t")[1] if record.id == "a"]  # one of its two bare rollouts is correct
-    assert solved_bare(record, tau=2) and not solved_bare(record, tau=3)
+    assert solved_bare(record, Fraction(2, 4)) and not solved_bare(record, Fraction(3, 4))
+    again = replace(record, templates=record.templates * 2, outcomes=record.outcomes * 2)
+    assert solved_bare(again, Fraction(2, 4)) and not solved_bare(again, Fraction(3, 4))
 
 
 def test_half_steps_are_paired_by_question():

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from fractions import Fraction
 
 from p2o.run_folder.question_record import QuestionRecord
 
@@ -23,24 +24,24 @@ class Flow:
     left_helped: int
 
 
-def flows(epochs: Mapping[int, Sequence[QuestionRecord]], tau: int) -> dict[int, Flow]:
-    """What became of the hard set in each epoch; in the first one, all that is hard has entered."""
+def flows(epochs: Mapping[int, Sequence[QuestionRecord]], threshold: Fraction) -> dict[int, Flow]:
+    """What became of the hard set at τ/K in each epoch; in the first one, all that is hard has entered."""
     found: dict[int, Flow] = {}
     last: set[str] = set()
     for epoch, records in sorted(epochs.items()):
         now = last - {record.id for record in records} | {record.id for record in records if record.hard}
         left = [record for record in records if record.id in last - now]
-        bare = sum(solved_bare(record, tau) for record in left)
+        bare = sum(solved_bare(record, threshold) for record in left)
         found[epoch] = Flow(len(now - last), len(now & last), bare, len(left) - bare)
         last = now
     return found
 
 
-def solved_bare(record: QuestionRecord, tau: int) -> bool:
-    """Whether the share of correct bare rollouts is at least τ/K; False if there is none."""
+def solved_bare(record: QuestionRecord, threshold: Fraction) -> bool:
+    """Whether the share of correct bare rollouts is at least the threshold τ/K; False if there is none."""
     bare = [
         outcome == "correct"
         for template, outcome in zip(record.templates, record.outcomes, strict=True)
         if not template
     ]
-    return bool(bare) and sum(bare) * len(record.outcomes) >= tau * len(bare)
+    return bool(bare) and sum(bare) >= threshold * len(bare)

@@ -4,7 +4,7 @@ from torch import Tensor
 
 from p2o.errors import InputError
 from p2o.objective.regularizers.base import Regularizer, Weights
-from p2o.objective.regularizers.divergence import LIMIT, k3
+from p2o.objective.regularizers.divergence import k2, k3
 
 
 class ContextKL(Regularizer):
@@ -40,19 +40,19 @@ class ReverseContextKL(ContextKL):
     One sampled token stands for the whole vocabulary. The gradient of k2, d·∇log π_θ, is in expectation over
     y_t ~ π_θ(·|x) that of KL(π_θ(·|x) ‖ π(·|T(x, z))) at each token; k1 has none, and that of k3 is the forward KL's.
     What the next tokens become does not count, and with a second update on the same rollouts the expectation is over
-    the policy of the first. Abstract read.
+    the policy of the first. Where |d| is above 20 nats the factor d stays at 20 (`k2`). Abstract read.
     """
 
     def __call__(self, logps: Tensor, reference: Tensor, entropies: Tensor) -> Tensor:
         """The penalty of every token, β·k2, [R, T]."""
-        return self.beta * (logps - reference).clamp(-LIMIT, LIMIT).square() / 2
+        return self.beta * k2(logps, reference)
 
 
 class ForwardContextKL(ContextKL):
     """β·k3, k3 = e^-d + d - 1: its gradient is in expectation that of KL(π(·|T(x, z)) ‖ π_θ(·|x)), SDFT's direction.
 
     On the bare policy's own completions, where SDFT (arXiv 2601.19897) samples as well; sampled as in
-    `ReverseContextKL`.
+    `ReverseContextKL`. Where d is below -20 nats, at tokens that π_θ hardly ever samples, there is no gradient (`k3`).
     """
 
     def __call__(self, logps: Tensor, reference: Tensor, entropies: Tensor) -> Tensor:

@@ -10,7 +10,10 @@ from p2o.objective.regularizers.divergence import k3
 class ReferenceKL(Regularizer):
     """β·k3, an estimate of KL(π_θ ‖ π_ref): pulls towards the policy before training, as in GRPO.
 
-    arXiv 2402.03300, Eq. 4; `policy/kl` is logged.
+    arXiv 2402.03300, Eq. 4. An estimate it is at tokens that π_θ sampled under the prompt that they are scored under. A
+    templated completion of P²O is scored under the bare prompt: there the pull has the right target, π_ref under x, but
+    is weighed by how often the templated policy writes a token, which says nothing of the KL's size. `policy/kl` is
+    logged, of completions that were sampled under the prompt of the gradient: the bare ones, or all with `Templated`.
 
     Args:
         beta: β (GRPO: 0.04; the paper, DAPO and Dr.GRPO: no such term).

@@ -1,6 +1,7 @@
 """The hard set over the epochs, and how questions moved."""
 
 from collections.abc import Sequence
+from fractions import Fraction
 
 from p2o.commands.report.blocks import Block, Figures, Missing, Section, ValueTable
 from p2o.commands.report.charts import bar_chart, line_chart
@@ -34,15 +35,15 @@ def hard_set(runs: Sequence[Run]) -> Section:
 
 
 def _flows(run: Run) -> list[Block]:
-    tau = run.setting("data", "tau")
-    if not run.questions or not isinstance(tau, int):
+    tau, rollouts = run.setting("data", "tau"), run.setting("data", "num_generations")
+    if not (run.questions and isinstance(tau, int) and isinstance(rollouts, int)):
         return [
             Missing(
                 "No questions/epoch-N.parquet or no config.yaml: p2o fit writes both unless question_log.enabled is "
                 "false."
             )
         ]
-    found = flows(run.questions, tau)
+    found = flows(run.questions, Fraction(tau, rollouts))
     rows = [
         [
             str(epoch),
