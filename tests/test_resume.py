@@ -470,3 +470,37 @@ def test_an_epoch_and_the_last_checkpoint_share_one_file(straight):
     folder = straight[0] / "checkpoints"
     assert sorted(path.name for path in folder.iterdir()) == ["epoch=1.ckpt", "last.ckpt"]
     assert (folder / "epoch=1.ckpt").samefile(folder / "last.ckpt")
+
+
+def end_at(title, number=1):
+    """What `observe` calls to end the run within an engine call: the n-th one that has this title."""
+    seen = []
+
+    def see(_, found):
+        seen.append(found)
+        if found == title and seen.count(title) == number:
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    return see
+
+
+def fit_to(see, root, *options):
+    """A run that a signal ends where `see` has it."""
+    with pytest.MonkeyPatch.context() as patch, pytest.raises(SystemExit) as ended:
+        observe(patch, see)
+        fit(root, *options)
+    assert ended.value.code == preemption.PREEMPTED
+
+
+def summary_of(root):
+    return json.loads((root / "summary.json").read_text())
+
+
+def test_rollouts_of_an_epoch_s_last_batch_count_if_no_validation_follows_it(tmp_path):
+    """Ended within the fixed questions at the epoch's end: the checkpoint has the batch, and so must its counts."""
+    alone = ("--trainer.max_epochs=1", "--trainer.limit_val_batches=0", "--evolution.budget=0")
+    fit(tmp_path / "straight", *alone)
+    fit_to(end_at("fixed questions", 2), tmp_path / "run", *alone)
+    fit(tmp_path / "run", *alone, "--ckpt_path=last")
+    whole, resumed = summary_of(tmp_path / "straight"), summary_of(tmp_path / "run")
+    assert (resumed["rollouts"], resumed["tokens"]) == (whole["rollouts"], whole["tokens"])

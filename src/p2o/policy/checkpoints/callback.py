@@ -130,8 +130,9 @@ class RunCheckpoint(ModelCheckpoint):
         self._counts = counts_of(pl_module).state_dict()
         self._safe_point(trainer, due=self.every_n_steps > 0 and batch_idx % self.every_n_steps == 0)
 
-    def on_train_batch_end(self, *_: Any) -> None:  # noqa: ANN401
-        """Nothing: Lightning would save before it logs the step."""
+    def on_train_batch_end(self, trainer: Trainer, pl_module: LightningModule, *_: Any) -> None:  # noqa: ANN401
+        """The step is done, and counts with the batch. Nothing is saved: Lightning would before it logs the step."""
+        self._counts = counts_of(pl_module).state_dict()
 
     def on_validation_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """A safe point: the epoch lacks its validation."""
