@@ -504,3 +504,30 @@ def test_rollouts_of_an_epoch_s_last_batch_count_if_no_validation_follows_it(tmp
     fit(tmp_path / "run", *alone, "--ckpt_path=last")
     whole, resumed = summary_of(tmp_path / "straight"), summary_of(tmp_path / "run")
     assert (resumed["rollouts"], resumed["tokens"]) == (whole["rollouts"], whole["tokens"])
+
+
+def early_stopping(**settings):
+    """An option that adds Lightning's EarlyStopping on the accuracy on easy questions."""
+    settings = {"monitor": "val/bare/easy", "mode": "max", **settings}
+    part = {"class_path": "lightning.pytorch.callbacks.EarlyStopping", "init_args": settings}
+    return f"--trainer.callbacks+={json.dumps(part)}"
+
+
+@pytest.mark.parametrize("interval", ["1.0", "2"], ids=["at the end of an epoch", "within an epoch of three steps"])
+def test_a_run_that_early_stopping_has_ended_trains_no_further_when_it_resumes(tmp_path, interval):
+    """Ended twice by a signal between the validation that decided it and the end of that epoch."""
+    stop = (early_stopping(stopping_threshold=-1.0), f"--trainer.val_check_interval={interval}")
+    fit(tmp_path / "straight", *stop)
+    assert summary_of(tmp_path / "straight")["epochs"] == 1
+    fit_to(end_at("fixed questions", 2), tmp_path / "run", *stop)
+    fit_to(end_at("fixed questions"), tmp_path / "run", *stop, "--ckpt_path=last")
+    fit(tmp_path / "run", *stop, "--ckpt_path=last")
+    assert run_differences(tmp_path / "straight", tmp_path / "run") == []
+
+
+def test_a_resumed_run_takes_another_patience(tmp_path):
+    """Nothing is a gain of 2: with a patience of 1 it would end after its second epoch."""
+    quick = ("--evolution.budget=0", "--fixed_questions.questions=0")
+    fit(tmp_path, *quick, "--trainer.max_epochs=1", early_stopping(min_delta=2.0, patience=1))
+    fit(tmp_path, *quick, "--trainer.max_epochs=3", early_stopping(min_delta=2.0, patience=9), "--ckpt_path=last")
+    assert summary_of(tmp_path)["epochs"] == 3
