@@ -531,3 +531,20 @@ def test_a_resumed_run_takes_another_patience(tmp_path):
     fit(tmp_path, *quick, "--trainer.max_epochs=1", early_stopping(min_delta=2.0, patience=1))
     fit(tmp_path, *quick, "--trainer.max_epochs=3", early_stopping(min_delta=2.0, patience=9), "--ckpt_path=last")
     assert summary_of(tmp_path)["epochs"] == 3
+
+
+def test_an_evolution_goes_on_in_another_folder_where_it_was_broken_off(tmp_path, monkeypatch):
+    """In its third iteration: the journal beside the checkpoint has the other two."""
+    long = ("--evolution.width=1", "--evolution.proposals=1", "--evolution.budget=60", "--evolution.mini_batch_size=2")
+    long += ("--evolution.min_parents=1", "--trainer.limit_val_batches=0", "--fixed_questions.questions=0")
+    long += (f"--evolution.reflector.templates={json.dumps([f'Think {n} times.' for n in range(8)])}",)
+    calls = []
+    with monkeypatch.context() as patch:
+        observe(patch, lambda number, title: calls.append(title))
+        fit(tmp_path / "straight", *long)
+        whole = calls.count("children")
+        calls.clear()
+        fit_to(end_at("children", 3), tmp_path / "first", *long)
+        fit(tmp_path / "second", *long, f"--ckpt_path={tmp_path}/first/checkpoints/last.ckpt")
+    assert calls.count("children") == whole > 3
+    assert state_differences(tmp_path / "straight", tmp_path / "second") == []

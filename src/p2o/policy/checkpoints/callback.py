@@ -17,7 +17,7 @@ from p2o.errors import InputError
 from p2o.policy.checkpoints.place import Place, check_processes, place_of, set_place
 from p2o.policy.checkpoints.run_section import keep_patience, restore_metrics, run_section, stop_as_decided
 from p2o.policy.checkpoints.state import counts_of
-from p2o.policy.checkpoints.storage import WholeFiles, link, sweep
+from p2o.policy.checkpoints.storage import WholeFiles, link, sweep, take_along
 from p2o.rollouts import StepFailed
 
 LAST = "last.ckpt"
@@ -115,6 +115,7 @@ class RunCheckpoint(ModelCheckpoint):
     def take_over(self, trainer: Trainer) -> None:
         """Makes what a run goes on from its last checkpoint, once: none of another way, or folder, must be left."""
         if (path := trainer.ckpt_path) and path != self._taken_over and trainer.is_global_zero and saves(trainer):
+            take_along(Path(path).with_name(self.journal.name), self.journal, self.id)
             if not (self.last.exists() and self.last.samefile(path)):
                 link(Path(path), self.last)
             self._taken_over = path

@@ -1,5 +1,6 @@
 """Writes checkpoints so that whatever interrupts it leaves the old one or the new one, and nothing in between."""
 
+import json
 import os
 import shutil
 import time
@@ -11,7 +12,7 @@ from lightning.pytorch.utilities import rank_zero_info
 
 from p2o.distributed.processes import on_first
 from p2o.errors import InputError
-from p2o.io.files import replacing
+from p2o.io.files import replacing, write_text
 from p2o.io.folders import replacing_folder
 from p2o.io.places import remove, settle
 from p2o.policy.checkpoints.plain import NotPlainError, save_plain
@@ -77,6 +78,23 @@ def _link(path: Path, target: Path) -> None:
         os.link(path, target)
     except OSError:
         shutil.copyfile(path, target)
+
+
+def take_along(path: Path, target: Path, checkpoint: str) -> None:
+    """Copies the journal of an evolution that follows a checkpoint, so that what it has cost is not paid for again.
+
+    Args:
+        path: Where it may lie.
+        target: Where the run looks for it; one that belongs to the checkpoint is left, and may have more.
+        checkpoint: Id of the checkpoint, which is in its journal.
+    """
+
+    def belongs(file: Path) -> bool:
+        return file.exists() and json.loads(file.read_text(encoding="utf-8"))["checkpoint"] == checkpoint
+
+    if belongs(path) and not belongs(target):
+        target.parent.mkdir(parents=True, exist_ok=True)
+        write_text(target, path.read_text(encoding="utf-8"))
 
 
 def sweep(root: Path) -> None:
