@@ -548,3 +548,17 @@ def test_an_evolution_goes_on_in_another_folder_where_it_was_broken_off(tmp_path
         fit(tmp_path / "second", *long, f"--ckpt_path={tmp_path}/first/checkpoints/last.ckpt")
     assert calls.count("children") == whole > 3
     assert state_differences(tmp_path / "straight", tmp_path / "second") == []
+
+
+def test_going_back_to_a_checkpoint_after_which_nothing_is_left_to_train_goes_back_all_the_same(tmp_path):
+    """Config, summary and last checkpoint are of one run; a start that goes nowhere leaves the config as it is."""
+    quick = ("--checkpoint.save_top_k=-1", "--trainer.limit_val_batches=0", "--fixed_questions.questions=0")
+    fit(tmp_path, *quick, "--evolution.budget=0", "--trainer.max_epochs=2")
+    config, last = tmp_path / "config.yaml", tmp_path / "checkpoints" / "last.ckpt"
+    before = config.read_text()
+    fit(tmp_path, *quick, "--evolution.budget=36", "--trainer.max_epochs=2", "--ckpt_path=last")
+    assert config.read_text() == before
+    first = tmp_path / "checkpoints" / "epoch=0.ckpt"
+    fit(tmp_path, *quick, "--evolution.budget=0", "--trainer.max_epochs=1", f"--ckpt_path={first}")
+    assert summary_of(tmp_path)["epochs"] == 1 and "max_epochs: 1\n" in config.read_text()
+    assert place_in(load_checkpoint(last)) == Place(1)

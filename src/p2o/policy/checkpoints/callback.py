@@ -17,7 +17,7 @@ from p2o.errors import InputError
 from p2o.policy.checkpoints.place import Place, check_processes, place_of, set_place
 from p2o.policy.checkpoints.run_section import keep_patience, restore_metrics, run_section, stop_as_decided
 from p2o.policy.checkpoints.state import counts_of
-from p2o.policy.checkpoints.storage import WholeFiles, link, sweep, take_along
+from p2o.policy.checkpoints.storage import WholeFiles, link, make_last, sweep
 from p2o.rollouts import StepFailed
 
 LAST = "last.ckpt"
@@ -112,13 +112,17 @@ class RunCheckpoint(ModelCheckpoint):
         if trainer.is_global_zero:  # after this: the checkpoint may have been found aside
             sweep(Path(trainer.default_root_dir))
 
-    def take_over(self, trainer: Trainer) -> None:
-        """Makes what a run goes on from its last checkpoint, once: none of another way, or folder, must be left."""
-        if (path := trainer.ckpt_path) and path != self._taken_over and trainer.is_global_zero and saves(trainer):
-            take_along(Path(path).with_name(self.journal.name), self.journal, self.id)
-            if not (self.last.exists() and self.last.samefile(path)):
-                link(Path(path), self.last)
-            self._taken_over = path
+    def take_over(self, trainer: Trainer) -> bool:
+        """Makes what a run goes on from its last checkpoint, once; tells whether it had another one, or none."""
+        path = trainer.ckpt_path
+        if not path or path == self._taken_over or not trainer.is_global_zero or not saves(trainer):
+            return False
+        self._taken_over = path
+        return make_last(Path(path), self.last, self.journal, self.id)
+
+    def on_fit_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Where nothing was left to train, the checkpoint was not taken over before."""
+        self.take_over(trainer)
 
     def on_train_batch_start(self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int) -> None:  # noqa: ANN401 (Lightning's signature)
         """A safe point: the last step is logged, and nothing of the next one is done."""

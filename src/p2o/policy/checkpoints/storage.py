@@ -80,21 +80,31 @@ def _link(path: Path, target: Path) -> None:
         shutil.copyfile(path, target)
 
 
-def take_along(path: Path, target: Path, checkpoint: str) -> None:
-    """Copies the journal of an evolution that follows a checkpoint, so that what it has cost is not paid for again.
+def make_last(path: Path, last: Path, journal: Path, checkpoint: str) -> bool:
+    """Has a run go on from a checkpoint: nothing of another way, or folder, must be left.
+
+    The journal of an evolution that follows it comes along, so that nothing is paid for again.
 
     Args:
-        path: Where it may lie.
-        target: Where the run looks for it; one that belongs to the checkpoint is left, and may have more.
+        path: The checkpoint.
+        last: That from which the run would go on.
+        journal: Where the run looks for it; one that belongs to the checkpoint is left, and may have more.
         checkpoint: Id of the checkpoint, which is in its journal.
+
+    Returns:
+        Whether the last one was another, or missing.
     """
 
     def belongs(file: Path) -> bool:
         return file.exists() and json.loads(file.read_text(encoding="utf-8"))["checkpoint"] == checkpoint
 
-    if belongs(path) and not belongs(target):
-        target.parent.mkdir(parents=True, exist_ok=True)
-        write_text(target, path.read_text(encoding="utf-8"))
+    if belongs(other := path.with_name(journal.name)) and not belongs(journal):
+        journal.parent.mkdir(parents=True, exist_ok=True)
+        write_text(journal, other.read_text(encoding="utf-8"))
+    if last.exists() and last.samefile(path):
+        return False
+    link(path, last)
+    return True
 
 
 def sweep(root: Path) -> None:
