@@ -70,6 +70,30 @@ def observe(patch, seen):
     patch.setattr(TransformersEngine, "generate", observed)
 
 
+def end_at(title, number=1):
+    """What `observe` calls to end the run within an engine call: the n-th one that has this title."""
+    seen = []
+
+    def see(_, found):
+        seen.append(found)
+        if found == title and seen.count(title) == number:
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    return see
+
+
+def fit_to(see, root, *options):
+    """A run that a signal ends where `see` has it."""
+    with pytest.MonkeyPatch.context() as patch, pytest.raises(SystemExit) as ended:
+        observe(patch, see)
+        fit(root, *options)
+    assert ended.value.code == preemption.PREEMPTED
+
+
+def summary_of(root):
+    return json.loads((root / "summary.json").read_text())
+
+
 @pytest.fixture(scope="module")
 def straight(tmp_path_factory):
     """A run that nothing ends, and what it asked the engine for."""
@@ -284,6 +308,40 @@ def test_a_job_that_slurm_queued_again_resumes(tmp_path, straight, monkeypatch, 
     assert run_differences(straight[0], tmp_path) == []
 
 
+QUEUED = ("--evolution.budget=0", "--fixed_questions.questions=0", "--trainer.limit_val_batches=0")
+QUEUED += ("--checkpoint.save_top_k=-1", "--checkpoint.every_n_steps=1")
+
+
+@pytest.mark.parametrize("elsewhere", [True, False], ids=["elsewhere", "going back"])
+def test_a_job_that_slurm_queued_again_goes_back_to_the_checkpoint_that_it_names_once(tmp_path, monkeypatch, elsewhere):
+    """Ended in its first step, when it has no checkpoint of its own yet, in its second, and in its second again."""
+    fit(tmp_path / "first", *QUEUED, "--trainer.max_epochs=1")
+    named, root = tmp_path / "first" / "checkpoints" / "epoch=0.ckpt", tmp_path / ("second" if elsewhere else "first")
+    same = (*QUEUED, f"--ckpt_path={named}")
+    monkeypatch.setenv("SLURM_JOB_ID", "42")
+    for restarts, (number, place) in enumerate([(1, Place(1)), (2, Place(1, 1)), (1, Place(1, 1))]):
+        monkeypatch.setenv("SLURM_RESTART_COUNT", str(restarts))
+        fit_to(end_at("rollouts", number), root, *same)
+        assert place_in(load_checkpoint(root / "checkpoints" / "last.ckpt")) == place
+    monkeypatch.setenv("SLURM_JOB_ID", "43")  # a job that has not begun this run
+    if not elsewhere:
+        fit_to(end_at("rollouts"), root, *same)
+        assert place_in(load_checkpoint(root / "checkpoints" / "last.ckpt")) == Place(1)
+
+
+def test_a_job_that_slurm_queued_again_overwrites_the_old_run_once(tmp_path, monkeypatch, capsys, caplog):
+    """Also if it was ended before it came to that."""
+    root = tmp_path / "run"
+    fit(root, *QUEUED, "--trainer.max_epochs=1")
+    monkeypatch.setenv("SLURM_JOB_ID", "42")
+    monkeypatch.setenv("SLURM_RESTART_COUNT", "1")
+    for number in (2, 1):
+        fit_to(end_at("rollouts", number), root, *QUEUED, "--overwrite")
+        assert place_in(load_checkpoint(root / "checkpoints" / "last.ckpt")) == Place(0, 1)
+    assert f"it goes on from {root}" in capsys.readouterr().err + caplog.text
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["run", "run.old-1"]
+
+
 def test_a_reward_that_calls_exit_does_not_end_the_run_well(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr("p2o.rewards.MathAnswer.grade", lambda *_: exit(0))
     with pytest.raises(SystemExit) as ended:
@@ -470,30 +528,6 @@ def test_an_epoch_and_the_last_checkpoint_share_one_file(straight):
     folder = straight[0] / "checkpoints"
     assert sorted(path.name for path in folder.iterdir()) == ["epoch=1.ckpt", "last.ckpt"]
     assert (folder / "epoch=1.ckpt").samefile(folder / "last.ckpt")
-
-
-def end_at(title, number=1):
-    """What `observe` calls to end the run within an engine call: the n-th one that has this title."""
-    seen = []
-
-    def see(_, found):
-        seen.append(found)
-        if found == title and seen.count(title) == number:
-            os.kill(os.getpid(), signal.SIGTERM)
-
-    return see
-
-
-def fit_to(see, root, *options):
-    """A run that a signal ends where `see` has it."""
-    with pytest.MonkeyPatch.context() as patch, pytest.raises(SystemExit) as ended:
-        observe(patch, see)
-        fit(root, *options)
-    assert ended.value.code == preemption.PREEMPTED
-
-
-def summary_of(root):
-    return json.loads((root / "summary.json").read_text())
 
 
 def test_rollouts_of_an_epoch_s_last_batch_count_if_no_validation_follows_it(tmp_path):

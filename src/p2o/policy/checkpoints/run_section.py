@@ -1,5 +1,6 @@
 """The section `p2o_run` of a checkpoint: where the run stands, and what Lightning leaves out of checkpoints."""
 
+import os
 from dataclasses import asdict
 from typing import Any
 
@@ -7,6 +8,7 @@ from lightning import Trainer
 from lightning.pytorch.utilities import rank_zero_info
 
 from p2o.distributed.processes import gather, of_this_process
+from p2o.distributed.slurm import job_of
 from p2o.policy.checkpoints.epoch_means import (
     callback_metrics,
     epoch_means,
@@ -26,6 +28,7 @@ def run_section(trainer: Trainer, place: Place, stops: bool) -> dict[str, Any]:
     """
     return {
         "place": asdict(place),
+        "job": job_of(os.environ),
         "stops": place.validated and stops,
         "metrics": callback_metrics(trainer),
         "epoch_means": gather(epoch_means(trainer)) if place.within_epoch else [],
