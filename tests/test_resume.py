@@ -70,6 +70,30 @@ def observe(patch, seen):
     patch.setattr(TransformersEngine, "generate", observed)
 
 
+def end_at(title, number=1):
+    """What `observe` calls to end the run within an engine call: the n-th one that has this title."""
+    seen = []
+
+    def see(_, found):
+        seen.append(found)
+        if found == title and seen.count(title) == number:
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    return see
+
+
+def fit_to(see, root, *options):
+    """A run that a signal ends where `see` has it."""
+    with pytest.MonkeyPatch.context() as patch, pytest.raises(SystemExit) as ended:
+        observe(patch, see)
+        fit(root, *options)
+    assert ended.value.code == preemption.PREEMPTED
+
+
+def summary_of(root):
+    return json.loads((root / "summary.json").read_text())
+
+
 @pytest.fixture(scope="module")
 def straight(tmp_path_factory):
     """A run that nothing ends, and what it asked the engine for."""
@@ -286,6 +310,40 @@ def test_a_job_that_slurm_queued_again_resumes(tmp_path, straight, monkeypatch, 
     assert run_differences(straight[0], tmp_path) == []
 
 
+QUEUED = ("--evolution.budget=0", "--fixed_questions.questions=0", "--trainer.limit_val_batches=0")
+QUEUED += ("--checkpoint.save_top_k=-1", "--checkpoint.every_n_steps=1")
+
+
+@pytest.mark.parametrize("elsewhere", [True, False], ids=["elsewhere", "going back"])
+def test_a_job_that_slurm_queued_again_goes_back_to_the_checkpoint_that_it_names_once(tmp_path, monkeypatch, elsewhere):
+    """Ended in its first step, when it has no checkpoint of its own yet, in its second, and in its second again."""
+    fit(tmp_path / "first", *QUEUED, "--trainer.max_epochs=1")
+    named, root = tmp_path / "first" / "checkpoints" / "epoch=0.ckpt", tmp_path / ("second" if elsewhere else "first")
+    same = (*QUEUED, f"--ckpt_path={named}")
+    monkeypatch.setenv("SLURM_JOB_ID", "42")
+    for restarts, (number, place) in enumerate([(1, Place(1)), (2, Place(1, 1)), (1, Place(1, 1))]):
+        monkeypatch.setenv("SLURM_RESTART_COUNT", str(restarts))
+        fit_to(end_at("rollouts", number), root, *same)
+        assert place_in(load_checkpoint(root / "checkpoints" / "last.ckpt")) == place
+    monkeypatch.setenv("SLURM_JOB_ID", "43")  # a job that has not begun this run
+    if not elsewhere:
+        fit_to(end_at("rollouts"), root, *same)
+        assert place_in(load_checkpoint(root / "checkpoints" / "last.ckpt")) == Place(1)
+
+
+def test_a_job_that_slurm_queued_again_overwrites_the_old_run_once(tmp_path, monkeypatch, capsys, caplog):
+    """Also if it was ended before it came to that."""
+    root = tmp_path / "run"
+    fit(root, *QUEUED, "--trainer.max_epochs=1")
+    monkeypatch.setenv("SLURM_JOB_ID", "42")
+    monkeypatch.setenv("SLURM_RESTART_COUNT", "1")
+    for number in (2, 1):
+        fit_to(end_at("rollouts", number), root, *QUEUED, "--overwrite")
+        assert place_in(load_checkpoint(root / "checkpoints" / "last.ckpt")) == Place(0, 1)
+    assert f"it goes on from {root}" in capsys.readouterr().err + caplog.text
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["run", "run.old-1"]
+
+
 def test_a_reward_that_calls_exit_does_not_end_the_run_well(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr("p2o.rewards.MathAnswer.grade", lambda *_: exit(0))
     with pytest.raises(SystemExit) as ended:
@@ -472,3 +530,71 @@ def test_an_epoch_and_the_last_checkpoint_share_one_file(straight):
     folder = straight[0] / "checkpoints"
     assert sorted(path.name for path in folder.iterdir()) == ["epoch=1.ckpt", "last.ckpt"]
     assert (folder / "epoch=1.ckpt").samefile(folder / "last.ckpt")
+
+
+def test_rollouts_of_an_epoch_s_last_batch_count_if_no_validation_follows_it(tmp_path):
+    """Ended within the fixed questions at the epoch's end: the checkpoint has the batch, and so must its counts."""
+    alone = ("--trainer.max_epochs=1", "--trainer.limit_val_batches=0", "--evolution.budget=0")
+    fit(tmp_path / "straight", *alone)
+    fit_to(end_at("fixed questions", 2), tmp_path / "run", *alone)
+    fit(tmp_path / "run", *alone, "--ckpt_path=last")
+    whole, resumed = summary_of(tmp_path / "straight"), summary_of(tmp_path / "run")
+    assert (resumed["rollouts"], resumed["tokens"]) == (whole["rollouts"], whole["tokens"])
+
+
+def early_stopping(**settings):
+    """An option that adds Lightning's EarlyStopping on the accuracy on easy questions."""
+    settings = {"monitor": "val/bare/easy", "mode": "max", **settings}
+    part = {"class_path": "lightning.pytorch.callbacks.EarlyStopping", "init_args": settings}
+    return f"--trainer.callbacks+={json.dumps(part)}"
+
+
+@pytest.mark.parametrize("interval", ["1.0", "2"], ids=["at the end of an epoch", "within an epoch of three steps"])
+def test_a_run_that_early_stopping_has_ended_trains_no_further_when_it_resumes(tmp_path, interval):
+    """Ended twice by a signal between the validation that decided it and the end of that epoch."""
+    stop = (early_stopping(stopping_threshold=-1.0), f"--trainer.val_check_interval={interval}")
+    fit(tmp_path / "straight", *stop)
+    assert summary_of(tmp_path / "straight")["epochs"] == 1
+    fit_to(end_at("fixed questions", 2), tmp_path / "run", *stop)
+    fit_to(end_at("fixed questions"), tmp_path / "run", *stop, "--ckpt_path=last")
+    fit(tmp_path / "run", *stop, "--ckpt_path=last")
+    assert run_differences(tmp_path / "straight", tmp_path / "run") == []
+
+
+def test_a_resumed_run_takes_another_patience(tmp_path):
+    """Nothing is a gain of 2: with a patience of 1 it would end after its second epoch."""
+    quick = ("--evolution.budget=0", "--fixed_questions.questions=0")
+    fit(tmp_path, *quick, "--trainer.max_epochs=1", early_stopping(min_delta=2.0, patience=1))
+    fit(tmp_path, *quick, "--trainer.max_epochs=3", early_stopping(min_delta=2.0, patience=9), "--ckpt_path=last")
+    assert summary_of(tmp_path)["epochs"] == 3
+
+
+def test_an_evolution_goes_on_in_another_folder_where_it_was_broken_off(tmp_path, monkeypatch):
+    """In its third iteration: the journal beside the checkpoint has the other two."""
+    long = ("--evolution.width=1", "--evolution.proposals=1", "--evolution.budget=60", "--evolution.mini_batch_size=2")
+    long += ("--evolution.min_parents=1", "--trainer.limit_val_batches=0", "--fixed_questions.questions=0")
+    long += (f"--evolution.reflector.templates={json.dumps([f'Think {n} times.' for n in range(8)])}",)
+    calls = []
+    with monkeypatch.context() as patch:
+        observe(patch, lambda number, title: calls.append(title))
+        fit(tmp_path / "straight", *long)
+        whole = calls.count("children")
+        calls.clear()
+        fit_to(end_at("children", 3), tmp_path / "first", *long)
+        fit(tmp_path / "second", *long, f"--ckpt_path={tmp_path}/first/checkpoints/last.ckpt")
+    assert calls.count("children") == whole > 3
+    assert state_differences(tmp_path / "straight", tmp_path / "second") == []
+
+
+def test_going_back_to_a_checkpoint_after_which_nothing_is_left_to_train_goes_back_all_the_same(tmp_path):
+    """Config, summary and last checkpoint are of one run; a start that goes nowhere leaves the config as it is."""
+    quick = ("--checkpoint.save_top_k=-1", "--trainer.limit_val_batches=0", "--fixed_questions.questions=0")
+    fit(tmp_path, *quick, "--evolution.budget=0", "--trainer.max_epochs=2")
+    config, last = tmp_path / "config.yaml", tmp_path / "checkpoints" / "last.ckpt"
+    before = config.read_text()
+    fit(tmp_path, *quick, "--evolution.budget=36", "--trainer.max_epochs=2", "--ckpt_path=last")
+    assert config.read_text() == before
+    first = tmp_path / "checkpoints" / "epoch=0.ckpt"
+    fit(tmp_path, *quick, "--evolution.budget=0", "--trainer.max_epochs=1", f"--ckpt_path={first}")
+    assert summary_of(tmp_path)["epochs"] == 1 and "max_epochs: 1\n" in config.read_text()
+    assert place_in(load_checkpoint(last)) == Place(1)

@@ -11,6 +11,7 @@ from lightning.pytorch.cli import SaveConfigCallback
 
 from p2o.callbacks.logger_texts import config_as_hyperparameters
 from p2o.io.files import write_json, write_text
+from p2o.policy.checkpoints.callback import checkpoint_of
 from p2o.run_folder.environment import environment
 from p2o.run_folder.metrics_log import MetricsLog
 from p2o.run_folder.paths import RunPaths
@@ -40,6 +41,11 @@ class RunConfig(SaveConfigCallback):
             write_text(paths.config, self.parser.dump(self.config, skip_none=False))
             write_json(paths.environment, environment(trainer.world_size))
             config_as_hyperparameters(trainer, yaml.safe_load(paths.config.read_text(encoding="utf-8")))
+
+    def on_fit_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """The same for a run that goes back to where nothing is left to train, which does not start."""
+        if (checkpoint := checkpoint_of(trainer)) is not None and checkpoint.take_over(trainer):
+            self.on_train_start(trainer, pl_module)
 
     def on_save_checkpoint(self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]) -> None:
         """Keeps the config with the checkpoint: a resumed run is compared with it."""

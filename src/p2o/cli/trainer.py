@@ -60,16 +60,17 @@ class P2OCLI(LightningCLI):
 
     def before_instantiate_classes(self) -> None:
         """Checks what the Trainer would only notice after the first epoch."""
-        config = self.config[self.subcommand]
+        config, fit = self.config[self.subcommand], self.subcommand == "fit"
         check_processes(config.trainer.accelerator, config.trainer.devices)
-        if self.subcommand == "fit":
+        if fit:
             check_some_training(config.trainer)
         check_writable(self._root)
         if config.trainer.enable_progress_bar is False:  # Lightning refuses a progress bar where it is off
             config.progress.style, config.trainer.enable_progress_bar = "off", True
-        fit, folder = self.subcommand == "fit", Path(config.checkpoint.dirpath or self._root / CHECKPOINTS)
-        wanted = requested_checkpoint(config.ckpt_path, os.environ) if fit else config.ckpt_path
-        self._checkpoint = checkpoint_path(wanted, folder, to_resume=fit)
+        given, folder = config.ckpt_path, Path(config.checkpoint.dirpath or self._root / CHECKPOINTS)
+        self._asked = requested_checkpoint(given, os.environ, folder, self.overwrite) if fit else given
+        self.overwrite = self.overwrite and self._asked == given  # a job that was queued again may have done it
+        self._checkpoint = checkpoint_path(self._asked, folder, to_resume=fit)
         if fit and self._checkpoint is not None:
             check_resumed(self._checkpoint, plain_config(self._parser(self.subcommand), config))
 
@@ -114,8 +115,7 @@ class P2OCLI(LightningCLI):
         """Claims the run folder while it trains; other processes of a distributed run leave that to the first one."""
         if subcommand != "fit" or not self.trainer.is_global_zero:
             return nullcontext()
-        asked = requested_checkpoint(self.config[subcommand].ckpt_path, os.environ)
-        return claimed(self._root, asked, self.overwrite)
+        return claimed(self._root, self._asked, self.overwrite)
 
     def _run_subcommand(self, subcommand: str) -> None:
         """Runs it.

@@ -11,12 +11,16 @@ def queued_again(environment: Mapping[str, str]) -> bool:
     return int(environment.get("SLURM_RESTART_COUNT", "0")) > 0
 
 
+def job_of(environment: Mapping[str, str]) -> str:
+    """The job that this process belongs to, which keeps its name in the queue; empty without SLURM."""
+    if "SLURM_ARRAY_JOB_ID" in environment:
+        return f"{environment['SLURM_ARRAY_JOB_ID']}_{environment['SLURM_ARRAY_TASK_ID']}"
+    return environment.get("SLURM_JOB_ID", "")
+
+
 def requeue(environment: Mapping[str, str]) -> None:
     """Puts a job of SLURM into the queue again: it sends SIGUSR1 ahead of the time limit for that."""
-    job = environment.get("SLURM_JOB_ID", "")
-    if "SLURM_ARRAY_JOB_ID" in environment:
-        job = f"{environment['SLURM_ARRAY_JOB_ID']}_{environment['SLURM_ARRAY_TASK_ID']}"
-    if not job:
+    if not (job := job_of(environment)):
         return
     try:
         subprocess.run(["scontrol", "requeue", job], check=True)

@@ -117,8 +117,8 @@ class TemplateEvolution(PhaseSettings, Callback):
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Closes the hard set and evolves on it: before ModelCheckpoint, so that the checkpoint holds the new bank."""
-        if self.budget != 0 and (checkpoint := checkpoint_of(trainer)) is not None:
-            checkpoint.before_evolution(trainer)
+        if (checkpoint := checkpoint_of(trainer)) is not None:
+            checkpoint.before_evolution(trainer, due=self.budget != 0)
         mixture_of(trainer).close_epoch()
         if is_last_epoch(trainer):
             self.pending = True

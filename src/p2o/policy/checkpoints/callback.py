@@ -12,17 +12,12 @@ from lightning.pytorch.callbacks import ModelCheckpoint
 from lightning.pytorch.trainer.states import TrainerFn
 
 from p2o.distributed.preemption import Preempted, forget, listen, requested
-from p2o.distributed.processes import gather, of_this_process
+from p2o.distributed.processes import gather
 from p2o.errors import InputError
-from p2o.policy.checkpoints.epoch_means import (
-    callback_metrics,
-    epoch_means,
-    restore_callback_metrics,
-    restore_epoch_means,
-)
 from p2o.policy.checkpoints.place import Place, check_processes, place_of, set_place
+from p2o.policy.checkpoints.run_section import keep_patience, restore_metrics, run_section, stop_as_decided
 from p2o.policy.checkpoints.state import counts_of
-from p2o.policy.checkpoints.storage import WholeFiles, link, sweep
+from p2o.policy.checkpoints.storage import WholeFiles, link, make_last, sweep
 from p2o.rollouts import StepFailed
 
 LAST = "last.ckpt"
@@ -81,12 +76,13 @@ class RunCheckpoint(ModelCheckpoint):
         self._clock = time.monotonic()
         self._loaded: dict[str, Any] | None = None
         self._taken_over: str | Path | None = None  # what the last checkpoint was made
+        self._stops = False  # decided before the checkpoint that was loaded, for the end of its epoch
         self._counts: dict[str, Any] = {}  # at the last safe point: what is begun after it is done anew
 
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
         """Has the Trainer write whole files."""
         super().setup(trainer, pl_module, stage)
-        self._taken_over = None
+        self._taken_over, self._stops = None, False
         forget()  # what an earlier run in this process has received
         if type(trainer.strategy.checkpoint_io) is TorchCheckpointIO:
             trainer.strategy.checkpoint_io = WholeFiles()
@@ -110,28 +106,32 @@ class RunCheckpoint(ModelCheckpoint):
             raise Preempted(signal.SIGTERM)
         self._clock = time.monotonic()
         if self._loaded is not None:
-            restore_callback_metrics(trainer, self._loaded["metrics"])
-            if means := of_this_process(self._loaded["epoch_means"]):
-                restore_epoch_means(trainer, means)
+            restore_metrics(trainer, self._loaded)
             self._loaded = None
         self.take_over(trainer)
         if trainer.is_global_zero:  # after this: the checkpoint may have been found aside
             sweep(Path(trainer.default_root_dir))
 
-    def take_over(self, trainer: Trainer) -> None:
-        """Makes what a run goes on from its last checkpoint, once: none of another way, or folder, must be left."""
-        if (path := trainer.ckpt_path) and path != self._taken_over and trainer.is_global_zero and saves(trainer):
-            if not (self.last.exists() and self.last.samefile(path)):
-                link(Path(path), self.last)
-            self._taken_over = path
+    def take_over(self, trainer: Trainer) -> bool:
+        """Makes what a run goes on from its last checkpoint, once; tells whether it had another one, or none."""
+        path = trainer.ckpt_path
+        if not path or path == self._taken_over or not trainer.is_global_zero or not saves(trainer):
+            return False
+        self._taken_over = path
+        return make_last(Path(path), self.last, self.journal, self.id)
+
+    def on_fit_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Where nothing was left to train, the checkpoint was not taken over before."""
+        self.take_over(trainer)
 
     def on_train_batch_start(self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int) -> None:  # noqa: ANN401 (Lightning's signature)
         """A safe point: the last step is logged, and nothing of the next one is done."""
         self._counts = counts_of(pl_module).state_dict()
         self._safe_point(trainer, due=self.every_n_steps > 0 and batch_idx % self.every_n_steps == 0)
 
-    def on_train_batch_end(self, *_: Any) -> None:  # noqa: ANN401
-        """Nothing: Lightning would save before it logs the step."""
+    def on_train_batch_end(self, trainer: Trainer, pl_module: LightningModule, *_: Any) -> None:  # noqa: ANN401
+        """The step is done, and counts with the batch. Nothing is saved: Lightning would before it logs the step."""
+        self._counts = counts_of(pl_module).state_dict()
 
     def on_validation_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """A safe point: the epoch lacks its validation."""
@@ -145,9 +145,12 @@ class RunCheckpoint(ModelCheckpoint):
         """Listens to the signals that ask a run to stop, in tests as well."""
         listen()
 
-    def before_evolution(self, trainer: Trainer) -> None:
-        """Saves a checkpoint that resumes with the end of this epoch: evolution may take longer than training."""
-        if saves(trainer) and place_of(trainer) != self._saved:
+    def before_evolution(self, trainer: Trainer, due: bool) -> None:
+        """Stops a run that was to stop; if evolution is due, saves a checkpoint first: it may take long."""
+        if self._stops:
+            self._stops = False
+            stop_as_decided(trainer)
+        if due and saves(trainer) and place_of(trainer) != self._saved:
             self._save(trainer, place_of(trainer))
 
     def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
@@ -218,10 +221,8 @@ class RunCheckpoint(ModelCheckpoint):
         self.id = trainer.strategy.broadcast(uuid.uuid4().hex)
         checkpoint["p2o_run"] = {
             "id": self.id,
-            "place": {"epoch": place.epoch, "batch": place.batch, "validated": place.validated},
             "seconds": self.seconds,
-            "metrics": callback_metrics(trainer),
-            "epoch_means": gather(epoch_means(trainer)) if place.within_epoch else [],
+            **run_section(trainer, place, stops=trainer.should_stop or self._stops),
         }
 
     def on_load_checkpoint(self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]) -> None:
@@ -234,7 +235,8 @@ class RunCheckpoint(ModelCheckpoint):
         if run is None or trainer.state.fn is not TrainerFn.FITTING:
             return
         self.id, self._saved, self._loaded = run["id"], Place(**run["place"]), run
-        self.seconds = run["seconds"]
+        self.seconds, self._stops = run["seconds"], run.get("stops", False)  # earlier releases did not keep it
+        keep_patience(trainer, checkpoint)
         check_processes(self._saved, len(run["epoch_means"]), trainer.world_size)
 
 

@@ -100,7 +100,7 @@ def set_place(loops: Loops, trainer: Trainer, place: Place) -> None:
         counts["started"] += 1
     late = batches["current"]["processed"] - batches["current"]["completed"]  # 1 within `on_train_batch_end`
     _equal(batches, place.batch)
-    batches["is_last_batch"] = False
+    batches["is_last_batch"] = place.validated  # also where a callback has ended the epoch before its last batch
     loops["state_dict"]["combined_loader"] = [{"batch": place.batch}]
     state, validation = loops["epoch_loop.state_dict"], loops["epoch_loop.val_loop.batch_progress"]
     last = place.batch >= trainer.num_training_batches

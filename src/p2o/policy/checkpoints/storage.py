@@ -1,5 +1,6 @@
 """Writes checkpoints so that whatever interrupts it leaves the old one or the new one, and nothing in between."""
 
+import json
 import os
 import shutil
 import time
@@ -11,7 +12,7 @@ from lightning.pytorch.utilities import rank_zero_info
 
 from p2o.distributed.processes import on_first
 from p2o.errors import InputError
-from p2o.io.files import replacing
+from p2o.io.files import replacing, write_text
 from p2o.io.folders import replacing_folder
 from p2o.io.places import remove, settle
 from p2o.policy.checkpoints.plain import NotPlainError, save_plain
@@ -77,6 +78,33 @@ def _link(path: Path, target: Path) -> None:
         os.link(path, target)
     except OSError:
         shutil.copyfile(path, target)
+
+
+def make_last(path: Path, last: Path, journal: Path, checkpoint: str) -> bool:
+    """Has a run go on from a checkpoint: nothing of another way, or folder, must be left.
+
+    The journal of an evolution that follows it comes along, so that nothing is paid for again.
+
+    Args:
+        path: The checkpoint.
+        last: That from which the run would go on.
+        journal: Where the run looks for it; one that belongs to the checkpoint is left, and may have more.
+        checkpoint: Id of the checkpoint, which is in its journal.
+
+    Returns:
+        Whether the last one was another, or missing.
+    """
+
+    def belongs(file: Path) -> bool:
+        return file.exists() and json.loads(file.read_text(encoding="utf-8"))["checkpoint"] == checkpoint
+
+    if belongs(other := path.with_name(journal.name)) and not belongs(journal):
+        journal.parent.mkdir(parents=True, exist_ok=True)
+        write_text(journal, other.read_text(encoding="utf-8"))
+    if last.exists() and last.samefile(path):
+        return False
+    link(path, last)
+    return True
 
 
 def sweep(root: Path) -> None:
