@@ -13,9 +13,9 @@ TEMPLATED = torch.tensor([[0.8, 0.9, 0.5, 0.05, 0.99]]).log()
 @pytest.mark.parametrize(
     ("estimator", "old", "weights"),
     [
-        (Masked(), BARE, [1.0, 0.0, 1.0, 0.0, 1.0]),
+        (Masked(), BARE, [1.0, 1.0, 1.0, 0.0, 1.0]),
+        (Masked(low=0.01), BARE, [1.0, 0.0, 1.0, 0.0, 1.0]),
         (Masked(low=0.5, high=20), BARE, [0.0, 0.0, 1.0, 1.0, 0.0]),
-        (Masked(low=0.0), BARE, [1.0, 1.0, 1.0, 0.0, 1.0]),
         (Weighted(), BARE, [0.25, 0.1, 1.0, 1.0, 0.1]),
         (Weighted(low=0.001, high=4.0), BARE, [0.25, 0.001 / 0.9, 1.0, 4.0, 0.02 / 0.99]),
         (Replace(), BARE, [1.0] * 5),

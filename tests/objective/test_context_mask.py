@@ -14,7 +14,7 @@ def test_counts_by_side_and_by_fifth_of_the_completion():
     bare = torch.log(torch.tensor([[0.001, 0.5, 0.5, 0.5, 0.9], [0.9, 0.001, 0.5, 0.5, 0.5]]))
     templated = torch.log(torch.tensor([[0.5, 0.5, 0.5, 0.5, 0.01], [0.01, 0.5, 0.5, 0.5, 0.5]]))
     mask = torch.tensor([[True] * 5, [True] * 2 + [False] * 3])
-    _, weights = Masked()(bare, templated)
+    _, weights = Masked(low=0.01)(bare, templated)
     found = context_mask_stats(weights, bare - templated, mask, torch.tensor([[True], [True]]))
     assert found.tokens.tolist() == [2, 1, 2, 1, 1]  # the two tokens of the short row open its first and third fifth
     assert found.below.tolist() == [1, 0, 1, 0, 0]
@@ -27,7 +27,7 @@ def test_the_share_of_the_gap_that_is_masked():
     """One token of five carries the template's lesson: the mask leaves 20 % of the tokens and 96 % of the gap out."""
     bare = torch.tensor([[-6.0, -1.0, -1.0, -1.0, -1.0]])
     templated = torch.tensor([[-1.2, -0.8, -1.0, -2.0, -1.0]])  # adds 4.8 and 0.2 nats; what it takes away adds nothing
-    _, weights = Masked()(bare, templated)
+    _, weights = Masked(low=0.01)(bare, templated)
     found = context_mask_stats(weights, bare - templated, torch.ones(1, 5, dtype=torch.bool), torch.tensor([[True]]))
     assert found.share == 0.2
     share, weight = found.shares()["masked_gap"]

@@ -49,7 +49,7 @@ def test_loss_against_a_plain_loop(policy, estimator):
         new = bare if estimator.bare_gradient else templated
         for b, t, n in zip(bare, templated, new, strict=True):
             old = b if estimator.reads_bare else t
-            weight = float(0.01 <= math.exp(b - t) <= 10) if isinstance(estimator, Masked) else 1.0
+            weight = float(math.exp(b - t) <= 10) if isinstance(estimator, Masked) else 1.0
             ratio = math.exp(n - old)
             loss = max(-row.advantage * ratio, -row.advantage * min(max(ratio, 0.8), 1.2))
             expected += weight * (min(loss, -3 * row.advantage) if row.advantage < 0 else loss)

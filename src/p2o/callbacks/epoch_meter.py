@@ -106,8 +106,7 @@ def warn_of_masked_gap(epoch: int, share: Tensor | None) -> None:
         rank_zero_warn(
             f"epoch {epoch}: the context mask left out {float(share):.0%} of what templates change in the policy's "
             "log-probabilities, so that the bare policy learns little of it. If bare accuracy stays behind templated "
-            "accuracy, lower model.context.init_args.low, or take Replace or Importance; `p2o report` shows which "
-            "templates."
+            "accuracy, set model.context.init_args.low to 0, or take Replace; `p2o report` shows which templates."
         )
 
 

@@ -34,7 +34,9 @@ class Masked(ContextEstimator):
     """ρ = π_θ(y|x)/π_old(y|x); a token counts iff low <= π_old(y_t|x)/π_old(y_t|x̃) <= high.
 
     The context-ratio mask of the released scripts and of v4 of the paper: tokens that the template made much more or
-    much less likely than the bare prompt does are not learnt from. The mask is constant and never a factor.
+    much less likely than the bare prompt does are not learnt from. The mask is constant and never a factor. Without a
+    lower bound, what a template makes likely is learnt however rare it is bare: with the released one a real language
+    model never wrote the mark that its templates taught (docs/results.md, "A mark that the model never writes").
 
     Args:
         low: Lower bound of the context ratio (released scripts: 0.01).
@@ -44,7 +46,7 @@ class Masked(ContextEstimator):
     reads_bare = True
     reads_templated = True
 
-    def __init__(self, low: float = 0.01, high: float = 10.0) -> None:
+    def __init__(self, low: float = 0.0, high: float = 10.0) -> None:
         if not 0 <= low < high:
             raise InputError(f"Masked needs 0 <= low < high, got low {low} and high {high}.")
         self.low = low

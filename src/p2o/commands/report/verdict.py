@@ -108,7 +108,7 @@ def _masked_away(run: Run) -> Iterator[Finding]:
             "flag",
             f"templates help ({ahead:+.0%} of validation accuracy), and the context mask leaves out {gaps[-1]:.0%} of "
             "what they change, so that the bare policy does not learn it.",
-            "Widen the bounds of model.context (a lower `low`), or take Replace or Importance.",
+            "Set `low` of model.context to 0, or take Replace.",
         )
 
 
