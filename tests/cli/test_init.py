@@ -108,8 +108,10 @@ def test_too_few_questions_are_one_message(folder, capsys):
         (["--memory", "40", "--vllm"], "VLLMEngine", "auto", "LoRA"),
     ],
 )
-def test_sizes_fit_the_gpus(folder, options, engine, strategy, adapters):
+def test_sizes_fit_the_gpus(folder, capsys, options, engine, strategy, adapters):
     main(["init", "my.yaml", "--questions", "mine.jsonl", "--model", "qwen3-4b", *options])
+    planned = f"p2o plan --config my.yaml --memory {options[1]}"  # else the machine at hand would be planned for
+    assert f"{planned}, then" in capsys.readouterr().out and f"`{planned}`" in (folder / "my.yaml").read_text()
     config = read_config(["--config", "my.yaml"])
     assert config["model"]["engine"]["class_path"].endswith(engine)
     assert config["model"]["adapters"]["class_path"].endswith(adapters)

@@ -47,7 +47,8 @@ class ChatServer(ThreadingHTTPServer):
     """`script` has an answer for each request, the last one repeats.
 
     An answer is bytes, (status, bytes, headers), DROP, DRIP, QUOTE_KEY, or a function of the request's body that gives
-    one of them. `seconds` is how long each takes. With `tls` it speaks https, under a certificate that nobody trusts.
+    one of them. `seconds` is how long each takes. `models` answers each request for the list of models. With `tls` it
+    speaks https, under a certificate that nobody trusts.
     """
 
     daemon_threads = True
@@ -63,6 +64,8 @@ class ChatServer(ThreadingHTTPServer):
         self.lock = threading.Lock()
         self.script = [completion()]
         self.requests = []  # path, headers, body, time
+        self.models = status(404)
+        self.listed = 0  # requests for the list of models
         self.active = self.most_active = 0
         self.seconds = 0.0
 
@@ -86,6 +89,12 @@ class ChatServer(ThreadingHTTPServer):
 
 class Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+
+    def do_GET(self):
+        assert self.path == "/v1/models"
+        with self.server.lock:
+            self.server.listed += 1
+        self.give(self.server.models)
 
     def do_POST(self):
         server = self.server

@@ -250,3 +250,14 @@ def test_a_long_response_loses_its_middle(build, server, context):
 def test_mistakes_are_named(build, arguments, message):
     with pytest.raises(InputError, match=message):
         build(**arguments)
+
+
+def test_the_endpoints_of_judge_and_reflector_are_tried_and_a_replay_has_none(build, tmp_path):
+    judged = build()
+    path = tmp_path / "recording.jsonl"
+    recorded = RecordingReflector(judged, str(path))
+    assert recorded.endpoints == (judged.reflector.endpoint, judged.judge.endpoint)
+    path.write_text(
+        '{"key": "k", "proposal": {"template": "t", "rejection": "", "reply": "", "prompt": ""}}\n', encoding="utf-8"
+    )
+    assert ReplayReflector(str(path)).endpoints == ()

@@ -133,12 +133,27 @@ def test_a_run_whose_key_is_refused_resumes_at_that_evolution_and_nothing_is_los
     assert json.loads((tmp_path / "summary.json").read_text())["epochs"] == 1
     [row] = evolution(stopped)["ledger"]
     assert (row["calls"], row["failures"]) == (1, {"status 401": 1})
+    assert teacher.listed == 1
     teacher.left = 10**9  # somebody mends the key
     resumed = fit(tmp_path, teacher, 2, f"--ckpt_path={tmp_path}/checkpoints/last.ckpt")
-    assert results(resumed) == results(straight[1])
+    assert results(resumed) == results(straight[1]) and teacher.listed == 1  # whoever resumes asks at once
     assert evolution(resumed)["pending"] and not evolution(resumed)["unfinished"]  # now it is that of the last epoch
     first, second = (json.loads((root / "summary.json").read_text()) for root in (tmp_path, straight[0]))
     assert (first["templates"], first["best_dev_score"]) == (second["templates"], second["best_dev_score"])
+
+
+def test_a_key_that_is_refused_is_told_before_training(teacher, tmp_path, capsys):
+    teacher.models = status(401, message=f"bad key {KEY}")
+    with pytest.raises(SystemExit) as stop:
+        fit(tmp_path, teacher, 2)
+    error = capsys.readouterr().err
+    assert stop.value.code == 2 and "status 401" in error and "on_failure continue" in error and KEY not in error
+    assert (teacher.listed, teacher.requests) == (1, []) and not list(tmp_path.rglob("*.ckpt"))
+    fit(tmp_path, teacher, 1)  # a run of one epoch asks nobody
+    teacher.left = 0
+    with pytest.warns(UserWarning, match="status 401"):
+        fit(tmp_path / "goes on", teacher, 2, "--evolution.on_failure=continue")
+    assert teacher.listed == 2
 
 
 @pytest.mark.slow

@@ -8,19 +8,21 @@ from typing import Any
 
 import lightning.pytorch.callbacks  # noqa: F401  (defines those that trainer.callbacks takes)
 from lightning import Callback
+from lightning.pytorch.loggers import Logger
 
 import p2o.cli.components  # noqa: F401  (defines all parts)
 from p2o.cli.sections import SECTIONS
 from p2o.mixture.data_module import MixtureDataModule
 from p2o.policy.module import PolicyModule
 
+_OF_THE_TRAINER: dict[str, type] = {"trainer.callbacks": Callback, "trainer.logger": Logger}
 _OWNERS: dict[str, type] = {"model": PolicyModule, "data": MixtureDataModule, **SECTIONS}
 
 
 def base_of(key: str) -> type | None:
     """The class that those of a key derive from, such as `Reward` of "model.reward"; None if it takes no class."""
-    if key == "trainer.callbacks":
-        return Callback
+    if key in _OF_THE_TRAINER:
+        return _OF_THE_TRAINER[key]
     section, _, path = key.removeprefix("fit.").partition(".")
     owner: Any = _OWNERS.get(section)
     for name in path.split("."):
@@ -53,6 +55,6 @@ def _concrete(base: type) -> Iterator[type]:
     subclasses: list[type] = type.__subclasses__(base)
     for kind in subclasses:
         yield from _concrete(kind)
-        shipped = kind.__module__.startswith(("p2o.", "lightning.pytorch.callbacks"))
+        shipped = kind.__module__.startswith(("p2o.", "lightning.pytorch.callbacks", "lightning.pytorch.loggers"))
         if shipped and not inspect.isabstract(kind) and not kind.__name__.startswith("_"):
             yield kind

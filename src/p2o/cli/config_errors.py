@@ -30,23 +30,33 @@ PROBLEM = re.compile(r"Problem with given class_path '(?P<name>[^']+)':\s+(?P<wh
 HELP = re.compile(r"^--(?P<key>\S+)\.help: (?P<why>Expected a dot import path string: .*)")
 OPTION = re.compile(r"Option '(?P<option>[^']+)' is not accepted")
 INNER = re.compile(r'Parser key "(?P<key>[^"]+)":\s+(?P<why>.*)', re.DOTALL)
-CALLBACK = re.compile(r"'class_path': '(?P<name>[\w.]+)'")
+CLASS_PATH = re.compile(r"'?class_path'?[:=] ?'(?P<name>[\w.]+)'")
+# What jsonargparse says of a part that may also be a list, null and so on: an item for each kind that it may be.
+ITEM = re.compile(r"^(?P<indent> +)- (?P<said>.+(?:\n(?P=indent) +.*)*)", re.MULTILINE)
+KIND_ALONE = ("Expected a ", "Not a valid subclass")  # items that only say that the part is of another kind
+MISSING = re.compile(r"the following arguments are required: (?P<names>[\w., ]+)$")
+TRAINER_PARTS = {
+    "trainer.callbacks": "a list of callbacks, each {class_path: ..., init_args: {...}}",
+    "trainer.logger": "a logger, a list of them, true or false",
+}
 
 
 def clear(message: str) -> str:
     """What jsonargparse says, shorter where its types drown the value, and with what to do about a class."""
     if found := REQUIRED.search(message):
-        if "." not in (key := found["key"]):
+        if "." in (key := found["key"]):
+            then = f"; {NO_CONFIG}" if key == "model.model" else f". {_choice(key)}"
+            return f"{key}: expected a value, found none{then}"
+        if "Problem with given class_path" not in message:
             return message.strip()
-        return f"{key}: expected a value, found none{f'; {NO_CONFIG}' if key == 'model.model' else f'. {_choice(key)}'}"
     if found := NO_CLASS.search(message):
         return message[: found.start()] + _no_class(found["key"], found["value"].strip())
     if found := FACTORY.search(message):
         named = f"{found['name']}: " if found["name"] else ""
         return f"{message[: found.start()]}{found['key']}: {named}{' '.join(found['why'].split())}."
     if found := UNION.search(message) or PLAIN.search(message):
-        if found["key"] == "trainer.callbacks":
-            return message[: found.start()] + _callback_mistake(found["value"].strip())
+        if found["key"] in TRAINER_PARTS:
+            return message[: found.start()] + _trainer_mistake(found["key"], found[0], found["value"].strip())
         said = f"{found['key']}: expected {_kinds(found['types'])}, got {found['value'].strip()!r}."
         said = message[: found.start()] + said  # whoever passed it on may have said where
         return clear(said) if "Parser key" in said else said
@@ -64,8 +74,17 @@ def _class_mistake(key: str, why: str) -> str:
     kind = problem["name"].rpartition(".")[2]
     if option := OPTION.match(problem["why"]):
         return f"{kind!r} has no option {option['option']!r}. `p2o fit --{key}.help {problem['name']}` lists them."
+    inner = INNER.match(problem["why"])
+    if inner and PROBLEM.match(inner["why"]):
+        said = _class_mistake(key, inner["why"].strip()).partition(" `p2o fit --")[
+            0
+        ]  # there is help of whole parts alone
+        return f"{kind}: {inner['key']}: {said}"
+    if missing := MISSING.match(problem["why"].strip()):
+        *others, last = missing["names"].split(", ")
+        names = f"{', '.join(others)} and {last} are" if others else f"{last} is"
+        return f"{kind}: {names} required. `p2o fit --{key}.help {problem['name']}` lists the options."
     if unknown := UNKNOWN.match(problem["why"]):  # of a part within the part
-        inner = INNER.match(problem["why"])
         return f"{kind}: {inner['key'] + ': ' if inner else ''}{_unknown(key, unknown['name'])}"
     if problem["why"].startswith("No module named"):
         return (
@@ -86,17 +105,41 @@ def _no_class(key: str, value: str) -> str:
     return f"{key}: expected a class, or {{class_path: ..., init_args: {{...}}}}, got {got}. {_choice(key)}"
 
 
-def _callback_mistake(value: str) -> str:
-    """Which callback of a list cannot be made."""
+def _trainer_mistake(key: str, message: str, value: str) -> str:
+    """Which part of Lightning's Trainer cannot be made, and why."""
     from p2o.cli.classes import names_of
 
-    key = "trainer.callbacks"
-    names = [found["name"] for found in CALLBACK.finditer(value)]
+    if problem := next((said for said in _items(message) if PROBLEM.match(said)), None):
+        return clear(f'Parser key "{key}":\n  {problem}')
+    names = [found["name"] for found in CLASS_PATH.finditer(value)] or [value.strip("[]'")]
     known = names_of(key)
     for name in names:
-        if name.rpartition(".")[2] not in known and ("." not in name or name.startswith(("lightning.", "p2o."))):
+        ours = name.isidentifier() or name.startswith(("lightning.", "p2o."))
+        if name.rpartition(".")[2] not in known and ours:
             return f"{key}: {_unknown(key, name)}"
-    return f"{key}: expected a list of callbacks, each {{class_path: ..., init_args: {{...}}}}, got {value}."
+    return f"{key}: expected {TRAINER_PARTS[key]}, got {value}."
+
+
+def cannot_be_made(message: str) -> str:
+    """Why a part was refused when it was made: what itself said, in the many words of jsonargparse.
+
+    It does not say which key the part stands under; those of Lightning's Trainer are known by their kind.
+    """
+    said = next(iter(_items(message)), message)
+    problem = PROBLEM.match(said)
+    names = [problem["name"]] if problem else [found["name"] for found in CLASS_PATH.finditer(message)]
+    kinds = ", ".join(dict.fromkeys(name.rpartition(".")[2] for name in names))
+    keys = {"loggers.logger.Logger'": "trainer.logger: ", "callback.Callback'": "trainer.callbacks: "}
+    key = next((key for kind, key in keys.items() if kind in message.partition("Errors:")[0]), "")
+    why = " ".join((problem["why"] if problem else said).split()).removesuffix(".")
+    return f"{key}{kinds}: {why}. Install what it needs, correct its init_args, or leave it out."
+
+
+def _items(message: str) -> list[str]:
+    """What a part itself said, of all that jsonargparse lists because the part may be of several kinds."""
+    listed = message.partition("Errors:\n")[2].partition("\nGiven value type:")[0]
+    said = [found["said"] for found in ITEM.finditer(listed)]
+    return [item for item in said if not item.startswith(KIND_ALONE)]
 
 
 def _meant(name: str, key: str) -> str:

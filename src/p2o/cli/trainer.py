@@ -20,7 +20,7 @@ from p2o.callbacks.save_config import RunConfig, plain_config
 from p2o.cli.config_files import make_importable
 from p2o.cli.help import unknown_option, unrecognized
 from p2o.cli.sections import DEFAULTS, SECTIONS, TRAINER, loggers
-from p2o.cli.validation import check_processes, check_some_training, user_errors
+from p2o.cli.validation import check_processes, check_some_training, trainer_problem, user_errors
 from p2o.commands.shipped import with_paths
 from p2o.errors import InputError
 from p2o.io.files import check_writable
@@ -89,8 +89,8 @@ class P2OCLI(LightningCLI):
             parts.checkpoint.dirpath = str((root / CHECKPOINTS).resolve())
         try:
             return super().instantiate_trainer(**kwargs)
-        except (ValueError, MisconfigurationException) as error:
-            raise InputError(f"trainer: {error}") from error
+        except (ImportError, ValueError, MisconfigurationException) as error:
+            raise InputError(trainer_problem(error)) from error
 
     @property
     def _root(self) -> Path:

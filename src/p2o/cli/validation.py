@@ -2,6 +2,7 @@
 
 import errno
 import os
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -10,6 +11,7 @@ import torch
 from jsonargparse import Namespace
 from lightning.fabric.utilities.exceptions import MisconfigurationException
 
+from p2o.cli.config_errors import cannot_be_made
 from p2o.distributed.failures import announced
 from p2o.errors import InputError
 
@@ -42,6 +44,14 @@ def check_some_training(trainer: Namespace) -> None:
         raise InputError("trainer.limit_train_batches: expected more than 0, got 0. To measure alone: p2o validate.")
 
 
+def trainer_problem(error: Exception) -> str:
+    """Why the Trainer cannot be made, and what to do if the machine has not what it should run on."""
+    said = f"trainer: {error}"
+    if re.search(r"No supported \w+ backend found", said):
+        said += " This torch finds no such device: trainer.accelerator: cpu, or a build of torch with CUDA."
+    return said
+
+
 @contextmanager
 def user_errors() -> Iterator[None]:
     """Turns what Lightning and torch raise when a setting is wrong into a message for the user.
@@ -59,6 +69,10 @@ def user_errors() -> Iterator[None]:
 def _explained() -> Iterator[None]:
     try:
         yield
+    except ValueError as error:
+        if not _of_a_part(error):
+            raise
+        raise InputError(cannot_be_made(str(error))) from error
     except MisconfigurationException as error:
         raise InputError(f"Lightning refuses the settings: {str(error)[:600]}") from error
     except torch.OutOfMemoryError as error:
@@ -79,3 +93,13 @@ def _explained() -> Iterator[None]:
         if not str(error).startswith("Early stopping conditioned on metric"):
             raise
         raise InputError(f"EarlyStopping: {str(error)[:600]}") from error
+
+
+def _of_a_part(error: ValueError) -> bool:
+    """Whether jsonargparse passes on that a part refuses to be made; what else a part raises is a bug of that part."""
+    if not str(error).startswith(("Problem with given class_path", "Does not validate against any of the Union")):
+        return False
+    cause: BaseException = error
+    while cause.__cause__ is not None:
+        cause = cause.__cause__
+    return isinstance(cause, ImportError | ValueError | MisconfigurationException | InputError)

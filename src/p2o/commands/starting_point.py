@@ -35,12 +35,13 @@ def starting_point(wishes: Wishes, name: str) -> str:
     config = load_config(wishes.model)
     lengths = _lengths(config)
     fit = fitting(config, wishes, *lengths) if wishes.memory else None
+    plan = f"p2o plan --config {name}.yaml" + (f" --memory {wishes.memory:g}" if wishes.memory else "")
     lines = [
         f"# p2o fit --config {name}.yaml",
         "#",
         f"# P²O with {wishes.model} on the questions of {wishes.questions}. What is left out has its default, by the",
         "# paper where the help names no other value:",
-        f"# `p2o fit --config {name}.yaml --print_config` shows all, `p2o plan --config {name}.yaml` what it costs.",
+        f"# `p2o fit --config {name}.yaml --print_config` shows all, `{plan}` what it costs.",
         *_trainer(wishes, fit, name),
         *_model(wishes, fit, count, *lengths),
         *_data(wishes, columns, count),

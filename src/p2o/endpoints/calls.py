@@ -1,17 +1,22 @@
 """Many calls of one endpoint at a time, and the reasons to make no more of them."""
 
 import asyncio
+import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from p2o.endpoints.budget import BudgetGuard
 from p2o.endpoints.chat import CallFailed, ChatReply, Redacted, ask
+from p2o.endpoints.failure import Failure
 from p2o.endpoints.retry import Retries
 from p2o.endpoints.usage import Usage
 
 if TYPE_CHECKING:
     from openai import AsyncOpenAI
+
+logger = logging.getLogger(__name__)
+TOLD_WAIT = 1.0  # seconds; shorter waits pass unseen
 
 
 @dataclass(frozen=True)
@@ -57,6 +62,7 @@ class Calls:
         self.failed = failed
         self.redacted = redacted
         self.stopped = ""  # why no more calls are made
+        self._told = False  # that there are waits
         self._stop, self._settled = asyncio.Event(), asyncio.Event()
         self._free = asyncio.Semaphore(concurrency)
 
@@ -69,7 +75,9 @@ class Calls:
             if not await self._reserved(call.most):
                 return None
             try:
-                answer = await ask(self.client, call.request, self.timeout, self.retries, self._stop, self.redacted)
+                answer = await ask(
+                    self.client, call.request, self.timeout, self.retries, self._stop, self.redacted, self._waits
+                )
             except CallFailed as failed:
                 if failed.failure.paid:
                     failed.usage = self._priced(failed.usage, call)
@@ -103,6 +111,12 @@ class Calls:
         if not usage.tokens:
             usage += Usage(prompt_tokens=call.most.prompt_tokens, completion_tokens=call.most.completion_tokens)
         return self.guard.spending.priced(usage)
+
+    def _waits(self, failure: Failure, wait: float) -> None:
+        """Says once that calls are tried again: until the last attempt has failed nothing else would be heard."""
+        if wait >= TOLD_WAIT and not self._told:
+            self._told = True
+            logger.warning("%s %s; trying again in %.0f s", self.client.base_url, failure.detail[:300], wait)
 
     def _observe(self, failed: CallFailed) -> None:
         if failed.failure.refused:

@@ -16,7 +16,7 @@ from p2o.endpoints.retry import PERMANENT, Retries, is_retried, retry_after
 from p2o.endpoints.usage import Usage
 
 if TYPE_CHECKING:
-    from openai import AsyncOpenAI
+    from openai import APIStatusError, AsyncOpenAI
 
 # What to do about a status that further attempts did not cure.
 _ADVICE = {
@@ -61,6 +61,7 @@ async def ask(
     retries: Retries,
     stop: asyncio.Event,
     redacted: Redacted,
+    waits: Callable[[Failure, float], object],
 ) -> ChatReply:
     """A reply.
 
@@ -71,6 +72,7 @@ async def ask(
         retries: When a failed attempt is tried again.
         stop: No further attempt is made once it is set.
         redacted: Leaves the key out of what the server says.
+        waits: Is told why an attempt failed, and the seconds to the next one.
 
     Raises:
         CallFailed: There is none.
@@ -90,6 +92,7 @@ async def ask(
         wait = retries.wait(attempts, result.wait) if result.retried else None
         if wait is None or stop.is_set():
             raise CallFailed(result, usage)
+        waits(result, wait)
         with suppress(TimeoutError):
             await asyncio.wait_for(stop.wait(), wait)
             raise CallFailed(result, usage)
@@ -106,20 +109,25 @@ async def _attempt(
     except TimeoutError:
         return Failure("timeout", f"gave no reply within {timeout:g} s", "Raise timeout, or wait", retried=True)
     except APIStatusError as error:
-        status = error.status_code
-        return Failure(
-            f"status {status}",
-            f"answered with status {status} ({redacted(error.message)})",
-            _ADVICE.get(status, "Check model and extra_body" if status < 500 else "Wait"),
-            is_retried(status),
-            status in PERMANENT,
-            retry_after(error.response.headers),
-            refused=_refused(status, error.message),
-        )
+        return status_failure(error, redacted)
     except (APIConnectionError, TooLong) as error:  # openai 2 makes the second one the cause of the first
         failure = broken_connection(error)
         return replace(failure, detail=redacted(failure.detail))
     return read_completion(response.content, redacted)
+
+
+def status_failure(error: "APIStatusError", redacted: Redacted) -> Failure:
+    """The failure that a status is."""
+    status = error.status_code
+    return Failure(
+        f"status {status}",
+        f"answered with status {status} ({redacted(error.message)})",
+        _ADVICE.get(status, "Check model and extra_body" if status < 500 else "Wait"),
+        is_retried(status),
+        status in PERMANENT,
+        retry_after(error.response.headers),
+        refused=_refused(status, error.message),
+    )
 
 
 def read_completion(body: bytes, redacted: Redacted = str) -> ChatReply | Failure:

@@ -4,7 +4,7 @@ import math
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import urlsplit
 
 from transformers import PreTrainedTokenizerBase
@@ -12,11 +12,16 @@ from transformers import PreTrainedTokenizerBase
 from p2o.endpoints.budget import BudgetGuard, Spending
 from p2o.endpoints.calls import Call, CallResult, Calls
 from p2o.endpoints.connection import bound
+from p2o.endpoints.failure import Failure
+from p2o.endpoints.models import models_problem
 from p2o.endpoints.retry import Retries
 from p2o.endpoints.usage import Usage
 from p2o.errors import InputError
 from p2o.io.coroutines import run
 from p2o.progress import task
+
+if TYPE_CHECKING:
+    from openai import AsyncOpenAI
 
 CHAT_TOKENS = 32  # of a chat template around one user message, generously
 SECRET = 8  # characters; a shorter key is the "x" of a server without keys, and no secret
@@ -92,6 +97,13 @@ class Endpoint:
             return [], ""
         return run(self._ask([self._call(message, longest_reply, tokenizer) for message in messages], spent, title))
 
+    def tried(self) -> Failure | None:
+        """What speaks against calls, as far as the list of its models tells, which costs nothing; None if nothing does.
+
+        A failure that is permanent is one of every call; any other one is a doubt.
+        """
+        return run(self._tried())
+
     def count(self, text: str, tokenizer: PreTrainedTokenizerBase) -> int:
         """Tokens of a user message for the model, on the safe side; its chat template takes a few more."""
         return math.ceil(self.token_margin * len(tokenizer.encode(text, add_special_tokens=False))) + CHAT_TOKENS
@@ -126,19 +138,26 @@ class Endpoint:
         )
 
     async def _ask(self, asked: Sequence[Call], spent: Usage, title: str) -> tuple[list[CallResult], str]:
-        from openai import AsyncOpenAI, DefaultAsyncHttpxClient
-
         with task(title, len(asked), "call") as called:
-            http = DefaultAsyncHttpxClient(timeout=self.timeout, event_hooks={"response": [bound]})
-            async with AsyncOpenAI(
-                base_url=self.base_url, api_key=self._key(), timeout=self.timeout, max_retries=0, http_client=http
-            ) as client:
+            async with self._client() as client:
                 guard = BudgetGuard(self.spending, spent)
                 limits = (self.concurrency, self.timeout, self.retries, guard, self._failed)
                 calls = Calls(client, *limits, self.redacted)
                 results = await calls.make(asked, called.advance)
         self._failed = 0 if calls.stopped else calls.failed
         return results, calls.stopped
+
+    async def _tried(self) -> Failure | None:
+        async with self._client() as client:
+            return await models_problem(client, self.model, self.redacted)
+
+    def _client(self) -> "AsyncOpenAI":
+        from openai import AsyncOpenAI, DefaultAsyncHttpxClient
+
+        http = DefaultAsyncHttpxClient(timeout=self.timeout, event_hooks={"response": [bound]})
+        return AsyncOpenAI(
+            base_url=self.base_url, api_key=self._key(), timeout=self.timeout, max_retries=0, http_client=http
+        )
 
     def _call(self, message: str, longest_reply: int, tokenizer: PreTrainedTokenizerBase) -> Call:
         arguments: dict[str, Any] = {

@@ -44,7 +44,7 @@ def broken_connection(error: "APIConnectionError | TooLong") -> Failure:
     An answer that is too long may have been paid for. A certificate that is not trusted will not be with the next call
     either; all else may pass.
     """
-    chain = [*_causes(error)]
+    chain = [*causes(error)]
     if any(isinstance(cause, TooLong) for cause in chain):
         size = f"{MOST_BYTES >> 20} MB"
         return Failure("too long", f"answered with more than {size}", "Check base_url and model", paid=True)
@@ -59,7 +59,8 @@ def broken_connection(error: "APIConnectionError | TooLong") -> Failure:
     return Failure("no connection", f"could not be reached ({told})", advice, retried=True)
 
 
-def _causes(error: BaseException | None) -> Iterator[BaseException]:
+def causes(error: BaseException | None) -> Iterator[BaseException]:
+    """An error, what caused it, what caused that, and so on."""
     while error is not None:
         yield error
         error = error.__cause__ or error.__context__

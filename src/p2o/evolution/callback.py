@@ -85,9 +85,9 @@ class TemplateEvolution(PhaseSettings, Callback):
             check_parts(self, trainer, pl_module)
 
     def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Refuses, before training, a reflector, or an engine of its own, that does not fit the policy."""
+        """Refuses, before training, a reflector that does not fit the policy, or whom nobody would answer."""
         if self.budget != 0:
-            check_reflection(self.reflector, pl_module, trainer.max_epochs)
+            check_reflection(self, trainer, pl_module)
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Runs the postponed evolution first if a resumed run left it out or saw it fail."""

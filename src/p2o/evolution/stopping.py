@@ -9,6 +9,7 @@ from lightning.pytorch.callbacks import EarlyStopping
 from lightning.pytorch.utilities import rank_zero_warn
 
 from p2o.distributed.preemption import listen
+from p2o.endpoints import try_endpoints
 from p2o.engines.vllm.one_asleep import sleep_problems
 from p2o.errors import InputError, refuse
 from p2o.evolution.settings import check_measured_by, measured_by
@@ -68,20 +69,26 @@ def check_reflector(reflector: Reflector, module: LightningModule) -> None:
         )
 
 
-def check_reflection(reflector: Reflector, module: LightningModule, epochs: int | None) -> None:
-    """Compares the reflector with the policy that is loaded, before the first evolution would.
+def check_reflection(evolution: "TemplateEvolution", trainer: Trainer, module: LightningModule) -> None:
+    """Compares the reflector with the policy that is loaded, and tries its endpoints, before the first evolution would.
+
+    A run of one epoch asks nobody. A resumed run tries no endpoint: it may have nothing left to ask, or asks at once.
 
     Raises:
-        InputError: An engine that only the reflector has cannot sample from such a policy, or the policy could never be
-            asked; a run of one epoch asks nobody.
+        InputError: An engine that only the reflector has cannot sample from such a policy, the policy could never be
+            asked, or an endpoint cannot be and failures end the run.
     """
     assert isinstance(module, PolicyModule)
+    reflector = evolution.reflector
     if (engine := reflector.own_engine) is not None:
         engine.check(module.policy.config, module.renderer.tokenizer, module.longest)
-    if epochs != 1:
-        window = (engine or module.engine).fitting(load_window(module.model, module.longest))
-        for problem in reflector.problems(window, module.renderer):
-            raise InputError(problem)
+    if trainer.max_epochs == 1:
+        return
+    window = (engine or module.engine).fitting(load_window(module.model, module.longest))
+    for problem in reflector.problems(window, module.renderer):
+        raise InputError(problem)
+    if trainer.is_global_zero and trainer.ckpt_path is None:
+        try_endpoints(reflector.endpoints, f"evolution.reflector: {reflector.name}", evolution.on_failure == "stop")
 
 
 def _stop_before_evolution(trainer: Trainer) -> None:

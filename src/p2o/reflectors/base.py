@@ -8,7 +8,7 @@ from typing import Any
 
 from transformers import PreTrainedModel
 
-from p2o.endpoints.usage import ZERO_USAGE, Usage
+from p2o.endpoints import ZERO_USAGE, Endpoint, Usage
 from p2o.engines.base import RolloutEngine
 from p2o.errors import InputError
 from p2o.prompts.renderer import PromptRenderer
@@ -157,6 +157,11 @@ class Reflector(ABC):
     def own_engine(self) -> RolloutEngine | None:
         """The engine that it samples with in place of the run's, if it has one."""
         return None
+
+    @property
+    def endpoints(self) -> tuple[Endpoint, ...]:
+        """Those that it will ask: they are tried before training."""
+        return ()
 
     def problems(self, window: int, renderer: PromptRenderer) -> Iterator[str]:
         """Why the policy could never be asked, which is known before training; most reflectors ask another one.

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from p2o.endpoints.usage import ZERO_USAGE, Usage
+from p2o.endpoints import ZERO_USAGE, Endpoint, Usage
 from p2o.reflectors.base import Example, Proposal, ReflectionContext, ReflectionFailed, ReflectionJob, Reflector
 from p2o.reflectors.failure_judge import FailureJudge
 from p2o.reflectors.feedback import VERDICTS
@@ -32,6 +32,11 @@ class DiagnosingReflector(WrappingReflector):
     def name(self) -> str:
         """The name of the reflector that does the work, and the model that judges."""
         return f"{self.reflector.name}, judge {self.judge.endpoint.model}"
+
+    @property
+    def endpoints(self) -> tuple[Endpoint, ...]:
+        """Those of the reflector that does the work, and that of the judge."""
+        return (*self.reflector.endpoints, self.judge.endpoint)
 
     def reflect(self, jobs: Sequence[ReflectionJob], context: ReflectionContext) -> list[Proposal]:
         """A proposal for each job, whose usage holds the judging of its failures.

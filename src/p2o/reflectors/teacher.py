@@ -56,6 +56,11 @@ class TeacherReflector(Reflector):
         """What the ledger calls it: the class and the model, since prices depend on both."""
         return f"{type(self).__name__} {self.endpoint.model}"
 
+    @property
+    def endpoints(self) -> tuple[Endpoint, ...]:
+        """The one that it asks."""
+        return (self.endpoint,)
+
     def reflect(self, jobs: Sequence[ReflectionJob], context: ReflectionContext) -> list[Proposal]:
         """One proposal for each job, from as many calls.
 

@@ -6,6 +6,7 @@ from typing import Any
 
 from transformers import PreTrainedModel
 
+from p2o.endpoints import Endpoint
 from p2o.engines.base import RolloutEngine
 from p2o.prompts.renderer import PromptRenderer
 from p2o.reflectors.base import ReflectionContext, Reflector
@@ -35,6 +36,11 @@ class WrappingReflector(Reflector):
     def own_engine(self) -> RolloutEngine | None:
         """That of the reflector that does the work."""
         return self.reflector.own_engine
+
+    @property
+    def endpoints(self) -> tuple[Endpoint, ...]:
+        """Those of the reflector that does the work."""
+        return self.reflector.endpoints
 
     def problems(self, window: int, renderer: PromptRenderer) -> Iterator[str]:
         """Those of the reflector that does the work."""

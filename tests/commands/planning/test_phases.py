@@ -230,6 +230,15 @@ def test_vllm_takes_its_share_of_the_device_and_never_the_cache_of_all_rollouts(
     assert 2 * parameters(config) < least < 4 * parameters(config)
 
 
+def test_where_no_gpu_is_named_the_page_says_that_the_share_of_vllm_is_not_counted(plan_of):
+    run = plan_of("--model.engine=VLLMEngine", "--model.engine.gpu_memory_utilization=0.35")
+    said = "vLLM's share of the GPU (0.35) is not counted, only what it needs at least: name the GPU by --memory GIB."
+    for device, told in ((0, True), (8 * GIB, False)):
+        needs = memory(load_config("p2o/micro-policy"), demand_of(run), device)
+        text = page("head", phases(run, None, Paid()), 0.0, [], needs, device, None, [])
+        assert (said in text) == told
+
+
 def test_adapters_have_no_moments_of_frozen_weights_and_no_copy(plan_of):
     demand = demand_of(plan_of("--model.adapters=LoRA", "--model.adapters.rank=4"))
     config = load_config("p2o/micro-policy")

@@ -43,7 +43,8 @@ def init_command(words: Sequence[str]) -> None:
     text = _copy(options.name, file) if options.name else _own(given, file)
     file.parent.mkdir(parents=True, exist_ok=True)
     write_text(file, text)
-    print(f"Wrote {file}. Next: p2o plan --config {file}, then p2o fit --config {file}.")
+    gpu = f" --memory {options.memory:g}" if options.memory else ""  # whoever plans may have another one, or none
+    print(f"Wrote {file}. Next: p2o plan --config {file}{gpu}, then p2o fit --config {file}.")
 
 
 def _copy(name: str, file: Path) -> str:

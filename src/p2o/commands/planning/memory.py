@@ -66,6 +66,7 @@ class Memory:
     activations: int
     sampling: int
     kept: int  # by DDP and by a vLLM that sleeps, whoever's turn it is
+    uncounted: float = 0.0  # the share of a GPU that vLLM takes, where the GPU's size is not known
 
     @property
     def total(self) -> int:
@@ -138,6 +139,7 @@ def memory(config: PreTrainedConfig, demand: Demand, device: int = 0) -> Memory:
         activations=kept + casts + logits * 4,
         sampling=sampling,
         kept=buckets + (ASLEEP if demand.vllm else 0),
+        uncounted=0.0 if device else demand.vllm,
     )
 
 

@@ -141,6 +141,11 @@ def _memory(memory: Memory, device: int, measured: Measured | None) -> str:
     }
     listed = ", ".join(f"{name} {size / GIB:.2f}" for name, size in parts.items())
     text = f"memory of a process, roughly: {memory.total / GIB:.2f} GiB ({listed}; of the last two the larger counts)"
+    if memory.uncounted:
+        text += (
+            f"\nvLLM's share of the GPU ({memory.uncounted:g}) is not counted, only what it needs at least: name the "
+            "GPU by --memory GIB."
+        )
     if device:
         fits = "fits" if memory.total <= device else "does NOT fit"
         text += f"\nIt {fits} into the {device / GIB:.0f} GiB of the device."
