@@ -8,11 +8,11 @@ import pytest
 import torch
 
 import p2o.cli.trainer  # noqa: F401  (first: Lightning's log handler keeps the stderr that it finds)
-from p2o.cli import misplaced
 from p2o.cli.config import read_config
-from p2o.cli.config_errors import clear
 from p2o.cli.config_files import check_configs
 from p2o.cli.main import COMMANDS, main
+from p2o.cli.mistakes import misplaced
+from p2o.cli.mistakes.config_errors import clear
 from p2o.cli.sections import SECTIONS
 from p2o.engines import TransformersEngine
 

@@ -7,8 +7,8 @@ from typing import Any
 
 import yaml
 
-from p2o.cli.config_errors import NO_CONFIG
-from p2o.cli.misplaced import no_settings
+from p2o.cli.mistakes.config_errors import NO_CONFIG
+from p2o.cli.mistakes.misplaced import no_settings
 from p2o.commands.shipped import path_of, shipped_as
 from p2o.errors import InputError
 from p2o.io import importable

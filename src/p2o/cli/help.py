@@ -3,7 +3,7 @@
 import difflib
 import re
 
-from p2o.cli.misplaced import switch_of_the_template
+from p2o.cli.mistakes.misplaced import switch_of_the_template
 
 HELP = """usage: p2o <command> [options]
 

@@ -58,8 +58,8 @@ def _look_at(path: Path) -> tuple[Columns, int]:
     if path.suffix.lower() not in SUFFIXES:
         raise InputError(
             f"--questions {path}: expected a .jsonl or .parquet file. Save another file as one of them. A data set on "
-            "the Hugging Face hub is read by another class: leave --questions out, and write data: {train: {class_path: "
-            f"HubQuestions, init_args: {{name: {path}}}}}}} into the config in place of QuestionFile."
+            "the Hugging Face hub is read by another class: leave --questions out, and write data: {train: "
+            f"{{class_path: HubQuestions, init_args: {{name: {path}}}}}}} into the config in place of QuestionFile."
         )
     path = path.expanduser()
     if not path.exists():

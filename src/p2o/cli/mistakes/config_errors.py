@@ -2,7 +2,7 @@
 
 import re
 
-from p2o.cli.misplaced import no_source, section_of_an_option
+from p2o.cli.mistakes.misplaced import no_source, section_of_an_option
 
 NO_CONFIG = (
     "there is no config. Give one: p2o fit --config p2o:quickstart. `p2o configs` lists those that come with p2o, "
