@@ -9,8 +9,11 @@ import torch
 
 import p2o.cli.trainer  # noqa: F401  (first: Lightning's log handler keeps the stderr that it finds)
 from p2o.cli.config import read_config
-from p2o.cli.config_errors import clear
+from p2o.cli.config_files import check_configs
 from p2o.cli.main import COMMANDS, main
+from p2o.cli.mistakes import misplaced
+from p2o.cli.mistakes.config_errors import clear
+from p2o.cli.sections import SECTIONS
 from p2o.engines import TransformersEngine
 
 CONFIG = str(Path(__file__).parent.parent / "configs" / "quickstart.yaml")
@@ -78,6 +81,12 @@ def test_wrong_words_are_one_message(capsys, words, message):
             b"model:\n  reward: {class_path: MathAnswer, timeout: 3}\n",
             "model.reward: timeout must stand under init_args",
         ),
+        (b"evolution: null\n", r"bad.yaml: evolution: expected settings, got null. evolution.budget: 0 switches"),
+        (b"evolution: false\n", r"evolution: expected settings, got False. evolution.budget: 0 switches"),
+        (b"model:\ndata: {}\n", r"bad.yaml: model: expected settings, got null. Leave the section out"),
+        (b"checkpoint: 3\n", r"checkpoint: expected settings, got 3. .*--help checkpoint"),
+        (b"model: /work/smol\n", r"model: expected settings, got '/work/smol'. Write model: {model: /work/smol}"),
+        (b"data: a.jsonl\n", r"Write data: {train: {class_path: QuestionFile, init_args: {path: a.jsonl}}}"),
     ],
 )
 def test_bad_config_files_are_named(capsys, tmp_path, content, message):
@@ -162,6 +171,32 @@ def test_version(capsys):
     assert re.fullmatch(r"\d+\.\d+\.\d+\n", capsys.readouterr().out)
 
 
+@pytest.mark.parametrize(
+    ("option", "message"),
+    [
+        ("--model=/work/smol", "model: expected settings, got '/work/smol'. Write model: {model: /work/smol}"),
+        ("--evolution=null", "evolution: expected settings, got null. evolution.budget: 0"),
+        (
+            "--data.train=a.jsonl",
+            "data.train: expected a class, got 'a.jsonl'. Write data.train: {class_path: Question",
+        ),
+        ("--model.enable_thinking=false", r"Write model: {chat_template_kwargs: {enable_thinking: \.\.\.}}"),
+    ],
+)
+def test_an_option_one_level_too_high_or_low_says_where_it_belongs(capsys, option, message):
+    assert re.search(message, error_of(capsys, "fit", "--config", CONFIG, option))
+
+
+def test_a_section_may_be_the_name_of_a_file_beside_the_config(tmp_path):
+    (tmp_path / "data.yaml").write_text("tau: 3\n", encoding="utf-8")
+    (tmp_path / "whole.yaml").write_text("data: data.yaml\n", encoding="utf-8")
+    check_configs(["--config", str(tmp_path / "whole.yaml")])
+
+
+def test_sections_that_are_said_twice_are_the_same():
+    assert set(misplaced.SECTIONS) == {"model", "data", "trainer", *SECTIONS}
+
+
 def test_where_a_mistake_is_stays_before_what_it_is():
     message = "study.yaml: good: Parser key \"data.tau\":\n  Expected a <class 'int'>. Got value: many"
     assert clear(message) == "study.yaml: good: data.tau: expected int, got 'many'."
@@ -206,6 +241,15 @@ def test_a_class_that_is_not_found_says_where_to_look(capsys, option, message):
         ("model: {regularizers: [ReferenceKLL]}", "no class 'ReferenceKLL'. Did you mean ReferenceKL[?]"),
         ("model: {regularizers: ReferenceKL}", r"regularizers: expected a list \[...\], got 'ReferenceKL'"),
         ("model: {optimizer: {class_path: torch.optim.Adamw}}", "torch.optim.Adamw: module .* has no attribute"),
+        ("data: {train: a/b.jsonl}", "data.train: expected a class, got 'a/b.jsonl'. Write .*QuestionFile.*path: a/b"),
+        (
+            "data: {validation: me/set}",
+            "data.validation: expected a class, got 'me/set'. Write .*HubQuestions.*name: me",
+        ),
+        (
+            "model: {system_prompt: hi}",
+            r"option 'model.system_prompt'.* Write model: {chat_template_kwargs: {system_pr",
+        ),
         ("model: {temprature: 3}", "option 'model.temprature'. Did you mean --model.temperature"),
         ("evolutoin: {budget: 3}", "option 'evolutoin.budget'. Did you mean --evolution.budget"),
         ("evolution: {reflector: null}", "evolution.reflector: expected a value, found none. There are "),

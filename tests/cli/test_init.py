@@ -133,9 +133,20 @@ def test_a_path_with_signs_of_yaml_is_quoted(folder):
     assert read_config(["--config", "my.yaml"])["data"]["train"]["init_args"]["path"] == odd.name
 
 
-def test_questions_that_are_not_there_yet_are_named(folder):
+def test_questions_that_are_not_there_yet_are_named(folder, capsys):
     main(["init", "my.yaml", "--model", "p2o/micro-policy"])
     assert "There is no such file yet" in (folder / "my.yaml").read_text()
+    assert "There is no train.jsonl yet" in capsys.readouterr().out
+    main(["init", "other.yaml", "--questions", "mine.jsonl", "--model", "p2o/micro-policy"])
+    assert "yet" not in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("name", ["openai/gsm8k", "questions.csv", "."])
+def test_questions_that_no_file_can_hold_are_refused_with_what_reads_a_data_set(folder, capsys, name):
+    error = error_of(capsys, "my.yaml", "--questions", name, "--model", "p2o/micro-policy")
+    assert f"--questions {name}: expected a .jsonl or .parquet file" in error
+    assert f"{{class_path: HubQuestions, init_args: {{name: {name}}}}}" in error
+    assert not (folder / "my.yaml").exists()
 
 
 @pytest.mark.parametrize("name", names("configs"))

@@ -156,3 +156,15 @@ def test_the_aime_questions_of_math500_are_found(tmp_path):
     rows = [json.loads(line) for line in (tmp_path / "out" / "left_out.jsonl").read_text().splitlines()]
     same = [row for row in rows if row["rule"] == "in an evaluation set"]
     assert len(same) >= 5 and all("math500" in row["detail"] for row in same)
+
+
+def test_too_few_questions_are_told_with_the_steps_that_left_them_out(tmp_path, capsys):
+    rows = [row(n, answer=f"We add them up. 3 + 4 = 7.\n#### {n}") for n in range(30)]
+    source = write(tmp_path / "gsm.jsonl", *rows, row(7, answer="7"))
+    with pytest.raises(SystemExit):
+        prepare(tmp_path / "out", "--source", source, "--evaluation", "none", "--test", "20")
+    error = capsys.readouterr().err
+    assert "--test 20: expected fewer test questions than there are, 0 are left after cleaning." in error
+    assert "Questions after each step: rows: 31, usable rows: 31, duplicates: 30, gold answers: 0." in error
+    assert "duplicate, first row 'gsm-31'" in error and "gold does not parse, first row 'gsm-1': 'We add" in error
+    assert "keep what stands after '####'" in error and error.count("first row") == 2

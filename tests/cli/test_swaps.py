@@ -6,6 +6,7 @@ import sys
 from itertools import permutations
 
 import pytest
+import torch
 import yaml
 
 from p2o.cli.classes import _concrete, base_of
@@ -101,3 +102,19 @@ def test_what_was_written_stays_where_it_fits(tmp_path):
 
 def _class(key, name):
     return next(kind for kind in _concrete(base_of(key)) if kind.__name__ == name)
+
+
+def test_an_optimizer_has_its_own_defaults_and_not_those_of_p2o_s_own(tmp_path):
+    sgd = {"class_path": "torch.optim.SGD"}
+    found = part(tmp_path, "model.optimizer", sgd)
+    assert {name: found[name] for name in ("lr", "weight_decay", "fused")} == {
+        name: inspect.signature(torch.optim.SGD).parameters[name].default for name in ("lr", "weight_decay", "fused")
+    }
+
+
+def test_what_was_written_of_an_optimizer_stays(tmp_path):
+    adamw = {"class_path": "torch.optim.AdamW", "init_args": {"lr": 3e-5, "weight_decay": 0.2}}
+    found = part(tmp_path, "model.optimizer", adamw, {"class_path": "torch.optim.SGD"})
+    assert (found["lr"], found["weight_decay"], found["fused"]) == (3e-5, 0.2, None)
+    again = part(tmp_path, "model.optimizer", {"class_path": "torch.optim.AdamW", "init_args": {"eps": 1e-6}})
+    assert (again["lr"], again["weight_decay"], again["fused"], again["eps"]) == (1e-6, 0.01, True, 1e-6)

@@ -232,3 +232,12 @@ def test_an_integer_column_that_became_float_has_integers_as_answers(tmp_path):
     [question] = QuestionFile(str(path)).load()
     item = GradingInput(question, "It is \\boxed{72}.")
     assert ExactAnswer().grade([item])[0].outcome is Outcome.CORRECT
+
+
+def test_answers_that_are_lists_are_told_of_once(tmp_path):
+    path = write(tmp_path, row(answer=["2"]), row(answer=["3", "three"]), row(answer=["1", "one"]), row())
+    with pytest.warns(UserWarning, match=r"got a list in 2, .* all parts: that of \S+:2 is '3, three'") as warned:
+        assert [question.answer for question in QuestionFile(str(path)).load()] == ["2", "3, three", "1, one", "2"]
+    assert len(warned) == 1
+    with pytest.warns(UserWarning, match="a list in 2"):
+        read_sources([str(path)], "", None)

@@ -167,3 +167,8 @@ def test_golds_that_do_not(reward, gold, reason):
 def test_bad_arguments(arguments):
     with pytest.raises(InputError, match="timeout > 0 and workers >= 1"):
         MathAnswer(**arguments)
+
+
+def test_a_whole_solution_is_no_gold_answer_and_the_cure_is_named(reward):
+    for solution in ("We add.\n3 + 4 = 7.\n#### 148", "$x = 7$ #### 7"):
+        assert reward.reject(solution) == "it is a whole solution: keep what stands after '####'"

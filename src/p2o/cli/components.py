@@ -6,10 +6,12 @@ Whole numbers of the Trainer stay whole, and a text stays a text, whatever YAML 
 
 import typing
 from contextlib import suppress
-from functools import partial, reduce
+from functools import cache, partial, reduce
+from inspect import signature
 from operator import or_
 from typing import Any, get_args
 
+import torch
 from jsonargparse import _loaders_dumpers, _typehints, _util
 from lightning import Trainer
 
@@ -26,6 +28,9 @@ from p2o.objective import (
     regularizers,
 )
 from p2o.policy import adapters
+from p2o.policy.module import PolicyModule
+
+OWN_OPTIMIZER = "torch.optim.AdamW"  # of `model.optimizer`, if none is named
 
 __all__ = [
     "adapters",
@@ -53,16 +58,24 @@ def swap(keep_what_fits: Any, parser: Any, before: Any, after: Any) -> None:  # 
     """Leaves out of the part of before what its class has by default, then what the class of the part after lacks.
 
     jsonargparse does the second alone, and so gave a class the defaults of another one that stood there: GSPOLoss the
-    clip of ClippedLoss, whoever wrote neither.
+    clip of ClippedLoss, whoever wrote neither. It does not tell a value that was written from the same one by default.
     """
     if before and "init_args" in before and before["class_path"] != after["class_path"]:
         written = _typehints.subclass_spec_as_namespace(before)
         settings = getattr(parser, "sub_add_kwargs", {})
         defaults = _typehints.ActionTypeHint.get_class_parser(before["class_path"], settings).get_defaults()
+        own = own_optimizer() if before["class_path"] == OWN_OPTIMIZER else {}
         for key, value in list(written.init_args.items(branches=True, nested=False)):
-            if key in defaults and defaults[key] == value:
+            if any(key in known and known[key] == value for known in (defaults, own)):
                 written.init_args.pop(key)
     keep_what_fits(parser, before, after)
+
+
+@cache
+def own_optimizer() -> dict[str, Any]:
+    """What p2o has an optimizer made with that nobody names: 1e-6 is AdamW's rate, and not for SGD."""
+    make = signature(PolicyModule).parameters["optimizer"].default
+    return dict(make([torch.nn.Parameter(torch.zeros(1))]).defaults)
 
 
 def read_whole_numbers_first() -> None:

@@ -7,7 +7,8 @@ from typing import Any
 
 import yaml
 
-from p2o.cli.config_errors import NO_CONFIG
+from p2o.cli.mistakes.config_errors import NO_CONFIG
+from p2o.cli.mistakes.misplaced import no_settings
 from p2o.commands.shipped import path_of, shipped_as
 from p2o.errors import InputError
 from p2o.io import importable
@@ -17,12 +18,15 @@ def check_configs(words: Sequence[str]) -> None:
     """Reads each config file that the options name.
 
     Raises:
-        InputError: There is none, one is missing, empty or no YAML, or a part's arguments stand beside its class.
+        InputError: There is none, one is missing, empty or no YAML, a section holds no settings, or a part's arguments
+            stand beside its class.
     """
     if not words:  # said before torch is loaded
         raise InputError(NO_CONFIG)
     for path in _configs(words):
         content = read_mapping(path, "a YAML config", "sections such as model and data")
+        for mistake in no_settings(content, path.parent):
+            raise InputError(f"{path}: {mistake}")
         for where, names in _stray(content, ()):
             if difflib.get_close_matches(names[0], ["init_args"], cutoff=0.8):
                 raise InputError(f"{path}: {where}: there is no key {names[0]!r} beside class_path, it is init_args.")

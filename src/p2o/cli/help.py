@@ -3,6 +3,8 @@
 import difflib
 import re
 
+from p2o.cli.mistakes.misplaced import switch_of_the_template
+
 HELP = """usage: p2o <command> [options]
 
 P²O: policy optimization with prompt evolution on hard questions.
@@ -97,6 +99,8 @@ def unrecognized(message: str, word: str, full: str) -> str:
     """
     if not word.startswith("--"):
         return f"{message}. An option has a name before its value; config files are named by --config."
+    if said := switch_of_the_template(word):
+        return f"{message}. {said}"
     options = re.findall(r"^  (--[\w.]+)", full, re.MULTILINE)
     near = difflib.get_close_matches(word.partition("=")[0], options, n=1)
     return f"{message}. Did you mean {near[0]}?" if near else f"{message}. `p2o fit --help all` lists every option."

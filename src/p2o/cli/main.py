@@ -10,10 +10,10 @@ from importlib import import_module
 from jsonargparse import ArgumentError
 
 import p2o
-from p2o.cli.config_errors import clear
 from p2o.cli.config_files import check_configs
 from p2o.cli.help import HELP, TRAINER, section, trainer_help, unknown
 from p2o.cli.help_text import full_help
+from p2o.cli.mistakes.config_errors import clear
 from p2o.distributed.preemption import Preempted
 from p2o.errors import InputError
 from p2o.io.pipes import until_read

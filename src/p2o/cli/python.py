@@ -12,8 +12,8 @@ from jsonargparse import ArgumentError
 from lightning import Callback, LightningDataModule, LightningModule, Trainer
 from lightning.pytorch.utilities.types import EVAL_DATALOADERS, TRAIN_DATALOADERS
 
-from p2o.cli.config_errors import clear
 from p2o.cli.config_files import check_configs
+from p2o.cli.mistakes.config_errors import clear
 from p2o.cli.sections import SECTIONS, TRAINER, loggers
 from p2o.cli.trainer import OVERWRITE, run_trainer
 from p2o.errors import InputError

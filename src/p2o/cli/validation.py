@@ -11,7 +11,7 @@ import torch
 from jsonargparse import Namespace
 from lightning.fabric.utilities.exceptions import MisconfigurationException
 
-from p2o.cli.config_errors import cannot_be_made
+from p2o.cli.mistakes.config_errors import cannot_be_made
 from p2o.distributed.failures import announced
 from p2o.errors import InputError
 

@@ -9,7 +9,7 @@ from transformers import PreTrainedConfig
 from p2o.commands.fitting import COMPLETION, PROMPT, Fit, Wishes, fitting
 from p2o.errors import InputError
 from p2o.evolution.settings import Level, auto_budget
-from p2o.io.tables import read_rows
+from p2o.io.tables import SUFFIXES, read_rows
 from p2o.policy.loading import BUNDLED, load_config
 from p2o.questions.columns import Columns, guess_columns
 from p2o.reflectors import SelfReflector
@@ -51,7 +51,18 @@ def starting_point(wishes: Wishes, name: str) -> str:
 
 
 def _look_at(path: Path) -> tuple[Columns, int]:
-    """The columns of the questions and how many there are; (placeholders, 0) if there is no such file yet."""
+    """The columns of the questions and how many there are; (placeholders, 0) if there is no such file yet.
+
+    Raises:
+        InputError: It is no file of a kind that is read, or has too few rows.
+    """
+    if path.suffix.lower() not in SUFFIXES:
+        raise InputError(
+            f"--questions {path}: expected a .jsonl or .parquet file. Save another file as one of them. A data set on "
+            "the Hugging Face hub is read by another class: leave --questions out, and write data: {train: "
+            f"{{class_path: HubQuestions, init_args: {{name: {path}}}}}}} into the config in place of QuestionFile."
+        )
+    path = path.expanduser()
     if not path.exists():
         return PLACEHOLDER, 0
     rows = list(read_rows(path))

@@ -16,6 +16,7 @@ from p2o.io.files import LONE_SURROGATES, replacing
 
 NumberedRow = tuple[int, dict[str, Any]]  # its line in the file, or its number in the table; from 1
 ROW_GROUP = 4096  # rows of a Parquet table that are in memory at a time while it is written
+SUFFIXES = (".jsonl", ".parquet")
 Select = Callable[[list[str]], list[str]]  # the columns of a Parquet file -> those that are read; may refuse them
 
 
@@ -26,7 +27,7 @@ def read_rows(path: Path, select: Select = list) -> Iterator[NumberedRow]:
         InputError: The file cannot be read, or a row of it; the message names the line.
     """
     suffix = path.suffix.lower()
-    if suffix not in (".jsonl", ".parquet"):
+    if suffix not in SUFFIXES:
         raise InputError(f"{path}: expected a file that ends in .jsonl or .parquet, got {path.suffix!r}.")
     try:
         yield from _jsonl(path) if suffix == ".jsonl" else _parquet(path, select)

@@ -21,6 +21,7 @@ from p2o.logprobs import recompute_activations, remove_training_noise, settle_ro
 from p2o.policy.adapters import Adapters, NoAdapters
 from p2o.prompts.chat_templates import check_texts, take_template
 from p2o.prompts.renderer import PromptRenderer
+from p2o.prompts.template_switches import check_switches
 from p2o.worlds.bundled import BUNDLED_POLICIES
 
 BUNDLED = "p2o/micro-policy"  # the name of the policy that comes inside the package
@@ -60,11 +61,12 @@ def load_renderer(name: str, instruction: str, chat_template_kwargs: dict[str, A
     """What renders the prompts of a model, by its tokenizer's chat template or the one that the switches ask for.
 
     Raises:
-        InputError: The tokenizer cannot be loaded, or a template or system prompt is no text.
+        InputError: The tokenizer cannot be loaded, a template or system prompt is no text, or a switch does nothing.
     """
     check_texts(chat_template_kwargs)
     tokenizer = load_tokenizer(name)
     switches = take_template(tokenizer, chat_template_kwargs)
+    check_switches(tokenizer, switches)
     return PromptRenderer(tokenizer, instruction, switches)
 
 

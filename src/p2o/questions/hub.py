@@ -5,6 +5,7 @@ from typing import Any
 
 from p2o.errors import InputError
 from p2o.io.tables import NumberedRow, arrow_rows
+from p2o.questions.answer_lists import told_of_lists
 from p2o.questions.base import QuestionSource
 from p2o.questions.columns import Columns, check_columns, to_questions
 from p2o.types import Question
@@ -21,7 +22,7 @@ class HubQuestions(QuestionSource):
         subset: Configuration of the data set, if it has several.
         revision: Branch, tag or commit; empty: the newest. Name a commit to make a run repeatable.
         question: Column of the question's text.
-        answer: Column of the gold answer; numbers are taken as their text.
+        answer: Column of the gold answer; numbers are taken as their text, and of a list all parts are asked for.
         id: Column of a unique id; empty: the row's number.
         difficulty: Column of the difficulty label; empty: all questions have one difficulty.
         limit: Read so many rows from the start; 0: all.
@@ -54,7 +55,8 @@ class HubQuestions(QuestionSource):
         table = load_table(self.name, self.split, self.subset, self.revision)
         check_columns(source, table.column_names, self.columns)
         table = table.select(range(min(self.limit or len(table), len(table))))
-        return to_questions(source, rows_of(table, self.columns.used), self.columns)
+        rows = told_of_lists(source, rows_of(table, self.columns.used), self.columns.answer)
+        return to_questions(source, rows, self.columns)
 
 
 def load_table(name: str, split: str, subset: str = "", revision: str = "") -> Any:  # noqa: ANN401

@@ -15,6 +15,8 @@ from p2o.types import Grade, Outcome
 
 logger = logging.getLogger(__name__)
 
+SOLUTION = "####"  # stands before the result at the end of GSM8K's solutions; math-verify may read a step before it
+
 
 @dataclass(frozen=True)
 class Comparison:
@@ -68,6 +70,8 @@ class MathAnswer(Reward):
         gold = unbox(answer)
         if not gold:
             return "it is empty"
+        if SOLUTION in gold:
+            return f"it is a whole solution: keep what stands after {SOLUTION!r}"
         if integer(gold):
             return ""
         [parsed] = self._pool.map(parses, [gold])

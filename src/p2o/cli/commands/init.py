@@ -10,6 +10,7 @@ from p2o.errors import InputError
 from p2o.io.files import write_text
 
 USUAL = "Qwen/Qwen3-0.6B"
+TRAIN = Path("train.jsonl")
 
 
 def init_command(words: Sequence[str]) -> None:
@@ -41,10 +42,13 @@ def init_command(words: Sequence[str]) -> None:
             f"p2o init {options.name}: expected no --{next(iter(given))}: a config that comes with p2o is copied."
         )
     text = _copy(options.name, file) if options.name else _own(given, file)
+    questions: Path = options.questions or TRAIN
     file.parent.mkdir(parents=True, exist_ok=True)
     write_text(file, text)
     gpu = f" --memory {options.memory:g}" if options.memory else ""  # whoever plans may have another one, or none
     print(f"Wrote {file}. Next: p2o plan --config {file}{gpu}, then p2o fit --config {file}.")
+    if not options.name and not questions.expanduser().exists():
+        print(f"There is no {questions} yet: put it there first, and name its columns in {file}.")
 
 
 def _copy(name: str, file: Path) -> str:
@@ -60,7 +64,7 @@ def _own(given: dict[str, object], file: Path) -> str:
     from p2o.commands.fitting import Wishes  # loads torch, as the next one does
     from p2o.commands.starting_point import starting_point
 
-    usual = {"questions": Path("train.jsonl"), "model": USUAL, "memory": 0.0, "gpus": 1, "vllm": False}
+    usual = {"questions": TRAIN, "model": USUAL, "memory": 0.0, "gpus": 1, "vllm": False}
     wishes = Wishes(**{**usual, **given})  # type: ignore[arg-type]  # argparse has checked each
     if wishes.memory < 0 or wishes.gpus < 1:
         raise InputError(f"p2o init: expected --memory >= 0 and --gpus >= 1, got {wishes.memory:g} and {wishes.gpus}.")

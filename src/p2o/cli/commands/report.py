@@ -20,8 +20,8 @@ def report_command(words: Sequence[str]) -> None:
         "--out", type=Path, default=None, help="the file to make; report.html in the first run's folder"
     )
     options = parser.parse_args(list(words))
-    if missing := [name for name in ("matplotlib", "jinja2") if importlib.util.find_spec(name) is None]:
-        raise InputError(f"p2o report needs {' and '.join(missing)}: pip install 'p2o[report]'.")
+    if importlib.util.find_spec("matplotlib") is None:
+        raise InputError("p2o report needs matplotlib: pip install 'p2o[report]'.")
     from p2o.commands.report.page import render
     from p2o.commands.report.runs import load_runs
     from p2o.commands.report.sections import SECTIONS

@@ -11,6 +11,7 @@ from p2o.commands.prepare.left_out import LeftOut, Sifted
 from p2o.commands.prepare.recipes import Recipe
 from p2o.commands.prepare.repeats import leave_out_duplicates, leave_out_overlap
 from p2o.commands.prepare.splits import split
+from p2o.errors import InputError
 from p2o.rewards.base import Reward
 from p2o.types import Question
 
@@ -41,6 +42,9 @@ def prepare(read: Sifted, recipe: Recipe, evaluation: Sequence[Question], reward
         evaluation: Questions that must not be trained on; none switches the check off.
         reward: Says which gold answers cannot be matched.
         seed: Of balancing and of the order.
+
+    Raises:
+        InputError: No question is left to train on; the message says which step left them out.
     """
     steps: dict[str, Step] = {}
     if recipe.min_difficulty is not None:
@@ -61,4 +65,21 @@ def prepare(read: Sifted, recipe: Recipe, evaluation: Sequence[Question], reward
             questions = remaining
         left_out = left_out + found
         counts[name] = len(questions)
-    return Prepared(split(questions, recipe.test, recipe.sizes, seed), left_out, counts)
+    try:
+        return Prepared(split(questions, recipe.test, recipe.sizes, seed), left_out, counts)
+    except InputError as error:
+        raise InputError(f"{error} {_history(counts, left_out)}") from error
+
+
+def _history(counts: dict[str, int], left_out: Sequence[LeftOut]) -> str:
+    """How many questions were left after each step, and of each rule the first row that fell to it."""
+    first: dict[str, LeftOut] = {}
+    for row in left_out:
+        first.setdefault(row.rule, row)
+    found = [
+        f"{rule}, first row {row.id!r}: {row.detail:.300}"
+        for rule, row in first.items()
+        if not rule.startswith("kept: ")
+    ]
+    steps = ", ".join(f"{name}: {count:,}" for name, count in counts.items())
+    return f"Questions after each step: {steps}. Left out: {'; '.join(found) or 'none'}."

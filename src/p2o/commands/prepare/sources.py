@@ -10,6 +10,7 @@ from typing import Any
 from p2o.commands.prepare.left_out import LeftOut, Sifted
 from p2o.errors import InputError
 from p2o.io.tables import NumberedRow, read_rows
+from p2o.questions.answer_lists import told_of_lists
 from p2o.questions.columns import Columns, check_columns, guess_columns, to_questions
 from p2o.questions.hub import load_table, rows_of
 from p2o.types import Question
@@ -54,7 +55,7 @@ def _to_questions(source: str, rows: list[NumberedRow], columns: Columns | None)
     prefix = "" if columns.id else f"{Path(source).stem}-"
     questions: list[Question] = []
     left_out: list[LeftOut] = []
-    for row in rows:
+    for row in told_of_lists(source, rows, columns.answer):
         try:
             [question] = to_questions(source, [row], columns)
         except InputError as error:  # one bad row of 40,000 is reported, and the rest is of use

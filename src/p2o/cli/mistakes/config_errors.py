@@ -2,6 +2,8 @@
 
 import re
 
+from p2o.cli.mistakes.misplaced import no_source, section_of_an_option
+
 NO_CONFIG = (
     "there is no config. Give one: p2o fit --config p2o:quickstart. `p2o configs` lists those that come with p2o, "
     "`p2o init my.yaml` writes one for questions of your own."
@@ -17,7 +19,9 @@ UNION = re.compile(
 PLAIN = re.compile(KEY + r"Expected an? (?P<types><class .*?>|typing\..*?)\. Got value: (?P<value>.*)", re.DOTALL)
 TYPE = re.compile(r"<class '(?:[\w.]+\.)?(\w+)'>|typing\.Literal\[([^\]]*)\]")
 CLASS = re.compile(
-    KEY + r"(?P<why>(?:Expected a dot import path|Problem with given class_path|Import path) .*)", re.DOTALL
+    KEY
+    + r"(?P<why>(?:Expected a dot import path|Unexpected import path|Problem with given class_path|Import path) .*)",
+    re.DOTALL,
 )
 NO_CLASS = re.compile(KEY + r"Not a valid subclass of (?P<base>\w+)\. Got value: (?P<value>[^\n]*)")
 FACTORY = re.compile(
@@ -25,7 +29,7 @@ FACTORY = re.compile(
     r"(?:Namespace\(class_path='(?P<name>[\w.]+)')?",
     re.DOTALL,
 )
-UNKNOWN = re.compile(r".*Expected a dot import path string: (?P<name>\S+)", re.DOTALL)
+UNKNOWN = re.compile(r".*(?:Expected a dot import path string|Unexpected import path format): (?P<name>\S+)", re.DOTALL)
 PROBLEM = re.compile(r"Problem with given class_path '(?P<name>[^']+)':\s+(?P<why>.*)", re.DOTALL)
 HELP = re.compile(r"^--(?P<key>\S+)\.help: (?P<why>Expected a dot import path string: .*)")
 OPTION = re.compile(r"Option '(?P<option>[^']+)' is not accepted")
@@ -49,6 +53,8 @@ def clear(message: str) -> str:
             return f"{key}: expected a value, found none{then}"
         if "Problem with given class_path" not in message:
             return message.strip()
+    if said := section_of_an_option(message):
+        return said
     if found := NO_CLASS.search(message):
         return message[: found.start()] + _no_class(found["key"], found["value"].strip())
     if found := FACTORY.search(message):
@@ -70,6 +76,8 @@ def clear(message: str) -> str:
 def _class_mistake(key: str, why: str) -> str:
     """Why a part cannot be made, and where to look."""
     if not (problem := PROBLEM.match(why)):
+        if (unknown := UNKNOWN.match(why)) and (said := no_source(key, unknown["name"])):
+            return said
         return _unknown(key, unknown["name"]) if (unknown := UNKNOWN.match(why)) else f"{why}. {_choice(key)}"
     kind = problem["name"].rpartition(".")[2]
     if option := OPTION.match(problem["why"]):
@@ -87,7 +95,7 @@ def _class_mistake(key: str, why: str) -> str:
     if unknown := UNKNOWN.match(problem["why"]):  # of a part within the part
         return f"{kind}: {inner['key'] + ': ' if inner else ''}{_unknown(key, unknown['name'])}"
     if problem["why"].startswith("No module named"):
-        return (
+        return no_source(key, problem["name"]) or (
             f"{problem['why']}. A module of your own is looked for beside the config and in the working folder; "
             "elsewhere, name its folder: PYTHONPATH=FOLDER p2o fit ..."
         )

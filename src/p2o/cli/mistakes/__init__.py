@@ -1,0 +1,1 @@
+"""Mistakes in configs and options, and what to write instead."""
