@@ -70,7 +70,13 @@ def flat(value, path=()):
     ("name", "keys"),
     [
         ("quickstart_grpo", {"trainer.max_epochs", "trainer.default_root_dir", "evolution.budget"}),
-        ("quickstart_no_distillation", {"trainer.default_root_dir", "model.context.class_path"}),
+        (
+            "quickstart_no_distillation",
+            {
+                "trainer.default_root_dir",
+                *(f"model.context.{n}" for n in ("class_path", "init_args.low", "init_args.high")),
+            },
+        ),
     ],
 )
 def test_the_sister_configs_differ_in_a_few_lines(name, keys):
