@@ -102,7 +102,7 @@ class Bench:
         self.module.worker.known = {}
         self.mined: dict[str, float] = {}
         self.hard = self.hard_ones(self.world.hard("train", 24 if model else 168))
-        self.unseen = self.hard_ones(self.world.hard("validation", 96 if model else 98))
+        self.unseen = self.hard_ones(self.world.hard("validation", 48 if model else 98))
         self.rates: dict[str, float] = {}  # of unseen questions, by template
 
     @property
