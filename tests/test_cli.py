@@ -85,7 +85,7 @@ def test_wrong_words_are_one_message(capsys, words, message):
         (b"evolution: false\n", r"evolution: expected settings, got False. evolution.budget: 0 switches"),
         (b"model:\ndata: {}\n", r"bad.yaml: model: expected settings, got null. Leave the section out"),
         (b"checkpoint: 3\n", r"checkpoint: expected settings, got 3. .*--help checkpoint"),
-        (b"model: /work/smol\n", r"model: expected settings, got '/work/smol'. Write model: {model: /work/smol}"),
+        (b"model: /models/smol\n", r"model: expected settings, got '/models/smol'. Write model: {model: /models/smol}"),
         (b"data: a.jsonl\n", r"Write data: {train: {class_path: QuestionFile, init_args: {path: a.jsonl}}}"),
     ],
 )
@@ -174,7 +174,7 @@ def test_version(capsys):
 @pytest.mark.parametrize(
     ("option", "message"),
     [
-        ("--model=/work/smol", "model: expected settings, got '/work/smol'. Write model: {model: /work/smol}"),
+        ("--model=/models/smol", "model: expected settings, got '/models/smol'. Write model: {model: /models/smol}"),
         ("--evolution=null", "evolution: expected settings, got null. evolution.budget: 0"),
         (
             "--data.train=a.jsonl",
