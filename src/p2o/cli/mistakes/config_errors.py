@@ -84,9 +84,7 @@ def _class_mistake(key: str, why: str) -> str:
         return f"{kind!r} has no option {option['option']!r}. `p2o fit --{key}.help {problem['name']}` lists them."
     inner = INNER.match(problem["why"])
     if inner and PROBLEM.match(inner["why"]):
-        said = _class_mistake(key, inner["why"].strip()).partition(" `p2o fit --")[
-            0
-        ]  # there is help of whole parts alone
+        said, *_ = _class_mistake(key, inner["why"].strip()).partition(" `p2o fit --")  # only whole parts have help
         return f"{kind}: {inner['key']}: {said}"
     if missing := MISSING.match(problem["why"].strip()):
         *others, last = missing["names"].split(", ")
