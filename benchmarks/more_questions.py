@@ -20,7 +20,7 @@ import torch
 from tabulate import tabulate
 from torch import Tensor
 
-from p2o.commands.study.bootstrap import paired_bootstrap
+from p2o.commands.study.interval import paired_interval
 from p2o.run_folder.log_columns import BENCHMARK_COMPLETIONS
 from p2o.run_folder.paths import RunPaths
 
@@ -48,7 +48,7 @@ def seed_of(run: Path) -> int:
 def difference(mine: dict[int, Tensor], base: dict[int, Tensor]) -> str:
     """A method less the baseline in points, over the seeds of both."""
     seeds = sorted(mine.keys() & base.keys())
-    mean, low, high = (100 * value for value in paired_bootstrap(torch.stack([mine[s] - base[s] for s in seeds])))
+    mean, low, high = (100 * value for value in paired_interval(torch.stack([mine[s] - base[s] for s in seeds])))
     return f"{mean:+.1f} ({low:+.1f} to {high:+.1f})"
 
 

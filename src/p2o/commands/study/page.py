@@ -4,9 +4,9 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from statistics import fmean, stdev
 
-from p2o.commands.study.bootstrap import differences, paired_bootstrap
 from p2o.commands.study.definition import Study
 from p2o.commands.study.formats import Page, TextTable
+from p2o.commands.study.interval import differences, paired_interval
 from p2o.commands.study.results import RunResult, spent_before
 from p2o.commands.study.rows import StudyRow
 
@@ -30,8 +30,8 @@ def make_page(study: Study, rows: Sequence[StudyRow], best: Mapping[str, StudyRo
         f"mean ± standard deviation over the seeds {', '.join(map(str, study.seeds))}; each run has one thread",
         f"over the run: mean over the rollouts spent, linear between validations; {_target(study)}: rollouts of "
         "training and evolution until the first validation there, and how many seeds came there",
-        f"{study.baseline} is the baseline: differences in percentage points, with the 95 % interval of a paired "
-        "bootstrap over validation questions and seeds",
+        f"{study.baseline} is the baseline: differences in percentage points, paired by seed and validation "
+        "question, with a 95 % interval over both (Student's t)",
         "over the rollouts spent: linear between validations; – where a run has not begun to validate, or has ended",
         "tokens are those of completions, and of reflection's replies where they are known, without what was measured; "
         "prompts are not counted; seconds are the whole run's, with validation",
@@ -162,8 +162,9 @@ def _figures(results: Sequence[RunResult], path: str) -> str:
 def _difference(row: StudyRow, base: StudyRow, of: str) -> str:
     if row is base or not {result.seed for result in row.results} & {result.seed for result in base.results}:
         return NOTHING
-    mean, low, high = paired_bootstrap(differences(row.variant.row, row.results, base.results, of))
-    return f"{100 * mean:+.1f} ({100 * low:+.1f} to {100 * high:+.1f})"
+    mean, low, high = paired_interval(differences(row.variant.row, row.results, base.results, of))
+    interval = f" ({100 * low:+.1f} to {100 * high:+.1f})" if low == low else ""  # one question of one seed has none
+    return f"{100 * mean:+.1f}{interval}"
 
 
 def _reached(results: Sequence[RunResult], target: float) -> str:
