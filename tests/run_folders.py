@@ -69,7 +69,7 @@ def whole_folder(root: Path, text: str = T) -> Path:
     t = template_id(text)
     for epoch, records in enumerate(mined(t)):
         write_questions(
-            RunPaths(root), epoch, records, {t: text}, [TemplateGap(text, -0.75, 0.125, 5)] if epoch else []
+            RunPaths(root), epoch, records, {t: text}, [TemplateGap(text, -0.75, 0.125, 5, 8.0, 7.0)] if epoch else []
         )
     _evolution(RunPaths(root), text)
     (root / "fixed_questions.json").write_text(json.dumps({"measurements": fixed_questions()}), encoding="utf-8")

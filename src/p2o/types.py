@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from enum import StrEnum
+from math import inf
 
 
 @dataclass(frozen=True)
@@ -105,9 +106,21 @@ class TemplateGap:
         gap: Δ, in nats.
         masked: Share of the tokens that the context estimator gives weight 0, 0-1.
         completions: Over how many it is.
+        nats: Sum of what the template adds to the log-probabilities of all tokens, where it adds; None if nobody
+            counted it, as in files and states of earlier releases.
+        masked_nats: Of it, what it adds to tokens of weight 0.
     """
 
     template: str
     gap: float
     masked: float
     completions: int = 1
+    nats: float | None = None
+    masked_nats: float | None = None
+
+    @property
+    def masked_gap(self) -> float | None:
+        """Share of the nats that is masked, 0-1; None if it is not known, or there is none."""
+        if self.nats is None or self.masked_nats is None or not 0 < self.nats < inf:
+            return None
+        return self.masked_nats / self.nats

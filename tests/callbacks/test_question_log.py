@@ -128,7 +128,8 @@ def test_an_epoch_that_breaks_off_goes_on_where_its_checkpoint_left_it(tmp_path,
     mixture = SimpleNamespace(hard_set=SimpleNamespace(threshold=Fraction(1, 1)))
     monkeypatch.setattr(question_log, "mixture_of", lambda trainer: mixture)
     run = SimpleNamespace(current_epoch=2, default_root_dir=tmp_path, is_global_zero=True, fast_dev_run=False)
-    slow, slower = TemplateGap("Go slowly.", -1.0, 0.5), TemplateGap("Go slowly.", -2.0, 0.0)
+    slow = TemplateGap("Go slowly.", -1.0, 0.5, nats=10.0, masked_nats=9.0)
+    slower = TemplateGap("Go slowly.", -2.0, 0.0, nats=20.0, masked_nats=0.0)
     fast = TemplateGap("Go fast.", 0.5, 0.0)
     steps = [[slow], [slower, fast]]
     log, other, asked = QuestionLog(), QuestionLog(), [[rollout(True, "Go slowly.")]]
@@ -138,9 +139,24 @@ def test_an_epoch_that_breaks_off_goes_on_where_its_checkpoint_left_it(tmp_path,
     other.load_state_dict(state)
     other.on_train_batch_end(run, None, {"groups": asked, "gaps_of_successes": steps[1]}, None, 1)
     other.on_train_epoch_end(run, None)
-    means = {T: TemplateGap("Go slowly.", -1.5, 0.25, 2), U: TemplateGap(U, 0.5, 0.0, 1)}  # U has no text in the log
+    # U has no text in the log
+    means = {T: TemplateGap("Go slowly.", -1.5, 0.25, 2, 30.0, 9.0), U: TemplateGap(U, 0.5, 0.0, 1)}
     assert read_template_gaps(RunPaths(tmp_path), 2) == means
     assert other.state_dict()["processes"][0]["gaps"] == []
+
+
+def test_gaps_of_earlier_releases_are_read(tmp_path):
+    """They told no nats, neither in the file nor in the state of the callback."""
+    path = RunPaths(tmp_path).template_gaps(0)
+    path.parent.mkdir()
+    RunPaths(tmp_path).question_templates.write_text("{}")
+    path.write_text('{"a": {"gap": -1.0, "masked": 0.5, "completions": 3}}')
+    assert read_template_gaps(RunPaths(tmp_path), 0) == {"a": TemplateGap("a", -1.0, 0.5, 3)}
+    kept = {"template": "Go slowly.", "gap": -1.0, "masked": 0.5, "completions": 3}
+    log = QuestionLog()
+    log.load_state_dict({"processes": [{"records": {}, "texts": {}, "gaps": [kept]}]})
+    [told] = log.state_dict()["processes"][0]["gaps"]
+    assert told == kept | {"nats": None, "masked_nats": None}
 
 
 def test_damaged_gaps_are_told_of(tmp_path):

@@ -95,6 +95,25 @@ def test_what_an_evolution_failed_of_is_over_when_its_objects_resume(tmp_path):
     assert summary["finished"] and summary["epochs"] == 2
 
 
+class Begun(Exception):
+    """The run has come to its first batch."""
+
+
+class StopsAtStart(Callback):
+    def on_train_start(self, trainer, pl_module):
+        raise Begun
+
+
+def test_templates_of_a_list_that_no_question_could_carry_are_named_before_training(tmp_path):
+    policy, data = micro_parts()
+    trainers = {"accelerator": "cpu", "logger": False, "max_epochs": 2, "callbacks": [StopsAtStart()]}
+    listed = StaticReflector(["Be concise.", "long " * 2100])
+    evolution = p2o.TemplateEvolution(listed, DominanceSelector(), budget=20, min_hard_set=1)
+    said = pytest.warns(UserWarning, match=r"1 of the 2 templates of evolution.reflector .*too long")
+    with said, pytest.raises(Begun):
+        p2o.trainer(tmp_path, evolution, **trainers).fit(policy, data)
+
+
 def test_a_path_is_as_good_as_its_text(tmp_path):
     with pytest.raises(InputError, match=r"data\.train: expected a value"):
         p2o.fit({"trainer": {"default_root_dir": tmp_path, "max_epochs": 0}, "model": {"model": "p2o/micro-policy"}})

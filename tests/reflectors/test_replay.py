@@ -6,9 +6,11 @@ import pytest
 
 from p2o.endpoints.usage import Usage
 from p2o.errors import InputError
+from p2o.prompts.renderer import PromptRenderer
 from p2o.reflectors.base import Example, Proposal, ReflectionFailed, ReflectionJob, Reflector
 from p2o.reflectors.record import RecordingReflector
 from p2o.reflectors.replay import ReplayReflector
+from p2o.reflectors.self_reflector import SelfReflector
 
 JOBS = [ReflectionJob(f"t{number} {{x}} 日本", (Example("q\n", "a", "f"),), number) for number in range(4)]
 PROPOSALS = [
@@ -30,6 +32,17 @@ class Fixed(Reflector):
         if None in proposals:
             raise ReflectionFailed("down", proposals)
         return proposals
+
+
+def test_the_longest_template_is_that_of_the_reflector_within_or_of_the_recording(tmp_path, tokenizer):
+    path, renderer = str(tmp_path / "recording.jsonl"), PromptRenderer(tokenizer)
+    long = Proposal("Check it. " * 9)
+    recorder = RecordingReflector(Fixed(Proposal("Go on."), long), path)
+    recorder.reflect(JOBS[:2], None)
+    assert recorder.longest_template(renderer) is None  # `Fixed` does not say
+    assert RecordingReflector(SelfReflector(max_template_length=30), path).longest_template(renderer) == 30
+    told = len(tokenizer.encode(long.template, add_special_tokens=False))
+    assert ReplayReflector(path).longest_template(renderer) == told
 
 
 def known(proposal):

@@ -1,6 +1,7 @@
 import pytest
 
 from p2o.errors import InputError
+from p2o.prompts.renderer import PromptRenderer
 from p2o.reflectors.base import Proposal, ReflectionJob
 from p2o.reflectors.static import StaticReflector
 
@@ -25,6 +26,13 @@ def test_what_was_asked_before_in_this_process_does_not_matter():
 def test_blank_templates_are_rejected(templates):
     with pytest.raises(InputError, match="at least one template"):
         StaticReflector(templates)
+
+
+def test_its_longest_template_is_known_before_it_is_asked(tokenizer):
+    renderer = PromptRenderer(tokenizer)
+    longest = len(tokenizer.encode("Go slowly. " * 40, add_special_tokens=False))
+    assert StaticReflector(["Go.", "Go slowly. " * 40]).longest_template(renderer) == longest > 40
+    assert StaticReflector(["Go.", "half a pair \ud800"]).longest_template(renderer) >= 1  # refused when it is proposed
 
 
 def orders(seeds, templates):

@@ -12,6 +12,7 @@ from p2o.distributed.preemption import listen
 from p2o.endpoints import try_endpoints
 from p2o.engines.vllm.one_asleep import sleep_problems
 from p2o.errors import InputError, refuse
+from p2o.evolution.proposals.prompt_check import PromptCheck, unusable_templates
 from p2o.evolution.settings import check_measured_by, measured_by
 from p2o.mixture.data_module import mixture_of
 from p2o.policy.checkpoints.callback import checkpoint_of
@@ -72,7 +73,8 @@ def check_reflector(reflector: Reflector, module: LightningModule) -> None:
 def check_reflection(evolution: "TemplateEvolution", trainer: Trainer, module: LightningModule) -> None:
     """Compares the reflector with the policy that is loaded, and tries its endpoints, before the first evolution would.
 
-    A run of one epoch asks nobody. A resumed run tries no endpoint: it may have nothing left to ask, or asks at once.
+    Templates that are written down are tried as well: those that will be refused are named. A run of one epoch asks
+    nobody. A resumed run tries no endpoint: it may have nothing left to ask, or asks at once.
 
     Raises:
         InputError: An engine that only the reflector has cannot sample from such a policy, the policy could never be
@@ -87,6 +89,12 @@ def check_reflection(evolution: "TemplateEvolution", trainer: Trainer, module: L
     window = (engine or module.engine).fitting(load_window(module.model, module.longest))
     for problem in reflector.problems(window, module.renderer):
         raise InputError(problem)
+    if reflector.known_templates and trainer.is_global_zero:
+        data = mixture_of(trainer)
+        questions = [*data.train_questions, *data.validation_questions]
+        check = PromptCheck(module.renderer, questions, module.max_templated_prompt_length)
+        for problem in unusable_templates(reflector.known_templates, check):
+            rank_zero_warn(problem)
     if trainer.is_global_zero and trainer.ckpt_path is None:
         try_endpoints(reflector.endpoints, f"evolution.reflector: {reflector.name}", evolution.on_failure == "stop")
 

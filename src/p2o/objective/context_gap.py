@@ -55,16 +55,23 @@ def gaps_of_successes(
         mask: True on completion tokens [R, T].
         known: Whether both are known of a row, R.
     """
-    figures = torch.stack([log_ratio, (weights == 0).to(log_ratio.dtype)])  # [2, R, T]
-    means = (figures * mask).sum(-1) / mask.sum(-1).clamp(min=1)  # [2, R]
-    told = zip(rows, *means.tolist(), known, strict=True)
+    masked = (weights == 0).to(log_ratio.dtype)  # [R, T]
+    added = (-log_ratio).clamp(min=0)  # [R, T], as `context_mask_stats` counts it
+    sums = (torch.stack([log_ratio, masked, added, added * masked]) * mask).sum(-1)  # [4, R]
+    gap, share = (sums[:2] / mask.sum(-1).clamp(min=1)).tolist()
+    told = zip(rows, gap, share, *sums[2:].tolist(), known, strict=True)
     return [
-        TemplateGap(row.template, *found) for row, *found, is_known in told if row.template and row.correct and is_known
+        TemplateGap(row.template, gap, share, nats=nats, masked_nats=masked_nats)
+        for row, gap, share, nats, masked_nats, is_known in told
+        if row.template and row.correct and is_known
     ]
 
 
 def by_template(gaps: Sequence[TemplateGap]) -> list[TemplateGap]:
-    """The means over all completions under each template; what is a mean already counts by its completions."""
+    """The means over all completions under each template, and the sums of their nats.
+
+    What is a mean already counts by its completions.
+    """
     found: defaultdict[str, list[TemplateGap]] = defaultdict(list)
     for gap in gaps:
         found[gap.template].append(gap)
@@ -72,5 +79,12 @@ def by_template(gaps: Sequence[TemplateGap]) -> list[TemplateGap]:
     for name, some in found.items():
         counts = [one.completions for one in some]
         means = fmean([one.gap for one in some], counts), fmean([one.masked for one in some], counts)
-        joined.append(TemplateGap(name, *means, sum(counts)))
+        nats = _total([one.nats for one in some]), _total([one.masked_nats for one in some])
+        joined.append(TemplateGap(name, *means, sum(counts), *nats))
     return joined
+
+
+def _total(nats: Sequence[float | None]) -> float | None:
+    """The sum; None if some part of it was not counted."""
+    counted = [one for one in nats if one is not None]
+    return sum(counted) if len(counted) == len(nats) else None

@@ -1,7 +1,7 @@
 """What a reflector is given, what it returns, and the base class of all reflectors."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from typing import Any
@@ -11,6 +11,7 @@ from transformers import PreTrainedModel
 from p2o.endpoints import ZERO_USAGE, Endpoint, Usage
 from p2o.engines.base import RolloutEngine
 from p2o.errors import InputError
+from p2o.io.surrogates import has_half_pair
 from p2o.prompts.renderer import PromptRenderer
 from p2o.seeds import derive_seed
 
@@ -132,6 +133,12 @@ class ReflectionFailed(InputError):
         self.usage = usage
 
 
+def longest_of(templates: Iterable[str], renderer: PromptRenderer) -> int | None:
+    """Tokens of the longest template; None if there is none."""
+    texts = [text for text in templates if not has_half_pair(text)]  # whose tokens nobody counts, and nobody is asked
+    return max((len(renderer.tokenizer.encode(text, add_special_tokens=False)) for text in texts), default=None)
+
+
 class Reflector(ABC):
     """Proposes templates; a subclass decides who or what comes up with them."""
 
@@ -162,6 +169,18 @@ class Reflector(ABC):
     def endpoints(self) -> tuple[Endpoint, ...]:
         """Those that it will ask: they are tried before training."""
         return ()
+
+    @property
+    def known_templates(self) -> Sequence[str]:
+        """All templates that it may propose, where they are written down before training; else none."""
+        return ()
+
+    def longest_template(self, renderer: PromptRenderer) -> int | None:
+        """Tokens that a template of its has at most, by the policy's tokenizer; None: it does not say.
+
+        `p2o plan` counts with it, and with the longest template that fits the window where it is not said.
+        """
+        return longest_of(self.known_templates, renderer)
 
     def problems(self, window: int, renderer: PromptRenderer) -> Iterator[str]:
         """Why the policy could never be asked, which is known before training; most reflectors ask another one.

@@ -6,7 +6,15 @@ from pathlib import Path
 from typing import Any
 
 from p2o.errors import InputError
-from p2o.reflectors.base import Proposal, ReflectionContext, ReflectionFailed, ReflectionJob, Reflector
+from p2o.prompts.renderer import PromptRenderer
+from p2o.reflectors.base import (
+    Proposal,
+    ReflectionContext,
+    ReflectionFailed,
+    ReflectionJob,
+    Reflector,
+    longest_of,
+)
 
 
 class ReplayReflector(Reflector):
@@ -20,6 +28,10 @@ class ReplayReflector(Reflector):
     def __init__(self, path: str) -> None:
         self.path = path
         self._proposals = _read(Path(path))
+
+    def longest_template(self, renderer: PromptRenderer) -> int | None:
+        """That of the recording."""
+        return longest_of((proposal.template for proposal in self._proposals.values()), renderer)
 
     def reflect(self, jobs: Sequence[ReflectionJob], context: ReflectionContext) -> list[Proposal]:
         """The recorded proposals; they cost nothing.

@@ -87,6 +87,10 @@ class SelfReflector(Reflector):
         """True: it asks the engine of the run, on the first process alone."""
         return True
 
+    def longest_template(self, renderer: PromptRenderer) -> int | None:
+        """`max_template_length`: a longer one is rejected."""
+        return self.max_template_length
+
     def problems(self, window: int, renderer: PromptRenderer) -> Iterator[str]:
         """A reply that leaves no room for what it is asked with."""
         opening = len(self._opening_ids(renderer))

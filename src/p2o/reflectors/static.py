@@ -29,6 +29,11 @@ class StaticReflector(Reflector):
         self.templates = templates
         self.shuffle = shuffle
 
+    @property
+    def known_templates(self) -> Sequence[str]:
+        """Those of the list."""
+        return self.templates
+
     def reflect(self, jobs: Sequence[ReflectionJob], context: ReflectionContext) -> list[Proposal]:
         """The next template for each job; rejected proposals once all were proposed."""
         return [self._propose(job) for job in jobs]

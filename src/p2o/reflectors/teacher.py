@@ -8,6 +8,7 @@ from transformers import AutoTokenizer, PreTrainedTokenizerBase
 
 from p2o.endpoints import ZERO_USAGE, CallFailed, CallResult, Endpoint
 from p2o.errors import InputError
+from p2o.prompts.renderer import PromptRenderer
 from p2o.reflectors.base import Proposal, ReflectionContext, ReflectionFailed, ReflectionJob, Reflector
 from p2o.reflectors.parsing import NO_REPLY, PROMPT_TOO_LONG, UNFINISHED, check_length, parse_reply
 from p2o.reflectors.prompt import GEPA_PROMPT, check_prompt, reflection_prompt
@@ -60,6 +61,10 @@ class TeacherReflector(Reflector):
     def endpoints(self) -> tuple[Endpoint, ...]:
         """The one that it asks."""
         return (self.endpoint,)
+
+    def longest_template(self, renderer: PromptRenderer) -> int | None:
+        """`max_template_length`: a longer one is rejected."""
+        return self.max_template_length
 
     def reflect(self, jobs: Sequence[ReflectionJob], context: ReflectionContext) -> list[Proposal]:
         """One proposal for each job, from as many calls.

@@ -1,6 +1,6 @@
 """A reflector around another one, which does the work."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
 from typing import Any
 
@@ -41,6 +41,15 @@ class WrappingReflector(Reflector):
     def endpoints(self) -> tuple[Endpoint, ...]:
         """Those of the reflector that does the work."""
         return self.reflector.endpoints
+
+    @property
+    def known_templates(self) -> Sequence[str]:
+        """Those of the reflector that does the work."""
+        return self.reflector.known_templates
+
+    def longest_template(self, renderer: PromptRenderer) -> int | None:
+        """That of the reflector that does the work."""
+        return self.reflector.longest_template(renderer)
 
     def problems(self, window: int, renderer: PromptRenderer) -> Iterator[str]:
         """Those of the reflector that does the work."""

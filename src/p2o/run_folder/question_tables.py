@@ -40,8 +40,9 @@ def write_questions(
     path.parent.mkdir(parents=True, exist_ok=True)
     write_json(paths.question_templates, known | dict(texts))
     write_parquet(path, [asdict(record) for record in records], QUESTION_LOG.schema())
-    told = {template_id(one.template): one for one in gaps}
-    figures = {id: {"gap": one.gap, "masked": one.masked, "completions": one.completions} for id, one in told.items()}
+    figures = {template_id(one.template): asdict(one) for one in gaps}
+    for of_template in figures.values():
+        del of_template["template"]  # its text is in templates.json, once
     write_json(paths.template_gaps(epoch), dict(sorted(figures.items())))
     logged = [number for number in range(epoch) if paths.questions(number).is_file()]
     entries, hard = _so_far(paths, logged, known | dict(texts))
@@ -84,7 +85,13 @@ def read_template_gaps(paths: RunPaths, epoch: int) -> dict[str, TemplateGap]:
     texts = read_json(paths.question_templates) if found else {}
     try:
         return {
-            id: TemplateGap(texts.get(id, id), float(one["gap"]), float(one["masked"]), int(one["completions"]))
+            id: TemplateGap(
+                texts.get(id, id),
+                float(one["gap"]),
+                float(one["masked"]),
+                int(one["completions"]),
+                *(_counted(one.get(name)) for name in ("nats", "masked_nats")),
+            )
             for id, one in found.items()
         }
     except (TypeError, KeyError, ValueError) as error:
@@ -92,3 +99,8 @@ def read_template_gaps(paths: RunPaths, epoch: int) -> dict[str, TemplateGap]:
             f"{path}: expected gap, masked and completions by template, as p2o fit writes them: {error}. Delete the "
             "file to go on without it."
         ) from error
+
+
+def _counted(value: Any) -> float | None:  # noqa: ANN401 (JSON holds anything)
+    """A figure that files of earlier releases lack."""
+    return None if value is None else float(value)

@@ -11,7 +11,7 @@ from p2o.commands.planning.contradictions import contradictions, rejections
 from p2o.mixture.bare_rollouts import FixedBareRollouts
 from p2o.objective import MaxRL
 from p2o.policy.optimizer import LinearWarmup
-from p2o.reflectors import SelfReflector
+from p2o.reflectors import RecordingReflector, SelfReflector, StaticReflector
 from p2o.rewards import MathAnswer, SoftOverlong
 from p2o.rollouts import SamplingAhead
 from p2o.worlds import ReasoningGymScore
@@ -65,6 +65,25 @@ def test_the_quickstart_has_none(sound):
 def test_each_is_named(sound, path, value, message):
     found = contradictions(changed(sound, path, value))
     assert re.search(message, "\n".join(found)), found
+
+
+def test_templates_that_do_not_fit_are_named_whatever_is_around_the_reflector(sound, tmp_path):
+    path = str(tmp_path / "recording.jsonl")
+    longer = RecordingReflector(SelfReflector(max_reply_length=96, max_template_length=2000), path)
+    [said] = contradictions(changed(sound, "evolution.reflector", longer))
+    assert re.search(r"The longest question leaves \d+ tokens .* templates have up to 2000", said)
+    listed = RecordingReflector(StaticReflector(["Be concise.", "long " * 2000, "forged <|end|>"]), path)
+    [said] = contradictions(changed(sound, "evolution.reflector", listed))
+    assert "2 of the 3 templates of evolution.reflector" in said
+    assert "'long long" in said and "too long for the window" in said and "special token" in said
+    assert "1920 tokens" in said  # a window of 2,048 less a completion of 128
+    fits = StaticReflector(["long " * 500])
+    assert contradictions(changed(sound, "evolution.reflector", fits)) == []
+    [said] = contradictions(changed(changed(sound, "evolution.reflector", fits), "window", 628))
+    assert "1 of the 1 templates" in said
+    forged = [replace(sound.data.validation_questions[0], text="<|end|>")]
+    run = changed(changed(sound, "evolution.reflector", listed), "data.validation_questions", forged)
+    assert contradictions(run) == [] and "special token" in "\n".join(rejections(run))
 
 
 def test_shared_questions_are_named(sound):

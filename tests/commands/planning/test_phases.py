@@ -1,5 +1,6 @@
 """Counts are those of a real run; times and money follow from what was measured."""
 
+import copy
 import json
 from dataclasses import replace
 from pathlib import Path
@@ -14,11 +15,13 @@ from p2o.commands.planning.memory import GIB, Demand, adapter_parameters, demand
 from p2o.commands.planning.pace import Pace
 from p2o.commands.planning.page import page, total
 from p2o.commands.planning.phases import middle, phases
+from p2o.commands.planning.plan import plan
 from p2o.commands.planning.prices import Paid, Prices, prices_of
 from p2o.commands.planning.run import processes
 from p2o.commands.planning.span import Span
 from p2o.policy.adapters import LoRA
 from p2o.policy.loading import load_config, load_policy
+from p2o.reflectors import Proposal, Reflector
 
 MEASURED = Measured(
     60, Pace(0.0, 0.05), Pace(0.2, 0.005), completion_length=10.0, templated_length=20.0, hard=0.5, signal=0.4,
@@ -168,7 +171,7 @@ def test_memory_counts_what_the_policy_has(run):
     assert needs.weights == 8 * parameters(config) and needs.adam == 2 * needs.gradients
     # the cache that transformers builds: keys and values of each layer, head and position
     heads, head = config.num_key_value_heads, config.hidden_size // config.num_attention_heads
-    length = max(run.lengths) + 128
+    length = max(run.lengths) + 1024 + 128  # with the longest template
     assert needs.sampling == 72 * length * config.num_hidden_layers * 2 * heads * head * 4
     assert needs.sampling / memory(config, demand_of(run, expected=10)).sampling == pytest.approx(
         length / (length - 118)
@@ -227,7 +230,9 @@ def test_vllm_takes_its_share_of_the_device_and_never_the_cache_of_all_rollouts(
     config = load_config("p2o/micro-policy")
     assert memory(config, demand, device=8 * GIB).sampling == int(0.35 * 8 * GIB)
     least = memory(config, demand).sampling  # the weights and the cache of one rollout, in 2 bytes
-    assert 2 * parameters(config) < least < 4 * parameters(config)
+    heads, head = config.num_key_value_heads, config.hidden_size // config.num_attention_heads
+    one = (demand.length + demand.template) * config.num_hidden_layers * 2 * heads * head
+    assert least == 2 * parameters(config) + 2 * one
 
 
 def test_where_no_gpu_is_named_the_page_says_that_the_share_of_vllm_is_not_counted(plan_of):
@@ -353,6 +358,61 @@ def test_what_a_reflector_does_within_others_is_planned(plan_of, monkeypatch, tm
     examples = run.evolution.search_settings(0).mini_batch_size
     assert made["judgements"].rollouts.high == examples * calls
     assert made["judgements"].completion_tokens.high == 50 * examples * calls and made["judgements"].money.high > 0
+
+
+LONG = " ".join(["Go slowly."] * 300)
+
+
+def static(*templates):
+    return {"class_path": "StaticReflector", "init_args": {"templates": templates}}
+
+
+def test_templates_of_a_list_have_the_length_of_the_longest(plan_of, tmp_path):
+    run = plan_of(f"--evolution.reflector={json.dumps(recording(static('Be concise.', LONG), tmp_path))}")
+    longest = len(run.renderer.tokenizer.encode(LONG, add_special_tokens=False))
+    assert run.longest_template == longest > 600
+    train = found(run)["training rollouts"]
+    assert train.prompt_tokens == Span(5760 * run.mean_length, 5760 * (run.mean_length + longest))
+    refused = plan_of(f"--evolution.reflector={json.dumps(static(LONG, 'long ' * 2000))}")
+    assert refused.longest_template == 2048 - 128 - max(run.lengths)  # none that is asked is longer
+
+
+class Own(Reflector):
+    """Says nothing of its templates, as a user's own class may."""
+
+    def reflect(self, jobs, context):
+        return [Proposal("Go on.") for _ in jobs]
+
+
+def test_where_nobody_says_how_long_templates_are_the_plan_takes_what_fits_and_says_so(run):
+    """2,048 tokens of window, of which a completion takes 128."""
+    other = copy.copy(run.evolution)
+    other.reflector = Own()
+    unknown = replace(run, evolution=other)
+    room = 2048 - 128 - max(run.lengths)
+    assert unknown.longest_template == room
+    assert found(unknown)["training rollouts"].prompt_tokens.high == 5760 * (run.mean_length + room)
+    quiet = Namespace(accelerator="cpu", precision="32-true")
+    said = [line for line in plan(unknown, quiet, rollouts=0).splitlines() if "longest_template" in line]
+    assert said == [
+        f"How long the templates of Own become is not known (its longest_template says nothing): {room:,} tokens are "
+        "assumed, all that fit the window beside the longest question and a completion."
+    ]
+    assert "longest_template" not in plan(run, quiet, rollouts=0)
+    assert replace(unknown, epochs=1).longest_template == 0  # nobody is asked
+
+
+def test_templates_take_memory_where_prompts_are_sampled_from_and_where_the_gradient_reads_them(run):
+    config, demand = load_config(run.module.model), demand_of(run)
+    assert (demand.template, demand.templated_gradient) == (1024, False)
+    one = replace(demand, micro_batch_tokens=1)  # a row at a time
+    needs, short, under = (
+        memory(config, each) for each in (one, replace(one, template=0), replace(one, templated_gradient=True))
+    )
+    assert needs.sampling / short.sampling == pytest.approx((demand.usual + 1024) / demand.usual)
+    assert under.activations > needs.activations == short.activations
+    vllm = replace(demand, vllm=0.35)
+    assert memory(config, vllm).sampling > memory(config, replace(vllm, template=0)).sampling
 
 
 def test_hints_of_a_recorded_teacher_are_paid(plan_of, monkeypatch, tmp_path):

@@ -32,6 +32,7 @@ from p2o.evolution.settings import EvolutionSettings
 from p2o.evolution.stages.schedule import Schedule
 from p2o.run_folder.metrics_log import MetricsLog
 from p2o.run_folder.question_record import template_id
+from p2o.types import TemplateGap
 from run_folders import T, bare_folder, candidates, fixed_questions, mined, whole_folder
 
 
@@ -46,6 +47,10 @@ def tables(section):
         table.caption: table
         for table in [*drawn, *(block for block in section.blocks if isinstance(block, ValueTable))]
     }
+
+
+def sentences(section):
+    return " ".join(block.text for block in section.blocks if isinstance(block, Text))
 
 
 def test_flows_tell_leaving_bare_from_leaving_with_help():
@@ -205,13 +210,33 @@ def test_replies_without_a_template_hang_on_their_parent():
 def test_the_masked_part_of_what_templates_bring_is_flagged(run):
     masked = replace(run, metrics={1: run.metrics[1] | {"context/masked_gap": 0.9}})
     [said] = [block for block in context_ratio([masked]).blocks if isinstance(block, Text) and block.look == "flag"]
-    assert "left out 90% of the gap" in said.text and f"“{T}”" in said.text
+    assert "left out 90% of the gap" in said.text and f"“{T}” (100%)" in said.text
+
+
+def test_the_templates_that_are_named_are_those_that_bring_most_of_what_is_masked(run):
+    """The most drawn one brings nothing of it; of an earlier release nobody knows."""
+    loses = TemplateGap("Loses all.", -3.0, 0.1, 2, 10.0, 9.0)
+    others = [TemplateGap(f"Template {n}.", -0.1, 0.1, 2, 10.0, nats) for n, nats in enumerate((0.5, 0.2, 0.3))]
+    gaps = {"most drawn": TemplateGap(T, -0.1, 0.0, 50, 5.0, 0.0), **{one.template: one for one in [loses, *others]}}
+    masked = replace(run, metrics={1: run.metrics[1] | {"context/masked_gap": 0.9}}, gaps={1: gaps})
+    said = sentences(context_ratio([masked]))
+    assert "“Loses all.” (90%), “Template 0.” (5%), “Template 2.” (3%)" in said and T not in said
+    old = replace(masked, gaps={1: {template_id(T): TemplateGap(T, -0.75, 0.125, 5)}})
+    assert "left out 90% of the gap" in sentences(context_ratio([old])) and T not in sentences(context_ratio([old]))
 
 
 def test_what_successes_rely_on_is_told_by_template(run):
-    """Of the fixture: Δ = -0.75 of five correct completions in epoch 1, in which the template had six rollouts."""
-    [row] = tables(context_ratio([run]))["What successes rely on"].rows
-    assert row[:2] == ["1", T] and row[2].endswith(" of 6") and row[3:] == ["-0.75", "12.5%", "5"]
+    """Of the fixture: Δ = -0.75 of five correct completions in epoch 1, in which the template had six rollouts.
+
+    7 of the 8 nats that it added are masked, in an eighth of the tokens; earlier releases did not count them.
+    """
+    table = tables(context_ratio([run]))["What successes rely on"]
+    [row] = table.rows
+    assert row[:2] == ["1", T] and row[2].endswith(" of 6") and row[3:] == ["-0.75", "87.5%", "12.5%", "5"]
+    assert table.head[4:6] == ["masked gap", "masked tokens"]
+    old = replace(run, gaps={1: {template_id(T): TemplateGap(T, -0.75, 0.125, 5)}})
+    [row] = tables(context_ratio([old]))["What successes rely on"].rows
+    assert row[3:] == ["-0.75", "–", "12.5%", "5"]
 
 
 def test_a_template_that_solved_nothing_is_still_in_the_pool():

@@ -7,6 +7,8 @@ import torch
 
 from p2o.commands.planning.evolution_size import evolution_size
 from p2o.commands.planning.run import PlannedRun
+from p2o.errors import InputError
+from p2o.evolution.proposals.prompt_check import PromptCheck, unusable_templates
 from p2o.policy.optimizer import LinearWarmup
 from p2o.policy.preflight import (
     average_problems,
@@ -96,16 +98,29 @@ def _evolution(run: PlannedRun) -> Iterator[str]:
             f"evolution.dev_size ({evolution.dev_size}) is above half of the questions: the dev set has "
             f"{all_hard.dev} at most."
         )
-    template = vars(evolution.reflector).get("max_template_length", 0)
-    if (room := run.max_templated_prompt_length - max(run.lengths)) < template:
-        yield (
-            f"The longest question leaves {max(0, room)} tokens of the model's window for a template, the reflector's "
-            f"max_template_length is {template}: longer templates are refused. Lower one of the two lengths."
-        )
+    yield from _template_lengths(run)
     if evolution.completions > 1 and evolution.temperature == 0:
         yield (
             f"evolution.completions is {evolution.completions} at temperature 0: greedy completions are all the same. "
             "Set evolution.temperature above 0, or completions to 1."
+        )
+
+
+def _template_lengths(run: PlannedRun) -> Iterator[str]:
+    """Templates that are written down are tried, of others their limit is known at most."""
+    reflector, longest = run.evolution.reflector, run.evolution.reflector.longest_template(run.renderer)
+    if reflector.known_templates:
+        questions = [*run.data.train_questions, *run.data.validation_questions]
+        try:
+            check = PromptCheck(run.renderer, questions, run.max_templated_prompt_length)
+        except InputError:  # a question cannot be asked at all: `rejections` names it
+            return
+        yield from unusable_templates(reflector.known_templates, check)
+    elif longest is not None and longest > run.template_room:
+        yield (
+            f"The longest question leaves {run.template_room} tokens of the model's window for a template, the "
+            f"reflector's templates have up to {longest}: longer ones are refused. Lower its max_template_length or "
+            "model.max_completion_length."
         )
 
 

@@ -30,8 +30,8 @@ class Demand:
 
     Args:
         micro_batch_tokens: Tokens of a forward and backward pass.
-        length: Tokens of a prompt and its completion at most.
-        usual: Tokens of a prompt and its completion on average.
+        length: Tokens of a bare prompt and its completion at most.
+        usual: Tokens of a bare prompt and its completion on average.
         together: Completions that are written at a time.
         mixed: Whether passes compute in 2 bytes.
         recompute: Whether layers compute their activations again in the backward pass.
@@ -41,6 +41,8 @@ class Demand:
         adapters: What is trained, if not all of the policy.
         shards: Processes that hold the policy together.
         replicas: Processes that hold a whole policy each, whose gradients are averaged.
+        template: Tokens that a template adds to a prompt at most.
+        templated_gradient: Whether the gradient is taken under it; else prompts have it that are sampled from.
     """
 
     micro_batch_tokens: int
@@ -54,6 +56,8 @@ class Demand:
     adapters: LoRA | None = None
     shards: int = 1
     replicas: int = 1
+    template: int = 0
+    templated_gradient: bool = False
 
 
 @dataclass(frozen=True)
@@ -113,7 +117,8 @@ def memory(config: PreTrainedConfig, demand: Demand, device: int = 0) -> Memory:
     trained = adapter_parameters(config, demand.adapters) if demand.adapters else count
     kept_bytes = demand.adapters.dtype.itemsize if demand.adapters else WEIGHT
     policy = kept_bytes * count + (WEIGHT * trained if demand.adapters else 0)
-    tokens = max(demand.length, demand.micro_batch_tokens)
+    # Passes without a gradient keep one layer, however long their prompts are.
+    tokens = max(demand.length + demand.template * demand.templated_gradient, demand.micro_batch_tokens)
     layer = int(tokens * text.hidden_size * HIDDEN * (MIXED if demand.mixed else 2))
     entries = text.num_hidden_layers * tokens * text.hidden_size * 4  # what a layer is computed again from
     kept = entries + layer if demand.recompute else text.num_hidden_layers * layer
@@ -126,10 +131,10 @@ def memory(config: PreTrainedConfig, demand: Demand, device: int = 0) -> Memory:
     head = getattr(text, "head_dim", None) or text.hidden_size // text.num_attention_heads
     token = text.num_hidden_layers * 2 * heads * head  # numbers that the cache has of a token
     if demand.vllm:
-        sampling = max(2 * count + 2 * token * demand.length, int(demand.vllm * device))
+        sampling = max(2 * count + 2 * token * (demand.length + demand.template), int(demand.vllm * device))
     else:
         whole = policy - policy // demand.shards  # a sharded policy is put together to sample
-        sampling = demand.together * demand.usual * token * (2 if demand.mixed else 4) + whole
+        sampling = demand.together * (demand.usual + demand.template) * token * (2 if demand.mixed else 4) + whole
     # DDP averages gradients in buckets of its own, which it makes before the first step.
     buckets = WEIGHT * trained if demand.replicas > 1 else 0
     return Memory(
@@ -174,6 +179,8 @@ def demand_of(run: PlannedRun, expected: int = 0) -> Demand:
         adapters=adapters,
         shards=run.processes if run.sharded else 1,
         replicas=1 if run.sharded else run.processes,
+        template=run.longest_template,
+        templated_gradient=not module.update.objective.context.bare_gradient,
     )
 
 

@@ -34,6 +34,12 @@ def plan(run: PlannedRun, trainer: Namespace, rollouts: int, length: int = 0, de
         f"{run.module.model}: {run.epochs} epochs of {run.questions_per_epoch:,}{slices} questions x "
         f"{run.data.num_generations} rollouts, {run.processes} process{'es' if run.processes > 1 else ''}"
     )
+    if run.silent_writers:
+        head += (
+            f"\nHow long the templates of {', '.join(run.silent_writers)} become is not known (its longest_template "
+            f"says nothing): {run.longest_template:,} tokens are assumed, all that fit the window beside the longest "
+            "question and a completion."
+        )
     teacher = vars(run.module.sampler).get("teacher")
     paid = Paid(prices_of(run.reflector), prices_of(teacher))
     costs = phases(run, measured, paid, length)

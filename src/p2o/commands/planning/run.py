@@ -104,10 +104,30 @@ class PlannedRun:
         return [list(layers(writer))[-1] for writer in self.module.sampler.writers if isinstance(writer, Reflector)]
 
     @property
+    def template_room(self) -> int:
+        """Tokens that the longest question leaves of the window for a template."""
+        return max(0, self.max_templated_prompt_length - max(self.lengths))
+
+    @property
     def longest_template(self) -> int:
-        """Tokens of a template or hint at most; 0 if there is none, or who writes them does not say."""
-        asked = [*([self.reflector] if self.evolves else []), *self.writers]
-        return max((int(vars(one).get("max_template_length", 0)) for one in asked), default=0)
+        """Tokens of a template or hint at most; 0 if there is none, all that fit if who writes them does not say.
+
+        Longer ones are refused when they are proposed.
+        """
+        limits = [one.longest_template(self.renderer) for one in self._template_writers]
+        room = self.template_room
+        return max((room if limit is None else min(limit, room) for limit in limits), default=0)
+
+    @property
+    def silent_writers(self) -> Sequence[str]:
+        """Who writes templates or hints and does not say how long they become."""
+        silent = [one.name for one in self._template_writers if one.longest_template(self.renderer) is None]
+        return list(dict.fromkeys(silent))
+
+    @property
+    def _template_writers(self) -> Sequence[Reflector]:
+        hints = [writer for writer in self.module.sampler.writers if isinstance(writer, Reflector)]
+        return [*([self.evolution.reflector] if self.evolves else []), *hints]
 
     @property
     def workload(self) -> Workload:

@@ -1,6 +1,6 @@
-"""Rejects templates under which the policy could not be asked some hard question."""
+"""Rejects templates under which the policy could not be asked some question."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from p2o.io.surrogates import has_half_pair
 from p2o.prompts.renderer import PromptRenderer
@@ -10,6 +10,8 @@ from p2o.types import Question
 HALF_PAIR = "half a surrogate pair"
 SPECIAL_TOKEN = "special token"
 TOO_LONG_FOR_WINDOW = "too long for the window"
+
+FEW = 3  # of what is refused: all templates of a list may be too long
 
 
 class PromptCheck:
@@ -38,3 +40,16 @@ class PromptCheck:
             return proposal.rejected(SPECIAL_TOKEN)
         length = len(self.renderer.question(self.longest.text, proposal.template))
         return proposal if length <= self.room else proposal.rejected(TOO_LONG_FOR_WINDOW)
+
+
+def unusable_templates(templates: Sequence[str], check: PromptCheck) -> Iterator[str]:
+    """Which of the templates that are known before training the check will reject, in one message if there are any."""
+    causes = [(text, cause) for text in templates if (cause := check(Proposal(text)).rejection)]
+    if causes:
+        first = [f"{text[:40]!r}: {cause}" for text, cause in causes[:FEW]]
+        yield (
+            f"{len(causes)} of the {len(templates)} templates of evolution.reflector will be refused "
+            f"({'; '.join(first)}{'; …' if len(causes) > FEW else ''}). With the longest question a templated prompt "
+            f"has room for {check.room} tokens, which are those that model.max_completion_length leaves of the window. "
+            "Change these templates, or lower that length."
+        )

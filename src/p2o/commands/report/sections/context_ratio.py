@@ -1,20 +1,22 @@
 """Which tokens of templated completions the context-ratio mask left out."""
 
-from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from p2o.commands.report.blocks import Block, Figures, Missing, Section, Text, ValueTable
 from p2o.commands.report.charts import Line, bar_chart, line_chart
 from p2o.commands.report.runs import Run, per_run
 from p2o.commands.report.texts import shortened
+from p2o.types import TemplateGap
 
 SIDES = ("below", "above")
 PARTS = 5  # of a completion: the log has fifths
 MOST = 0.5  # of the gap
+NAMED = 3  # templates at most
 RELIES = (
     "Δ is the mean of log π(token | bare question) - log π(token | under the template) over correct completions that "
     "had a gradient, in nats: 0 where the bare policy would have written the same, far below 0 where it relies on the "
-    "template."
+    "template. The masked gap is the share that masked tokens have in what the template adds to the log-probabilities "
+    "of tokens, where it adds: – where it adds to none, or an earlier release did not count it."
 )
 NOTE = "Of templated rollouts with signal; all others take no part in the gradient."
 
@@ -63,24 +65,29 @@ def _blocks(run: Run) -> list[Block]:
 
 
 def _gap(run: Run, epoch: int) -> list[Block]:
-    """How much of what templates bring was left out, and by which templates it was brought."""
+    """How much of what templates bring was left out, and by which templates most of that was brought."""
     if (share := run.metrics[epoch].get("context/masked_gap")) is None:
         return []
-    drawn = Counter(t for record in run.questions.get(epoch, []) for t in record.templates if t)
-    texts = {candidate["id"]: candidate["text"] for search in run.searches for candidate in search.candidates}
-    named = ", ".join(f"“{shortened(texts[t], 80)}”" for t, _ in drawn.most_common(3) if t in texts)
-    return [
-        Text(
-            f"In epoch {epoch} the mask left out {share:.0%} of the gap, which is what the templates add to the "
-            f"log-probabilities of the tokens that they make likelier{f' ({named})' if named else ''}: what is masked "
-            "of it cannot be learnt by the bare policy.",
-            "flag" if share > MOST else "plain",
-        )
-    ]
+    text = (
+        f"In epoch {epoch} the mask left out {share:.0%} of the gap, which is what the templates add to the "
+        "log-probabilities of the tokens that they make likelier: what is masked of it cannot be learnt by the bare "
+        "policy."
+    )
+    if named := _losing(run.gaps.get(epoch, {}).values()):
+        text += f" Of correct completions, most of what was left out was under {named}."
+    return [Text(text, "flag" if share > MOST else "plain")]
+
+
+def _losing(gaps: Iterable[TemplateGap]) -> str:
+    """The templates under which most nats were masked, each with its share of them; "" if nobody counted any."""
+    masked = {gap.template: gap.masked_nats for gap in gaps if gap.masked_gap and gap.masked_nats}
+    total = sum(masked.values())
+    most = sorted(masked, key=lambda text: masked[text], reverse=True)[:NAMED]
+    return ", ".join(f"“{shortened(text, 80)}” ({masked[text] / total:.0%})" for text in most)
 
 
 def _reliance(run: Run) -> list[Block]:
-    """How each template was used in an epoch, how much its successes relied on it, and what of them was masked."""
+    """How each template was used in an epoch, how much its successes relied on it, and what of that was masked."""
     rows = []
     for epoch, gaps in sorted(run.gaps.items()):
         records = run.questions.get(epoch, [])
@@ -88,11 +95,12 @@ def _reliance(run: Run) -> list[Block]:
         for id, found in sorted(gaps.items(), key=lambda entry: entry[1].gap):
             outcomes = [outcome for template, outcome in used if template == id]
             right = f"{outcomes.count('correct')} of {len(outcomes)}"
-            figures = [f"{found.gap:+.2f}", f"{found.masked:.1%}", str(found.completions)]
+            lost = "–" if found.masked_gap is None else f"{found.masked_gap:.1%}"
+            figures = [f"{found.gap:+.2f}", lost, f"{found.masked:.1%}", str(found.completions)]
             rows.append([str(epoch), shortened(found.template, 80), right, *figures])
     if not rows:
         return []
-    head = ["epoch", "template", "correct rollouts", "Δ", "masked tokens", "completions"]
+    head = ["epoch", "template", "correct rollouts", "Δ", "masked gap", "masked tokens", "completions"]
     return [ValueTable("What successes rely on", head, rows), Text(RELIES, "small")]
 
 
