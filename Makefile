@@ -121,7 +121,8 @@ study: $(VENV)/.runtime
 survey: $(VENV)/.dev
 	OMP_WAIT_POLICY=passive $(BIN)/pytest tests/survey -m survey -n 2 --dist worksteal
 
-# With MODEL, a folder or hub name of a small instruct model, one seed of every method on it as well: about 90 minutes.
+# With MODEL, a folder or hub name of a small instruct model, one seed of every method on it as well: about two hours
+# on one core.
 nightly: $(VENV)/.runtime
 	$(BIN)/p2o compare studies/quickstart_small.yaml
 ifdef MODEL

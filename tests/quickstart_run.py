@@ -2,6 +2,7 @@
 
 import csv
 import socket
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -55,9 +56,10 @@ def fit_on_two(
     logs = [root / f"printed-{rank}.txt" for rank in range(processes)]
     words = (root, f"--trainer.devices={processes}", *options)
     ranks = [start(run, *words, log=log, RANK=log.stem[-1], LOCAL_RANK=log.stem[-1], **launch) for log in logs]
+    deadline = time.monotonic() + seconds  # of all of them: where one waits for ever, so may the others
     try:
         for process in ranks:
-            process.join(seconds)
+            process.join(max(0.0, deadline - time.monotonic()))
     finally:
         for process in ranks:
             process.kill()

@@ -16,10 +16,13 @@ from p2o.engines import TransformersEngine, continuous_batching
 from p2o.errors import InputError
 from p2o.io.tables import write_jsonl
 from p2o.policy.loading import BUNDLED, load_policy
+from p2o.policy.module import PolicyModule
+from p2o.policy.update import OptimizerSteps
 from p2o.rewards import MathAnswer
 from p2o.worlds import ChainQuestions
 from processes import reached_the_end
 from quickstart_run import SHAPED, farthest, fit, fit_on_two, last, logged
+from test_fit import differences
 
 pytestmark = pytest.mark.distributed
 HALF = ("--data.batch_size=2", "--model.mini_batch_size=1")  # of each process
@@ -61,6 +64,47 @@ def test_unequal_numbers_of_passes_are_padded(one, tmp_path):
     """One row a pass: the two processes have different numbers of rows with a gradient."""
     reached_the_end(fit_on_two(tmp_path, *SHAPED, *MORE, *HALF, SHARDED, "--model.micro_batch_tokens=40"))
     assert farthest(one, tmp_path) < ROUNDING
+
+
+def silence(root, *options, quiet):
+    """The questions of one process teach nothing, all others do; a process that is alone has those of both.
+
+    Each process leaves its weights after the last step.
+    """
+    compared, update = PolicyModule.advantages, OptimizerSteps.__call__
+
+    def silenced(self, groups):
+        advantages = torch.tensor([1.0, -1.0]).repeat(len(groups), 3)  # [G, K]: every row has a gradient
+        if self.trainer.world_size == 1:
+            advantages[quiet::2] = 0
+        elif self.global_rank == quiet:
+            advantages[:] = 0
+        return advantages
+
+    def kept(self, module, policy, groups):
+        result = update(self, module, policy, groups)
+        torch.save(policy.state_dict(), root / f"weights-{module.global_rank}.pt")
+        return result
+
+    PolicyModule.advantages, OptimizerSteps.__call__ = silenced, kept
+    try:
+        fit(root, *options)
+    finally:
+        PolicyModule.advantages, OptimizerSteps.__call__ = compared, update
+
+
+@pytest.mark.parametrize("quiet", [0, 1])
+def test_a_process_without_any_gradient_steps_with_one_that_has_some(tmp_path, quiet):
+    """One that left the step out would never meet the other, which waits for its part of the gradient."""
+    silence(tmp_path / "one", *SHAPED, quiet=quiet)
+    run = partial(silence, quiet=quiet)
+    reached_the_end(fit_on_two(tmp_path / "two", *SHAPED, *HALF, DDP, run=run))
+    assert logged(tmp_path / "two", "policy/steps_without_gradient") == [0.0, 0.0]
+    assert farthest(tmp_path / "one", tmp_path / "two") < ROUNDING
+    first, second = (torch.load(tmp_path / "two" / f"weights-{rank}.pt", weights_only=True) for rank in (0, 1))
+    assert differences(first, second) == []
+    start = load_policy(BUNDLED).state_dict()
+    assert any(not torch.equal(value, start[name]) for name, value in first.items())
 
 
 @pytest.mark.parametrize("weights", ["initial", "current"])

@@ -1,5 +1,6 @@
 """What is logged of an update of several optimizer steps."""
 
+import copy
 import csv
 from pathlib import Path
 from statistics import fmean
@@ -11,6 +12,7 @@ from p2o.engines import TransformersEngine
 from p2o.policy.module import PolicyModule
 from p2o.policy.update import OptimizerSteps
 from quickstart_run import SHAPED, fit
+from test_fit import differences
 
 CONFIG = Path(__file__).parents[2] / "configs" / "quickstart.yaml"
 
@@ -71,6 +73,37 @@ def test_a_step_without_a_gradient_does_not_show_the_last_one_s_figures(tmp_path
     for name in ("policy/entropy", "policy/clipped", "sampling_logp_difference/max"):
         assert [bool(row[name]) for row in rows] == [True, False, True], name
     assert all(row["train/reward_step"] for row in rows)
+
+
+@pytest.mark.parametrize("option", [False, True])
+def test_between_steps_with_a_gradient_one_without_moves_nothing_unless_it_is_to(tmp_path, monkeypatch, option):
+    """AdamW has moments by then, and would move the weights by them and by decay, as it does in TRL and verl."""
+    moved, take, of_the_step = [], OptimizerSteps._step, PolicyModule.advantages
+
+    def state(module, policy):
+        optimizer, scheduler = module.optimizers().optimizer, module.lr_schedulers()
+        moments, schedule = optimizer.state_dict()["state"], (scheduler.last_epoch, scheduler.get_last_lr())
+        return copy.deepcopy({"weights": policy.state_dict(), "moments": moments, "schedule": schedule})
+
+    def compare(self, module, policy, *rest):
+        before = state(module, policy)
+        taken = take(self, module, policy, *rest)
+        moved.append({path.split("/")[1] for path in differences(before, state(module, policy))})
+        return taken
+
+    monkeypatch.setattr(OptimizerSteps, "_step", compare)
+    monkeypatch.setattr(PolicyModule, "advantages", lambda self, groups: of_the_step(self, groups) * (len(moved) != 1))
+    options = (
+        "--trainer.limit_train_batches=3",
+        "--data.batch_size=2",
+        "--data.train.init_args.easy=2",
+        "--model.optimizer.init_args.weight_decay=0.1",
+        "--model.lr_scheduler.init_args.steps=8",
+        f"--model.step_without_gradient={option}",
+    )
+    fit(tmp_path, *SHAPED, *options)
+    everything = {"weights", "moments", "schedule"}
+    assert moved == [everything, everything if option else set(), everything]
 
 
 def test_the_learning_rate_of_a_step_is_logged_as_it_was_taken(tmp_path):
