@@ -141,6 +141,16 @@ def test_a_figure_that_some_runs_lack_says_of_how_many_it_is():
     assert make_page(study, rows, best_rows(rows), []).tables[0].rows[0][7] == "75.0 % (1 of 2)"
 
 
+def test_shares_are_percentages_and_other_figures_plain_numbers():
+    metrics = ["validation.bare.easy", "goodput", "memory_peak_gib", "rollouts.train", "wall_seconds"]
+    study = Study(configs=["x"], methods={"p2o": Method()}, baseline="p2o", seeds=[0, 1], metrics=metrics)
+    found = [result(0, 4), result(1, 4)]
+    measured = [{"goodput": 0.5, "memory_peak_gib": 0.59 + n / 10, "wall_seconds": 18694.25 + n} for n in range(2)]
+    found = [replace(one, summary=one.summary | more) for one, more in zip(found, measured, strict=True)]
+    row = make_page(study, rows := [StudyRow(next(study.variants()), found)], best_rows(rows), []).tables[0].rows[0]
+    assert row[7:] == ["50.0 ± 0.0 %", "50.0 ± 0.0 %", "0.64 ± 0.07", "20", "18,695 ± 1"]
+
+
 def test_missing_runs_are_named(page):
     assert "MISSING, and counted nowhere: grpo-x-seed1, gone-x-seed0, gone-x-seed1" in page.notes
 
