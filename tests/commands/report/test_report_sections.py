@@ -417,6 +417,31 @@ def test_seeds_are_taken_together_where_all_have_come(run):
     assert rows["training reward"] == "0.25 [0.25, 0.25]" and "validation, templated, hard" not in rows
 
 
+def over_seeds(runs):
+    return tables(overview(runs))["Over seeds"]
+
+
+def test_a_mean_over_seeds_says_of_how_many_it_is(run):
+    """A seed without a template has no templated accuracy, and one number alone has no interval."""
+    last = {"bare": {"hard": 0.5}, "templated": None}
+    second = replace(run, name="whole2", summary=run.summary | {"history": [run.summary["history"][0], last]})
+    rows = dict(over_seeds([run, second]).rows)
+    assert rows["validation, templated, hard"] == "100.0 % (1 of 2)"
+    third = replace(run, name="whole3")
+    rows = dict(over_seeds([run, second, third]).rows)
+    assert rows["validation, templated, hard"] == "100.0 % [100.0, 100.0] (2 of 3)"
+    assert rows["validation, bare, hard"] == "50.0 % [50.0, 50.0]"
+
+
+def test_a_figure_that_one_method_lacks_is_shown_of_the_other(run):
+    bare = [epoch | {"templated": None} for epoch in run.summary["history"]]
+    grpo = replace(run, name="grpo", summary=run.summary | {"history": bare}, config=run.config | {"data": {"tau": 3}})
+    runs = [run, replace(run, name="whole2"), grpo, replace(grpo, name="grpo2")]
+    row = ["validation, templated, hard", "100.0 % [100.0, 100.0]", "–"]
+    assert row in over_seeds(runs).rows
+    assert [row[0], row[2], row[1]] in over_seeds([*runs[2:], *runs[:2]]).rows
+
+
 def test_a_mean_over_seeds_has_the_interval_of_student():
     assert tuple(mean_over_seeds([0.2])) == (0.2, 0.2, 0.2)
     mean, low, high = mean_over_seeds([0.1, 0.2, 0.3])
