@@ -144,6 +144,21 @@ def test_a_screened_evolution_shows_its_stages_and_what_was_covered_beyond_the_s
     assert "Stages of evolution" not in tables(cost([run]))
 
 
+def test_with_a_screen_the_bank_and_the_best_template_are_shares_of_the_same_questions(run):
+    """One template in the bank, right on both questions of the screen and on one of the other six."""
+    [evolution] = run.evolutions
+    dev = [f"d{number}" for number in range(8)]
+    figures = evolution.figures | {"dev": 8, "screen": 2, "dev_questions": dev}
+    figures["solvers"] = {id: [template_id(T)] for id in dev[:3]}
+    seed, child, _ = evolution.candidates
+    child = child | {"dev_scores": [1.0, 1.0], "cover_scores": {id: float(id == "d2") for id in dev[2:]}}
+    screened = replace(run, evolutions=[replace(evolution, figures=figures, candidates=[seed, child])])
+    section = coverage([screened])
+    assert tables(section)["Dev questions solved"].rows == [["0", "100.0%", "100.0%", "0.0%"]]
+    said = [block.text for block in section.blocks if isinstance(block, Text)]
+    assert "The bank after epoch 0 solves 3 of all 8 dev questions." in " ".join(said)
+
+
 def banked(run, pool, **settings):
     """Rows of the bank of these texts, dev scores and second draws, as evolution makes and logs it; its curve too."""
     [evolution] = run.evolutions
