@@ -145,6 +145,19 @@ def test_without_a_clear_change_it_says_so(run):
     assert finding.word == "No clear change" and "changed by +0.0 points" in finding.text
 
 
+def test_of_one_epoch_it_says_where_it_stands(run):
+    one = {name: run.summary[name][:1] for name in ("reward", "hard_set", "history", "truncated")} | {"epochs": 1}
+    first = replace(run, validation={0: run.validation[0]}, metrics={}, questions={}, evolutions=[])
+    [finding] = findings(with_summary(first, **one))
+    assert finding.text == (
+        "One epoch: the training reward is 0.250, and the validation accuracy of the bare prompt is 42%; a change "
+        "needs a second epoch."
+    )
+    unseen = [{"bare": None, "templated": None}]
+    [finding] = findings(with_summary(replace(first, validation={}), **one | {"history": unseen}))
+    assert finding.text == "One epoch: the training reward is 0.250; a change needs a second epoch."
+
+
 def test_long_curves_are_thinned_by_means():
     steps = {number: {"a": float(number), **({"b": 1.0} if number % 2 else {})} for number in range(1000)}
     found = thinned(steps)

@@ -48,16 +48,29 @@ def findings(run: Run) -> list[Finding]:
         for look in (_collapsed, _no_signal, _masked_away, _no_templates, _works, _saturated, _cut_off)
         for finding in look(run)
     ]
-    return found or [
-        Finding(
-            "No clear change",
-            "plain",
-            f"the training reward went from {run.summary['reward'][0]:.3f} to {run.summary['reward'][-1]:.3f}, and the "
-            f"validation accuracy of the bare prompt {_change_in_words(run)}.",
-            "Give it more epochs or a higher learning rate (model.optimizer), and look at the groups without variance "
-            "below: they say whether there is something to learn from.",
-        )
-    ]
+    return found or [_one_epoch(run) if run.epochs == 1 else _no_clear_change(run)]
+
+
+def _one_epoch(run: Run) -> Finding:
+    accuracy = _accuracy(run, "bare")
+    validation = "" if accuracy is None else f", and the validation accuracy of the bare prompt is {accuracy:.0%}"
+    return Finding(
+        "One epoch",
+        "plain",
+        f"the training reward is {run.summary['reward'][0]:.3f}{validation}; a change needs a second epoch.",
+    )
+
+
+def _no_clear_change(run: Run) -> Finding:
+    rewards = run.summary["reward"]
+    return Finding(
+        "No clear change",
+        "plain",
+        f"the training reward went from {rewards[0]:.3f} to {rewards[-1]:.3f}, and the validation accuracy of the bare "
+        f"prompt {_change_in_words(run)}.",
+        "Give it more epochs or a higher learning rate (model.optimizer), and look at the groups without variance "
+        "below: they say whether there is something to learn from.",
+    )
 
 
 def _collapsed(run: Run) -> Iterator[Finding]:
