@@ -151,6 +151,15 @@ def test_shares_are_percentages_and_other_figures_plain_numbers():
     assert row[7:] == ["50.0 ± 0.0 %", "50.0 ± 0.0 %", "0.64 ± 0.07", "20", "18,695 ± 1"]
 
 
+@pytest.mark.parametrize(
+    ("target", "said"), [(0.6, "60"), (0.625, "62.5"), (0.995, "99.5"), (0.004, "0.4"), (1.0, "100")]
+)
+def test_a_target_is_said_as_it_is(target, said):
+    study = Study(configs=["x"], methods={"p2o": Method()}, baseline="p2o", seeds=[0], target=target)
+    page = make_page(study, rows := [StudyRow(next(study.variants()), [result(0, 4)])], best_rows(rows), [])
+    assert page.tables[0].header[6] == f"to {said} %" and any(f"; to {said} %: rollouts" in note for note in page.notes)
+
+
 def test_missing_runs_are_named(page):
     assert "MISSING, and counted nowhere: grpo-x-seed1, gone-x-seed0, gone-x-seed1" in page.notes
 

@@ -81,7 +81,7 @@ def _accuracy(study: Study, best: Mapping[str, StudyRow]) -> TextTable:
 
 
 def _target(study: Study) -> str:
-    return f"to {100 * study.target:.0f} %"
+    return f"to {100 * study.target:g} %"
 
 
 def _cost(best: Mapping[str, StudyRow]) -> TextTable:
