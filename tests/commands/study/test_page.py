@@ -160,6 +160,14 @@ def test_a_target_is_said_as_it_is(target, said):
     assert page.tables[0].header[6] == f"to {said} %" and any(f"; to {said} %: rollouts" in note for note in page.notes)
 
 
+def test_a_difficulty_whose_name_has_a_dot_keeps_it_in_the_head_of_its_column():
+    study = Study(configs=["x"], methods={"p2o": Method()}, baseline="p2o", seeds=[0], metrics=["validation.bare.4.5"])
+    found = result(0, 4)
+    found = replace(found, summary=found.summary | {"validation": {"bare": {"4.5": 0.25}}})
+    table = make_page(study, rows := [StudyRow(next(study.variants()), [found])], best_rows(rows), []).tables[0]
+    assert (table.header[7], table.rows[0][7]) == ("bare/4.5", "25.0 %")
+
+
 def test_missing_runs_are_named(page):
     assert "MISSING, and counted nowhere: grpo-x-seed1, gone-x-seed0, gone-x-seed1" in page.notes
 

@@ -59,7 +59,7 @@ def _chosen_by(study: Study) -> str:
 
 def _accuracy(study: Study, best: Mapping[str, StudyRow]) -> TextTable:
     base = best[study.baseline]
-    names = [metric.removeprefix("validation.").replace(".", "/") for metric in study.metrics]
+    names = [metric.removeprefix("validation.").replace(".", "/", 1) for metric in study.metrics]
     header = ["method", "seeds", study.accuracy, "difference", "over the run", "its difference"]
     header.append(_target(study))
     rows = []
