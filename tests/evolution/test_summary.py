@@ -1,6 +1,8 @@
 from dataclasses import asdict
 
 from p2o.endpoints.usage import ZERO_USAGE, Usage
+from p2o.evolution.history import History, Iteration, Stage
+from p2o.evolution.result import stages
 from p2o.evolution.summary import console_summary, metrics
 
 REPORT = {
@@ -15,7 +17,7 @@ REPORT = {
     "stopped": "no dev",
     "distinct_share": 0.5,
     "similarity": None,
-    "stages": {"search": {"iterations": 2, "rollouts": 2}},
+    "stages": {"search": {"iterations": 1, "rollouts": 2}},
 }
 
 
@@ -52,3 +54,14 @@ def test_what_several_reflectors_cost_is_logged_together():
         "reflection/failed/status_500": 1,
     }
     assert not [name for name in metrics(report | {"reflection": {}}) if name.startswith("reflection/calls")]
+
+
+def test_the_scores_of_the_seeds_are_no_iteration_of_the_search():
+    """They cost rollouts all the same."""
+    search = (Iteration(dev_rollouts=2), Iteration(parent_rollouts=3), Iteration(parent_rollouts=4))
+    history = History(iterations=(*search, Iteration(dev_rollouts=5, stage=Stage.COVER)))
+    assert stages(history) == {
+        "search": {"iterations": 2, "rollouts": 9},
+        "cover": {"iterations": 1, "rollouts": 5},
+    }
+    assert stages(History()) == {}
