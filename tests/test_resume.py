@@ -480,6 +480,21 @@ def test_starts_of_a_run_add_up_and_a_complete_one_says_so(tmp_path, capsys, cap
     assert f"p2o report {tmp_path}" in said
 
 
+def test_the_seconds_of_an_evolution_that_is_made_up_for_are_of_the_epoch_before_it(tmp_path):
+    fit(tmp_path, "--trainer.max_epochs=1")
+    read = lambda: json.loads((tmp_path / "summary.json").read_text())  # noqa: E731
+    first = read()
+    fit(tmp_path, "--trainer.max_epochs=2", "--ckpt_path=last")
+    second = read()
+    took = json.loads((tmp_path / "evolution" / "epoch-0000.json").read_text())["seconds"]
+    evolved = sum(second["phase_seconds"][0].get(phase, 0.0) for phase in ("evolution", "reflection"))
+    assert evolved == pytest.approx(took, abs=0.05) and took > 0.1
+    assert second["epoch_seconds"][0] == pytest.approx(first["epoch_seconds"][0] + evolved, abs=0.02)
+    assert second["phase_seconds"][0] | first["phase_seconds"][0] == second["phase_seconds"][0]
+    kept = [seconds for epoch in second["phase_seconds"] for phase, seconds in epoch.items() if phase != "other"]
+    assert second["goodput"] == pytest.approx(sum(kept) / second["wall_seconds"], rel=0.1)
+
+
 def test_a_run_that_goes_on_within_its_first_epoch_says_so(tmp_path, capsys, caplog):
     rollouts = []
 

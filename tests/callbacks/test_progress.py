@@ -44,4 +44,6 @@ def test_every_level_is_named_and_a_sample_is_shown(said):
         r"--- epoch 0, batch 0, question 'train-\w+-0-\d+': (correct|wrong|no_answer|truncated), read '",
     ]:
         assert re.search(level, said, re.MULTILINE), level
+    assert re.search(r"^epoch 0 2/4 steps .*hard \d of 8 asked › evolution", said, re.MULTILINE)  # all of them
+    assert not re.search(r"^epoch 0 1/4 steps .*of 0 asked", said, re.MULTILINE)
     assert "\r" not in said and "\x1b" not in said

@@ -65,7 +65,10 @@ def test_prompts_are_those_of_the_run_and_the_card_says_how_to_ask(
     trained, tiny_model, tokenizer, tmp_path, monkeypatch
 ):
     prompts = {"instruction": "Q: 2+2?\nA: 4\nQ: ", "chat_template_kwargs": {"chat_template": "plain"}}
-    export(checkpoint(trained, tiny_model, tmp_path / "base.ckpt", prompts=prompts), tmp_path / "out")
+    saved = checkpoint(trained, tiny_model, tmp_path / "base.ckpt", prompts=prompts)
+    config = {"model": {"max_completion_length": 9}}
+    torch.save(torch.load(saved, weights_only=True) | {"p2o_config": config}, saved)
+    export(saved, tmp_path / "out")
     card = (tmp_path / "out" / "README.md").read_text(encoding="utf-8")
     said = card.partition("## How to ask it")[2].partition("##")[0]
     names = {"question": "1+1?"}
@@ -74,9 +77,17 @@ def test_prompts_are_those_of_the_run_and_the_card_says_how_to_ask(
     renderer = load_renderer(str(tiny_model), **prompts)
     asked = renderer.question("1+1?")
     assert tuple(names["inputs"]["input_ids"][0].tolist()) == asked
-    assert names["completion"].shape[1] > len(asked)
+    assert 0 < names["completion"].shape[1] - len(asked) <= 9  # the run's limit
+    assert "limit = 9  # tokens of an answer in the run" in said
     assert tokenizer.decode(renderer.question("1+1?")).endswith("Q: 2+2?\nA: 4\nQ: 1+1?\n")
     assert "`chat_template` of the run" in said
+
+
+def test_a_card_says_that_the_limit_of_the_run_is_not_known(saved):
+    """A run whose parts were made by hand in Python has no config."""
+    content = load_checkpoint(saved)
+    content["p2o"]["prompts"] = {"instruction": "", "chat_template_kwargs": {}}
+    assert "limit = 256  # tokens: put the run's here" in model_card(saved, content)
 
 
 def test_an_older_checkpoint_does_not_say_how_it_was_asked(saved, tmp_path):

@@ -123,6 +123,22 @@ def evolved(trainer: Trainer, epoch: int) -> dict[str, Any]:
     return {"templates": report["bank"], "best_dev_score": report["best_dev_score"]}
 
 
+def with_evolution(epoch: Mapping[str, Any], seconds: Mapping[str, float]) -> dict[str, Any]:
+    """Seconds of an epoch with those of its evolution, which a resumed run has made up for.
+
+    Args:
+        epoch: Its figures so far.
+        seconds: Of the epoch and of what followed it, by phase.
+    """
+    phases = epoch["phase_seconds"]
+    added = {phase: seconds.get(phase, 0.0) - phases.get(phase, 0.0) for phase in ("evolution", "reflection")}
+    more = {phase: value for phase, value in added.items() if value > 0}
+    return {
+        "seconds": round(epoch["seconds"] + sum(more.values()), 2),
+        "phase_seconds": phases | {phase: round(phases.get(phase, 0.0) + value, 2) for phase, value in more.items()},
+    }
+
+
 def validation_accuracies(metrics: Any, validated: bool) -> History:  # noqa: ANN401 (Lightning's mapping of tensors)
     """`val/<context>/<difficulty>` metrics as nested dicts; a context that was not validated is None.
 

@@ -1,7 +1,9 @@
 """The Trainer's part of the progress: epochs, validation and test."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import ExitStack
+from copy import copy
+from itertools import chain
 from statistics import fmean
 from typing import Any
 
@@ -13,6 +15,7 @@ from p2o.mixture.data_module import mixture_of
 from p2o.mixture.hard_set import HardSet
 from p2o.policy.checkpoints.place import place_of
 from p2o.progress import Style, Task, show, task
+from p2o.types import Rollout
 
 
 class LiveProgress(ProgressBar):
@@ -68,7 +71,7 @@ class LiveProgress(ProgressBar):
     ) -> None:
         """Counts the rollout batch and its updates as one step."""
         self._rewards += [rollout.reward for rollout in outputs["rollouts"]]
-        self.steps.note = epoch_so_far(self._rewards, mixture_of(trainer).hard_set)
+        self.steps.note = epoch_so_far(self._rewards, mixture_of(trainer).hard_set, chain(*outputs["groups"]))
         self.steps.advance()
 
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
@@ -108,6 +111,15 @@ class LiveProgress(ProgressBar):
         self._training.close()
 
 
-def epoch_so_far(rewards: Sequence[float], hard_set: HardSet) -> str:
-    """The mean reward of an epoch and its hard questions, as far as it has come."""
-    return f"reward {fmean(rewards):.3f}, hard {len(hard_set.hard_so_far())} of {len(hard_set.current)} asked"
+def epoch_so_far(rewards: Sequence[float], hard_set: HardSet, batch: Iterable[Rollout]) -> str:
+    """The mean reward of an epoch and its hard questions, as far as it has come.
+
+    Args:
+        rewards: Of its rollouts.
+        hard_set: What it has counted before the last batch: evolution, which tells it, runs after this.
+        batch: Rollouts of the last batch.
+    """
+    seen = copy(hard_set)
+    seen.current = dict(hard_set.current)
+    seen.observe(batch)
+    return f"reward {fmean(rewards):.3f}, hard {len(seen.hard_so_far())} of {len(seen.current)} asked"

@@ -18,6 +18,7 @@ from p2o.callbacks.epoch_meter import (
     validation_accuracies,
     warn_of_masked_gap,
     warn_of_truncation,
+    with_evolution,
 )
 from p2o.distributed.processes import gather, of_this_process
 from p2o.errors import InputError
@@ -95,7 +96,8 @@ class RunSummary(Callback):
             attempts.begin(goes_on=not RunPaths(Path(trainer.default_root_dir)).summary.exists())
         rank_zero_info(start_block(trainer, pl_module))
         if self.epochs and not place_of(trainer).within_epoch:
-            self.epochs[-1].update(evolved(trainer, trainer.current_epoch - 1), **spent_so_far(pl_module))
+            made_up_for = evolved(trainer, trainer.current_epoch - 1) | with_evolution(self.epochs[-1], self._phases())
+            self.epochs[-1].update(made_up_for, **spent_so_far(pl_module))
 
     def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Starts the clocks of the epoch."""

@@ -75,7 +75,7 @@ class P2OCLI(LightningCLI):
             check_resumed(self._checkpoint, plain_config(self._parser(self.subcommand), config))
 
     def instantiate_trainer(self, **kwargs: Any) -> Trainer:  # noqa: ANN401 (Lightning's signature)
-        """With loggers and checkpoints in the run folder, unless the config names others.
+        """With loggers and checkpoints in the run folder, unless the config names others; `p2o validate` logs nothing.
 
         It is derived here and not in the config: that is saved, and may be used again for another folder.
 
@@ -83,8 +83,8 @@ class P2OCLI(LightningCLI):
             InputError: A setting of the section `trainer` is not one: Lightning checks names of devices and strategies.
         """
         root, parts = self._root, self.config_init[self.subcommand]
-        if parts.trainer.logger is None:
-            kwargs["logger"] = loggers(root)
+        if self.subcommand == "validate" or parts.trainer.logger is None:  # to Lightning it is step 0
+            kwargs["logger"] = self.subcommand != "validate" and loggers(root)
         if parts.checkpoint.dirpath is None:  # a fixed folder, so that `--ckpt_path last` finds it
             parts.checkpoint.dirpath = str((root / CHECKPOINTS).resolve())
         try:

@@ -91,7 +91,7 @@ class EvolutionResult:
             "spent": history.spent,
             "screen": self.screen,
             "stages": stages(history),
-            "iterations": max(0, sum(iteration.stage is Stage.SEARCH for iteration in history.iterations) - 1),
+            "iterations": stages(history).get(str(Stage.SEARCH), {}).get("iterations", 0),
             "pool": len(history.pool),
             "bank": len(self.bank),
             "covered": len(self.bank.solvers),
@@ -111,9 +111,15 @@ class EvolutionResult:
 
 
 def stages(history: History) -> dict[str, dict[str, int]]:
-    """Iterations and rollouts of each stage that the evolution went through."""
+    """Iterations and rollouts of each stage that the evolution went through.
+
+    The search begins by scoring the seeds, which is no iteration and costs rollouts all the same.
+    """
     return {
-        str(stage): {"iterations": len(iterations), "rollouts": sum(iteration.spent for iteration in iterations)}
+        str(stage): {
+            "iterations": len(iterations) - (stage is Stage.SEARCH),
+            "rollouts": sum(iteration.spent for iteration in iterations),
+        }
         for stage in Stage
         if (iterations := [iteration for iteration in history.iterations if iteration.stage is stage])
     }

@@ -5,6 +5,7 @@ from typing import Any
 from lightning import Trainer
 from lightning.pytorch.utilities import rank_zero_info
 
+from p2o.endpoints.usage import ZERO_USAGE, Usage
 from p2o.policy.checkpoints.place import logged_step
 
 
@@ -69,7 +70,8 @@ def metrics(report: dict[str, Any]) -> dict[str, float]:
     found |= {f"evolution/spent/{stage}": figures["rollouts"] for stage, figures in report["stages"].items()}
     found |= {f"reflection/{name}": report[name] for name in _OF_REFLECTION}
     found |= {f"reflection/rejected/{_name(cause)}": count for cause, count in report["rejections"].items()}
-    for usage in report["reflection"].values():
+    if report["reflection"]:  # of several reflectors, since a resumed evolution may have another one, together
+        usage = sum((Usage(**usage) for usage in report["reflection"].values()), ZERO_USAGE).plain()
         found |= {f"reflection/{name}": value for name, value in usage.items() if name != "failures"}
         found |= {f"reflection/failed/{_name(cause)}": count for cause, count in usage["failures"].items()}
     return {name: float(value) for name, value in found.items() if value is not None}

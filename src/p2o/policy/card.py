@@ -36,7 +36,7 @@ def model_card(checkpoint: Path, content: Mapping[str, Any], library: str = "tra
         f"---\n{yaml.safe_dump(front, sort_keys=False)}---",
         _method(base, place, content["p2o"]),
         *([_loading(base)] if library == "peft" else []),
-        _prompts(content["p2o"].get("prompts"), library),
+        _prompts(content["p2o"].get("prompts"), library, content.get("p2o_config", {})),
         _figures(run.summary, _epochs(place) - 1, content["p2o"]),
         _templates(content),
         _settings(run.config),
@@ -82,13 +82,15 @@ def _loading(base: str) -> str:
     return f"## How to load it\n\n{told}\n\n{_code(chr(10).join(lines))}"
 
 
-def _prompts(prompts: Mapping[str, Any] | None, library: str) -> str:
+def _prompts(prompts: Mapping[str, Any] | None, library: str, config: Mapping[str, Any]) -> str:
     """How the policy was asked in training; JSON's texts are Python's as well. `_loading` has loaded adapters."""
     head = "## How to ask it\n\n"
     if prompts is None:
         return f"{head}The checkpoint does not say how questions were asked: an older p2o wrote it."
     switches = prompts["chat_template_kwargs"]
     kept = f" It has {', '.join(f'`{name}`' for name in switches)} of the run as defaults." if switches else ""
+    limit = config.get("model", {}).get("max_completion_length")  # not known of a run whose parts were made by hand
+    known = isinstance(limit, int)
     if library == "peft":
         lines = ["from transformers import AutoTokenizer", ""]
     else:
@@ -101,7 +103,8 @@ def _prompts(prompts: Mapping[str, Any] | None, library: str) -> str:
         "inputs = tokenizer.apply_chat_template(",
         "    messages, add_generation_prompt=True, return_dict=True, return_tensors='pt'",
         ")",
-        "completion = model.generate(**inputs, max_new_tokens=256)",
+        f"limit = {limit}  # tokens of an answer in the run" if known else "limit = 256  # tokens: put the run's here",
+        "completion = model.generate(**inputs, max_new_tokens=limit, do_sample=False)  # greedy, as its figures are",
     ]
     return (
         f"{head}As in training: one user message, by the chat template of this folder, which transformers and vLLM "

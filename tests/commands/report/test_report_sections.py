@@ -149,6 +149,21 @@ def test_a_screened_evolution_shows_its_stages_and_what_was_covered_beyond_the_s
     assert "Stages of evolution" not in tables(cost([run]))
 
 
+def test_with_a_screen_the_bank_and_the_best_template_are_shares_of_the_same_questions(run):
+    """One template in the bank, right on both questions of the screen and on one of the other six."""
+    [evolution] = run.evolutions
+    dev = [f"d{number}" for number in range(8)]
+    figures = evolution.figures | {"dev": 8, "screen": 2, "dev_questions": dev}
+    figures["solvers"] = {id: [template_id(T)] for id in dev[:3]}
+    seed, child, _ = evolution.candidates
+    child = child | {"dev_scores": [1.0, 1.0], "cover_scores": {id: float(id == "d2") for id in dev[2:]}}
+    screened = replace(run, evolutions=[replace(evolution, figures=figures, candidates=[seed, child])])
+    section = coverage([screened])
+    assert tables(section)["Dev questions solved"].rows == [["0", "100.0%", "100.0%", "0.0%"]]
+    said = [block.text for block in section.blocks if isinstance(block, Text)]
+    assert "The bank after epoch 0 solves 3 of all 8 dev questions." in " ".join(said)
+
+
 def banked(run, pool, **settings):
     """Rows of the bank of these texts, dev scores and second draws, as evolution makes and logs it; its curve too."""
     [evolution] = run.evolutions
@@ -440,6 +455,31 @@ def test_seeds_are_taken_together_where_all_have_come(run):
     unfinished = replace(run, name="whole2", summary=run.summary | short | {"epochs": 1})
     rows = dict(tables(overview([run, unfinished]))["Over seeds"].rows)
     assert rows["training reward"] == "0.25 [0.25, 0.25]" and "validation, templated, hard" not in rows
+
+
+def over_seeds(runs):
+    return tables(overview(runs))["Over seeds"]
+
+
+def test_a_mean_over_seeds_says_of_how_many_it_is(run):
+    """A seed without a template has no templated accuracy, and one number alone has no interval."""
+    last = {"bare": {"hard": 0.5}, "templated": None}
+    second = replace(run, name="whole2", summary=run.summary | {"history": [run.summary["history"][0], last]})
+    rows = dict(over_seeds([run, second]).rows)
+    assert rows["validation, templated, hard"] == "100.0 % (1 of 2)"
+    third = replace(run, name="whole3")
+    rows = dict(over_seeds([run, second, third]).rows)
+    assert rows["validation, templated, hard"] == "100.0 % [100.0, 100.0] (2 of 3)"
+    assert rows["validation, bare, hard"] == "50.0 % [50.0, 50.0]"
+
+
+def test_a_figure_that_one_method_lacks_is_shown_of_the_other(run):
+    bare = [epoch | {"templated": None} for epoch in run.summary["history"]]
+    grpo = replace(run, name="grpo", summary=run.summary | {"history": bare}, config=run.config | {"data": {"tau": 3}})
+    runs = [run, replace(run, name="whole2"), grpo, replace(grpo, name="grpo2")]
+    row = ["validation, templated, hard", "100.0 % [100.0, 100.0]", "–"]
+    assert row in over_seeds(runs).rows
+    assert [row[0], row[2], row[1]] in over_seeds([*runs[2:], *runs[:2]]).rows
 
 
 def test_a_mean_over_seeds_has_the_interval_of_student():

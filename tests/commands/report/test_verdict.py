@@ -36,6 +36,32 @@ def test_a_reward_that_halves_is_a_collapse(run):
     assert found[0].word == "Collapsed" and "from 0.500 in epoch 0 to 0.200" in found[0].text and found[0].advice
 
 
+def test_a_reward_that_fell_because_its_templates_went_is_no_collapse(run):
+    """Its rollouts under templates alone were right, and the last epoch is bare: the policy has lost nothing."""
+    helped = replace(run, metrics={}, validation={}, questions={0: run.questions[1], 1: run.questions[0]})
+    summary = {"reward": [0.4, 0.1], "history": run.summary["history"][:1] * 2}
+
+    def outcomes(epoch, *right):
+        asked = zip(helped.questions[epoch], right, strict=True)
+        records = [
+            replace(one, correct=k, outcomes=tuple("correct" if n < k else "wrong" for n in range(4)))
+            for one, k in asked
+        ]
+        return {epoch: records}
+
+    first = outcomes(0, 2, 2, 2, 0)  # of four, the first two under a template, but for the last question
+    gone = replace(helped, questions=helped.questions | first | outcomes(1, 0, 0, 0, 0))
+    found = findings(with_summary(gone, **summary))
+    assert [one.word for one in found] == ["Templates gone", "No signal"] and found[0].tone == "plain"
+    assert "from 0.400 in epoch 0 to 0.100" in found[0].text and "went from 38% to 0%" in found[0].text
+    assert "(bare 0% → 0%)" in found[0].text
+
+    forgot = replace(gone, questions=gone.questions | outcomes(0, 4, 4, 4, 4))
+    assert words(with_summary(forgot, **summary))[0] == "Collapsed"
+    validated = [{"bare": {"hard": right}, "templated": None} for right in (0.5, 0.1)]
+    assert words(with_summary(gone, **summary | {"history": validated}))[0] == "Collapsed"
+
+
 def test_completions_that_never_end_are_a_collapse_too(run):
     found = words(with_summary(run, truncated=[0.1, 0.95]))
     assert found == ["Collapsed", "Works", "Cut off"]
@@ -117,6 +143,19 @@ def test_without_a_clear_change_it_says_so(run):
     same = {epoch: run.validation[0] for epoch in run.validation}
     [finding] = findings(replace(run, validation=same))
     assert finding.word == "No clear change" and "changed by +0.0 points" in finding.text
+
+
+def test_of_one_epoch_it_says_where_it_stands(run):
+    one = {name: run.summary[name][:1] for name in ("reward", "hard_set", "history", "truncated")} | {"epochs": 1}
+    first = replace(run, validation={0: run.validation[0]}, metrics={}, questions={}, evolutions=[])
+    [finding] = findings(with_summary(first, **one))
+    assert finding.text == (
+        "One epoch: the training reward is 0.250, and the validation accuracy of the bare prompt is 42%; a change "
+        "needs a second epoch."
+    )
+    unseen = [{"bare": None, "templated": None}]
+    [finding] = findings(with_summary(replace(first, validation={}), **one | {"history": unseen}))
+    assert finding.text == "One epoch: the training reward is 0.250; a change needs a second epoch."
 
 
 def test_long_curves_are_thinned_by_means():

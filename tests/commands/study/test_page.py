@@ -141,6 +141,33 @@ def test_a_figure_that_some_runs_lack_says_of_how_many_it_is():
     assert make_page(study, rows, best_rows(rows), []).tables[0].rows[0][7] == "75.0 % (1 of 2)"
 
 
+def test_shares_are_percentages_and_other_figures_plain_numbers():
+    metrics = ["validation.bare.easy", "goodput", "memory_peak_gib", "rollouts.train", "wall_seconds"]
+    study = Study(configs=["x"], methods={"p2o": Method()}, baseline="p2o", seeds=[0, 1], metrics=metrics)
+    found = [result(0, 4), result(1, 4)]
+    measured = [{"goodput": 0.5, "memory_peak_gib": 0.59 + n / 10, "wall_seconds": 18694.25 + n} for n in range(2)]
+    found = [replace(one, summary=one.summary | more) for one, more in zip(found, measured, strict=True)]
+    row = make_page(study, rows := [StudyRow(next(study.variants()), found)], best_rows(rows), []).tables[0].rows[0]
+    assert row[7:] == ["50.0 ± 0.0 %", "50.0 ± 0.0 %", "0.64 ± 0.07", "20", "18,695 ± 1"]
+
+
+@pytest.mark.parametrize(
+    ("target", "said"), [(0.6, "60"), (0.625, "62.5"), (0.995, "99.5"), (0.004, "0.4"), (1.0, "100")]
+)
+def test_a_target_is_said_as_it_is(target, said):
+    study = Study(configs=["x"], methods={"p2o": Method()}, baseline="p2o", seeds=[0], target=target)
+    page = make_page(study, rows := [StudyRow(next(study.variants()), [result(0, 4)])], best_rows(rows), [])
+    assert page.tables[0].header[6] == f"to {said} %" and any(f"; to {said} %: rollouts" in note for note in page.notes)
+
+
+def test_a_difficulty_whose_name_has_a_dot_keeps_it_in_the_head_of_its_column():
+    study = Study(configs=["x"], methods={"p2o": Method()}, baseline="p2o", seeds=[0], metrics=["validation.bare.4.5"])
+    found = result(0, 4)
+    found = replace(found, summary=found.summary | {"validation": {"bare": {"4.5": 0.25}}})
+    table = make_page(study, rows := [StudyRow(next(study.variants()), [found])], best_rows(rows), []).tables[0]
+    assert (table.header[7], table.rows[0][7]) == ("bare/4.5", "25.0 %")
+
+
 def test_missing_runs_are_named(page):
     assert "MISSING, and counted nowhere: grpo-x-seed1, gone-x-seed0, gone-x-seed1" in page.notes
 

@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 
 import pytest
 import torch
@@ -105,6 +106,17 @@ def test_figures_of_the_summary(fit):
         result.figure("validation.bare.sums")
     with pytest.raises(InputError, match="expected a number"):
         result.figure("validation.bare")
+
+
+def test_figures_of_a_difficulty_whose_name_has_a_dot(fit):
+    """Those of DeepMath are numbers."""
+    found = read_result(fit, "bare/hard")
+    summary = {"validation": {"bare": {"4": 0.25, "4.5": 0.5, "a.b": {"c": 1}}}}
+    found = replace(found, summary=summary)
+    assert found.figure("validation.bare.4.5") == 0.5 and found.figure("validation.bare.4") == 0.25
+    assert found.figure("validation.bare.a.b.c") == 1
+    with pytest.raises(InputError, match=r"no '5' for 'validation\.bare\.5\.5'.*has 4, 4\.5, a\.b"):
+        found.figure("validation.bare.5.5")
 
 
 def test_what_cannot_be_read_is_named(fit):

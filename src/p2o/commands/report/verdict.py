@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from statistics import fmean
 from typing import Any, Literal
 
+from p2o.commands.report.bare_rollouts import bare_accuracies, templated_share
 from p2o.commands.report.estimates import Estimate, estimate
 from p2o.commands.report.runs import Run
 from p2o.commands.report.steps import one_sided_shares, zero_variance_shares
@@ -47,26 +48,40 @@ def findings(run: Run) -> list[Finding]:
         for look in (_collapsed, _no_signal, _masked_away, _no_templates, _works, _saturated, _cut_off)
         for finding in look(run)
     ]
-    return found or [
-        Finding(
-            "No clear change",
-            "plain",
-            f"the training reward went from {run.summary['reward'][0]:.3f} to {run.summary['reward'][-1]:.3f}, and the "
-            f"validation accuracy of the bare prompt {_change_in_words(run)}.",
-            "Give it more epochs or a higher learning rate (model.optimizer), and look at the groups without variance "
-            "below: they say whether there is something to learn from.",
-        )
-    ]
+    return found or [_one_epoch(run) if run.epochs == 1 else _no_clear_change(run)]
+
+
+def _one_epoch(run: Run) -> Finding:
+    accuracy = _accuracy(run, "bare")
+    validation = "" if accuracy is None else f", and the validation accuracy of the bare prompt is {accuracy:.0%}"
+    return Finding(
+        "One epoch",
+        "plain",
+        f"the training reward is {run.summary['reward'][0]:.3f}{validation}; a change needs a second epoch.",
+    )
+
+
+def _no_clear_change(run: Run) -> Finding:
+    rewards = run.summary["reward"]
+    return Finding(
+        "No clear change",
+        "plain",
+        f"the training reward went from {rewards[0]:.3f} to {rewards[-1]:.3f}, and the validation accuracy of the bare "
+        f"prompt {_change_in_words(run)}.",
+        "Give it more epochs or a higher learning rate (model.optimizer), and look at the groups without variance "
+        "below: they say whether there is something to learn from.",
+    )
 
 
 def _collapsed(run: Run) -> Iterator[Finding]:
     rewards, truncated = run.summary["reward"], run.summary.get("truncated", [])
     best = max(rewards)
+    epoch = rewards.index(best)
     if best >= 0.1 and rewards[-1] < HALF * best:
-        yield Finding(
+        yield _without_templates(run, epoch) or Finding(
             "Collapsed",
             "flag",
-            f"the training reward fell from {best:.3f} in epoch {rewards.index(best)} to {rewards[-1]:.3f} at the end.",
+            f"the training reward fell from {best:.3f} in epoch {epoch} to {rewards[-1]:.3f} at the end.",
             "Go back to the checkpoint of that epoch, with a lower learning rate or a KL to the start (ReferenceKL).",
         )
     elif truncated and truncated[-1] >= MOSTLY and truncated[0] < HALF:
@@ -76,6 +91,31 @@ def _collapsed(run: Run) -> Iterator[Finding]:
             f"completions that the length limit cuts off grew from {truncated[0]:.0%} to {truncated[-1]:.0%}.",
             "Lower the learning rate, raise model.max_completion_length, or shape the reward by SoftOverlong.",
         )
+
+
+def _without_templates(run: Run, epoch: int) -> Finding | None:
+    """That templates made the reward of an epoch, which fell as they went: no bare figure is half of what it was."""
+    asked, asked_last = (run.questions.get(number, []) for number in (epoch, run.epochs - 1))
+    share, share_last = templated_share(asked), templated_share(asked_last)
+    pairs = [pair for pair in (bare_accuracies(asked, asked_last), _validated_bare(run, epoch)) if pair]
+    if share_last >= share or any(last < HALF * first for first, last in pairs):
+        return None
+    rewards, bare = run.summary["reward"], [f" (bare {first:.0%} → {last:.0%})" for first, last in pairs[:1]]
+    return Finding(
+        "Templates gone",
+        "plain",
+        f"the training reward fell from {rewards[epoch]:.3f} in epoch {epoch} to {rewards[-1]:.3f} at the end, as the "
+        f"rollouts under a template went from {share:.0%} to {share_last:.0%}; bare figures did not fall like it"
+        f"{''.join(bare)}.",
+        "A question that is solved with help alone leaves the hard set, and with fewer hard questions than "
+        "evolution.min_hard_set the next epoch is bare: lower it, or raise data.tau.",
+    )
+
+
+def _validated_bare(run: Run, epoch: int) -> tuple[float, float] | None:
+    """Bare validation accuracy of an epoch and of the last one, over difficulties; None if either was not validated."""
+    first, last = ((run.summary["history"][number] or {}).get("bare") for number in (epoch, -1))
+    return (fmean(first.values()), fmean(last.values())) if first and last else None
 
 
 def _no_signal(run: Run) -> Iterator[Finding]:

@@ -13,6 +13,7 @@ from p2o.commands.study.rows import StudyRow
 NOTHING = "–"
 MEASURED = ("validation", "fixed_questions")  # not needed for training
 COLUMNS = ("train", "evolution", "reflection")
+SMALL = 100  # a further figure below it that is no whole number has two decimals
 
 
 def make_page(study: Study, rows: Sequence[StudyRow], best: Mapping[str, StudyRow], missing: Sequence[str]) -> Page:
@@ -58,7 +59,7 @@ def _chosen_by(study: Study) -> str:
 
 def _accuracy(study: Study, best: Mapping[str, StudyRow]) -> TextTable:
     base = best[study.baseline]
-    names = [metric.removeprefix("validation.").replace(".", "/") for metric in study.metrics]
+    names = [metric.removeprefix("validation.").replace(".", "/", 1) for metric in study.metrics]
     header = ["method", "seeds", study.accuracy, "difference", "over the run", "its difference"]
     header.append(_target(study))
     rows = []
@@ -80,7 +81,7 @@ def _accuracy(study: Study, best: Mapping[str, StudyRow]) -> TextTable:
 
 
 def _target(study: Study) -> str:
-    return f"to {100 * study.target:.0f} %"
+    return f"to {100 * study.target:g} %"
 
 
 def _cost(best: Mapping[str, StudyRow]) -> TextTable:
@@ -155,8 +156,13 @@ def _tuning(study: Study, tuned: Sequence[StudyRow], best: Mapping[str, StudyRow
 def _figures(results: Sequence[RunResult], path: str) -> str:
     """A figure of those results that have it, and of how many if others have not."""
     found = [value for result in results if (value := result.figure(path)) is not None]
-    some = f" ({len(found)} of {len(results)})" if 0 < len(found) < len(results) else ""
-    return mean_percent(found) + some
+    if not found:
+        return NOTHING
+    some = f" ({len(found)} of {len(results)})" if len(found) < len(results) else ""
+    if path.startswith("validation.") or path == "goodput":  # the shares that summary.json has
+        return mean_percent(found) + some
+    whole = not any(value % 1 for value in (*found, fmean(found)))
+    return mean_number(found, digits=0 if whole or fmean(found) >= SMALL else 2) + some
 
 
 def _difference(row: StudyRow, base: StudyRow, of: str) -> str:
@@ -182,9 +188,9 @@ def mean_percent(shares: Sequence[float]) -> str:
     return f"{100 * fmean(shares):.1f}{deviation} %"
 
 
-def mean_number(values: Sequence[float]) -> str:
-    """Numbers as "5,760 ± 12"; equal ones and one alone have no deviation."""
+def mean_number(values: Sequence[float], digits: int = 0) -> str:
+    """Numbers as "5,760 ± 12", or with digits; equal ones and one alone have no deviation."""
     if not values:
         return NOTHING
-    deviation = f" ± {stdev(values):,.0f}" if len(set(values)) > 1 else ""
-    return f"{fmean(values):,.0f}{deviation}"
+    deviation = f" ± {stdev(values):,.{digits}f}" if len(set(values)) > 1 else ""
+    return f"{fmean(values):,.{digits}f}{deviation}"

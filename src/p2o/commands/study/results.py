@@ -69,17 +69,21 @@ class RunResult:
     def figure(self, path: str) -> float | None:
         """A number of the summary by its path, such as "validation.bare.easy"; None if the run has none there.
 
+        A name may have dots itself ("validation.bare.7.5"): of several that the path may mean it is the longest.
+
         Raises:
             InputError: There is no such path.
         """
         value: Any = self.summary
-        for name in path.split("."):
-            if value is None:
-                return None
-            if not isinstance(value, dict) or name not in value:
-                there = f"has {', '.join(value)}" if isinstance(value, dict) else f"is {value!r}"
-                raise InputError(f"metrics: no {name!r} for {path!r} of summary.json: what is in its place {there}.")
-            value = value[name]
+        rest = path
+        while rest and value is not None:
+            names = [name for name in value if f"{rest}.".startswith(f"{name}.")] if isinstance(value, Mapping) else []
+            if not names:
+                there = f"has {', '.join(value)}" if isinstance(value, Mapping) else f"is {value!r}"
+                first = rest.partition(".")[0]
+                raise InputError(f"metrics: no {first!r} for {path!r} of summary.json: what is in its place {there}.")
+            name = max(names, key=len)
+            value, rest = value[name], rest[len(name) + 1 :]
         if value is not None and not isinstance(value, int | float):
             raise InputError(f"metrics: expected a number at {path!r} of summary.json, found {value!r}.")
         return value

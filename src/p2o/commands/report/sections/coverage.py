@@ -13,7 +13,8 @@ from p2o.evolution.stages.confirmation import without_lucky_hits
 from p2o.prompts.set_cover import cover_values, gain, greedy_cover
 
 NOTE = (
-    "Bank: solved by some template of it. A template solves a dev question of whose completions it gets more than half "
+    "Dev questions solved: of those that all templates were scored on, not all with evolution.screen_size. Bank: "
+    "solved by some template of it. A template solves a dev question of whose completions it gets more than half "
     "right, or with evolution.credit: share any; with evolution.confirm: drop, lucky hits are left out. Adds: what the "
     "greedy set cover gained by taking the template in this order. Drawn: rollouts of the next epoch that carried it, "
     "with the share that was correct."
@@ -41,7 +42,7 @@ def _blocks(run: Run) -> list[Block]:
     epochs = [evolution.epoch for evolution in run.searches]
     return [
         Figures([line_chart("Dev questions solved", epochs, lines, "after epoch", "share of dev questions")]),
-        *(_bank(run, evolution) for evolution in run.searches),
+        *(block for evolution in run.searches for block in (*_beyond_the_screen(evolution), _bank(run, evolution))),
     ]
 
 
@@ -71,11 +72,21 @@ def _pool(evolution: Evolution) -> list[dict[str, Any]]:
 
 def _shares(evolution: Evolution) -> dict[str, float | None]:
     figures, pool = evolution.figures, _pool(evolution)
+    screen = _on_screen(pool[0], figures).keys()
     return {
-        "bank": None if figures.get("failure") else len(figures["solvers"]) / figures["dev"],
+        "bank": None if figures.get("failure") else len(figures["solvers"].keys() & screen) / len(screen),
         "best one": max(_share_covered(candidate, figures) for candidate in pool),
         "bare": _share_covered(pool[0], figures),
     }
+
+
+def _beyond_the_screen(evolution: Evolution) -> list[Block]:
+    """What the bank solves of all dev questions, where the figure is of the screen."""
+    figures = evolution.figures
+    if figures.get("failure") or len(_pool(evolution)[0]["dev_scores"]) == figures["dev"]:
+        return []
+    solved = f"solves {len(figures['solvers'])} of all {figures['dev']} dev questions."
+    return [Text(f"The bank after epoch {evolution.epoch} {solved}")]
 
 
 def _bank(run: Run, evolution: Evolution) -> Block:

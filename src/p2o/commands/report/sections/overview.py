@@ -59,24 +59,26 @@ def _ends(runs: Sequence[Run]) -> Iterator[list[str]]:
 def _over_seeds(runs: Sequence[Run]) -> list[Block]:
     """Where the runs of each config ended, as means over their seeds; nothing if no config has several."""
     groups = [group for group in seed_groups(runs) if len(group.runs) > 1]
-    rows: dict[str, list[str]] = {}
-    for group in groups:
+    rows: dict[str, dict[int, str]] = {}  # by label, then by the number of the group, which may lack the figure
+    for number, group in enumerate(groups):
         end = min(run.epochs for run in group.runs) - 1  # a run that goes on has seen less
         for label, name in (("training reward", "reward"), ("hard questions", "hard_set")):
-            rows.setdefault(label, []).append(_mean_text([run.summary[name][end] for run in group.runs], False))
+            rows.setdefault(label, {})[number] = _mean_text([run.summary[name][end] for run in group.runs], False)
         for context in ("bare", "templated"):
             last = [run.summary["history"][end][context] or {} for run in group.runs]
             for name in dict.fromkeys(name for accuracies in last for name in accuracies):
                 values = [accuracies[name] for accuracies in last if name in accuracies]
-                rows.setdefault(f"validation, {context}, {name}", []).append(_mean_text(values, True))
+                some = f" ({len(values)} of {len(last)})" if len(values) < len(last) else ""
+                rows.setdefault(f"validation, {context}, {name}", {})[number] = _mean_text(values, True) + some
     head = ["mean over seeds [95 %], last epoch that all have", *(group.name for group in groups)]
-    body = [[label, *cells] for label, cells in rows.items() if len(cells) == len(groups)]
+    body = [[label, *(cells.get(number, "–") for number in range(len(groups)))] for label, cells in rows.items()]
     return [ValueTable("Over seeds", head, body)] if groups else []
 
 
 def _mean_text(values: Sequence[float], percent: bool) -> str:
-    mean, low, high = (100 * value if percent else value for value in mean_over_seeds(values))
-    return f"{mean:.1f} % [{low:.1f}, {high:.1f}]" if percent else f"{mean:.3g} [{low:.3g}, {high:.3g}]"
+    scale, form, unit = (100, ".1f", " %") if percent else (1, ".3g", "")
+    mean, low, high = (f"{scale * value:{form}}" for value in mean_over_seeds(values))
+    return f"{mean}{unit} [{low}, {high}]" if len(values) > 1 else f"{mean}{unit}"
 
 
 def _environments(runs: Sequence[Run]) -> Block:
