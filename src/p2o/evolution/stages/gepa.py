@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from itertools import cycle, islice
 
 from p2o.evolution.evaluation import Evaluation
-from p2o.evolution.gates import Gate, Verdict
+from p2o.evolution.gates import Gate, Verdict, judge_checked
 from p2o.evolution.history import Candidate, History, Iteration, RejectedProposal
 from p2o.evolution.proposals.novelty import sift
 from p2o.evolution.proposals.partners import find_partner
@@ -168,7 +168,7 @@ class GepaStage:
         return child.trial.before[0][0].template
 
     def _verdict(self, child: Child) -> Verdict:
-        return self.gate.judge(child.gain, len(child.trial.questions) // self.batches.size)
+        return judge_checked(self.gate, child.gain, len(child.trial.questions) // self.batches.size)
 
 
 def told_apart(seeds: Sequence[int]) -> list[int]:
