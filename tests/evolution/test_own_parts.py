@@ -57,9 +57,9 @@ class Selecting(ParentSelector):
         ([-1], r"rows of `scores` from 0 to 0, got \[-1\]"),
         ([99], r"rows of `scores` from 0 to 0, got \[99\]"),
         ([0.0], r"rows of `scores` from 0 to 0, got \[0.0\]"),
-        ([], r"1 to 16 parents, got \[\]"),
-        ([0] * 17, r"1 to 16 parents, got \[0, 0"),
-        (None, r"1 to 16 parents, got None"),
+        ([], r"1 to 8 parents, got \[\]"),
+        ([0] * 9, r"1 to 8 parents, got \[0, 0"),
+        (None, r"1 to 8 parents, got None"),
     ],
 )
 def test_a_selector_that_gives_no_rows_of_the_pool_is_named(parents, message):
