@@ -56,3 +56,23 @@ class WeightOfRows(ContextEstimator):
 def test_what_is_no_number_for_each_token_is_named(policy, parts, message):
     with pytest.raises(InputError, match=rf"test_own_parts\.{message}"):
         gradient(policy, **({"estimator": Replace()} | parts), rows=make_rows(templated=True), tokens=400)
+
+
+class SaysNothing(ContextEstimator):
+    """Replace, without a word about what it reads."""
+
+    def __call__(self, bare, templated):
+        return bare, torch.ones_like(bare)
+
+
+class BonusThatSaysNothing(Regularizer):
+    def __call__(self, logps, reference, entropies):
+        return -0.01 * entropies
+
+
+def test_a_part_that_does_not_say_what_it_reads_reads_all(policy):
+    rows = make_rows(templated=True)
+    assert BonusThatSaysNothing().averages is False
+    _, found = gradient(policy, SaysNothing(), rows, tokens=400)
+    _, expected = gradient(policy, Replace(), rows, tokens=400)
+    assert all(torch.allclose(one, other, atol=1e-6) for one, other in zip(found, expected, strict=True))
