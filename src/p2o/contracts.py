@@ -1,6 +1,6 @@
 """What a part of a user's own returns, held against what p2o expects of such a part."""
 
-from collections.abc import Coroutine, Iterable
+from collections.abc import Coroutine, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from p2o.errors import InputError
@@ -34,6 +34,28 @@ def listed(place: str, came: object, expected: str) -> list[Any]:
     if not isinstance(came, Iterable) or isinstance(came, str):
         raise InputError(f"{place}: expected {expected}, got {came!r:.200}.")
     return list(came)
+
+
+def check_record(place: str, came: object, kind: type, fields: Mapping[str, type]) -> None:
+    """Holds a record against its fields: a frozen dataclass takes anything, and a number is met much later.
+
+    Args:
+        place: Where it came from: a class and its method.
+        came: The record.
+        kind: Its class.
+        fields: Type of each field that is looked at.
+
+    Raises:
+        InputError: It is of another class, or a field of it is of another type.
+    """
+    if not isinstance(came, kind):
+        raise InputError(f"{place}: expected a {kind.__module__}.{kind.__qualname__}, got {came!r:.200}.")
+    for name, expected in fields.items():
+        if not isinstance(value := getattr(came, name), expected):
+            raise InputError(
+                f"{place}: expected a {expected.__name__} as {name} of a {kind.__name__}, got {value!r:.100} of type "
+                f"{type(value).__name__} in {came!r:.300}."
+            )
 
 
 def shaped(part: object, came: object, like: "Tensor", letters: str, advice: str) -> "Tensor":
