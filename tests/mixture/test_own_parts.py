@@ -60,3 +60,76 @@ def test_a_source_may_be_a_generator():
         yield from QUESTIONS
 
     assert data(Giving(generator())).train_questions == data().train_questions
+
+
+class Weighing(AssignmentRule):
+    def __init__(self, weights):
+        self.weights = weights
+
+    def __call__(self, templates, use):
+        return self.weights() if callable(self.weights) else self.weights
+
+
+def item(weights):
+    made = data(assignment=Weighing(weights))
+    made.hard_set.observe(rollout(False, number=int(question.id[1:])) for question in made.train_questions)
+    made.hard_set.close()
+    made.adopt(TemplateBank((Template("A", 0.5), Template("B", 0.25)), {}))
+    return made.mixture(1)[0]
+
+
+@pytest.mark.parametrize(
+    ("weights", "got"),
+    [
+        ([float("nan"), 1.0], r"\[nan, 1\.0\]"),
+        ([float("inf"), 1.0], r"\[inf, 1\.0\]"),
+        ([-1.0, 1.0], r"\[-1\.0, 1\.0\]"),
+        ([1.0], r"\[1\.0\]"),
+        ([1.0] * 3, r"\[1\.0, 1\.0, 1\.0\]"),
+        (["a", "b"], r"\['a', 'b'\]"),
+        (None, "None"),
+    ],
+)
+def test_a_rule_of_assignment_that_gives_no_weights_is_named(weights, got):
+    message = rf"test_own_parts\.Weighing: expected a finite weight of at least 0 for each of 2 templates, got {got}"
+    with pytest.raises(InputError, match=message):
+        item(weights)
+
+
+@pytest.mark.parametrize("weights", [(1, 3), numpy.array([1, 3]), lambda: iter([1.0, 3.0])])
+def test_weights_may_be_any_numbers(weights):
+    found = item(weights)
+    assert set(found.templates) <= {"A", "B"}
+    assert found == item([1.0, 3.0])
+
+
+class Drawing(EpochDraw):
+    chooses = False
+
+    def __init__(self, change):
+        self.change = change
+
+    def __call__(self, questions, count, epoch, seed, seen):
+        return self.change([question.id for question in questions][:count], questions)
+
+
+@pytest.mark.parametrize(
+    ("change", "got"),
+    [
+        (lambda ids, questions: set(ids[1:]), "3 of them"),
+        (lambda ids, questions: {question.id for question in questions}, "16 of them"),
+        (lambda ids, questions: [ids[0]] * 4, "1 of them"),
+        (lambda ids, questions: questions[:4], r"0 of them, and others, such as Question\("),
+        (lambda ids, questions: {*ids[1:], "x"}, "3 of them, and others, such as 'x'"),
+        (lambda ids, questions: None, "None"),
+    ],
+)
+def test_a_draw_that_gives_other_questions_is_named(change, got):
+    message = rf"test_own_parts\.Drawing: expected the ids of 4 different training questions, got {got}"
+    with pytest.raises(InputError, match=message):
+        data(draw=Drawing(change), questions_per_epoch=4).mixture(0)
+
+
+def test_a_draw_may_be_a_list():
+    found = data(draw=Drawing(lambda ids, questions: ids), questions_per_epoch=4).mixture(0)
+    assert len(found) == 4
