@@ -14,8 +14,9 @@ from lightning.pytorch.strategies import (
 )
 
 from factories import question
-from p2o.errors import InputError
+from p2o.errors import InputError, refuse
 from p2o.mixture.overlap import warn_of_overlap
+from p2o.policy.optimizer import LinearWarmup, check_optimizer
 from p2o.policy.preflight import (
     check_lengths,
     check_monitors,
@@ -81,6 +82,13 @@ def test_what_is_monitored_must_be_measured():
     for wrong in ("val/bare/hrad", "val/templated/all"):
         with pytest.raises(InputError, match=rf"ModelCheckpoint: monitor: .*\(val/bare/all\), got '{wrong}'"):
             check_monitors([ModelCheckpoint(monitor=wrong)], questions)
+
+
+def test_a_callback_may_call_something_else_its_monitor():
+    callback = Callback()
+    for monitor in (["loss", "reward"], 3, print, None):
+        callback.monitor = monitor
+        check_monitors([callback], [question(0)])
 
 
 def test_an_epoch_is_not_chosen_by_the_validation_of_an_earlier_one():
