@@ -91,6 +91,28 @@ def test_a_callback_may_call_something_else_its_monitor():
         check_monitors([callback], [question(0)])
 
 
+def test_problems_may_be_a_list():
+    """Those of a part of one's own, whose hooks give an iterator or what one can loop over."""
+    refuse([])
+    for problems in (["a", "b"], iter(["a", "b"])):
+        with pytest.raises(InputError, match=r"^a$"):
+            refuse(problems)
+
+
+def _asserting(parameters):
+    assert len(list(parameters)) > 9, "expected ten matrices"
+
+
+def _looking_up(parameters):
+    return {}["name"]
+
+
+@pytest.mark.parametrize(("optimizer", "said"), [(_asserting, "ten matrices"), (_looking_up, "KeyError: 'name'")])
+def test_an_optimizer_that_asserts_when_it_is_made_is_one_message(optimizer, said):
+    with pytest.raises(InputError, match=rf"model\.optimizer: .*{said}"):
+        check_optimizer(optimizer, LinearWarmup)
+
+
 def test_an_epoch_is_not_chosen_by_the_validation_of_an_earlier_one():
     questions = [replace(question(1), difficulty="all")]
     for every_n_epochs in (2, 4, 0):
