@@ -10,7 +10,7 @@ SOURCE = Path(__file__).parent.parent / "src" / "p2o"
 
 # A module imports from rows above its own, or from its own package.
 ROWS = [
-    ["types", "errors", "seeds", "distributed", "io", "progress"],
+    ["types", "errors", "contracts", "seeds", "distributed", "io", "progress"],
     ["prompts", "rewards", "logprobs", "questions", "run_folder"],
     ["engines", "endpoints", "objective"],
     ["rollouts", "reflectors", "evaluation", "worlds"],
@@ -24,6 +24,7 @@ ROWS = [
 # What else a package may import from its own row.
 WITHIN = {
     "types": [],
+    "contracts": ["errors"],
     "distributed": ["errors"],
     "io": ["errors"],
     "progress": ["errors"],

@@ -1,6 +1,6 @@
 """The error that users can correct themselves: shown as a message, never as a traceback."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable
 
 
 class InputError(Exception):
@@ -11,11 +11,11 @@ class InputError(Exception):
     """
 
 
-def refuse(problems: Iterator[str]) -> None:
-    """Ends with the first problem, if there is one.
+def refuse(problems: Iterable[str]) -> None:
+    """Ends with the first problem, if there is one: those of a part of one's own may be a list.
 
     Raises:
         InputError: It.
     """
-    if (problem := next(problems, None)) is not None:
+    for problem in problems:
         raise InputError(problem)

@@ -10,7 +10,13 @@ from p2o.cli.main import main
 from p2o.errors import InputError
 
 OWN = """
+from lightning import Callback
 from lightning.pytorch.loggers import CSVLogger
+
+
+class Counter(Callback):
+    def state_dict(self):
+        return {"counted": 0}
 
 
 class Absent(CSVLogger):
@@ -84,6 +90,10 @@ def run(tmp_path, monkeypatch, capsys):
         ),
         ("trainer: {logger: [own_loggers.Absent]}", "trainer.logger: Absent: No module named 'a_package_that_is_now"),
         ("trainer: {accelerator: tpu}", "trainer: Requirement 'torch_xla"),
+        (
+            "trainer: {callbacks: [own_loggers.Counter, own_loggers.Counter]}",
+            "trainer.callbacks: Found more than one stateful callback of type `Counter`.*`state_key`",
+        ),
     ],
 )
 def test_a_part_that_cannot_be_made_is_one_message(run, part, message):

@@ -101,6 +101,42 @@ def test_a_proposal_is_missing():
         new(OneProposal(), Ledger())(JOBS)
 
 
+class Proposing(Reflector):
+    def __init__(self, made):
+        self.made = made
+
+    def reflect(self, jobs, context):
+        return self.made(jobs)
+
+
+async def awaited(jobs):
+    return [Proposal("t") for _ in jobs]
+
+
+@pytest.mark.parametrize(
+    ("made", "message"),
+    [
+        (lambda jobs: None, "a proposal for each of 4 jobs, got None"),
+        (awaited, "a proposal for each of 4 jobs, got a coroutine, which nobody awaits"),
+        (lambda jobs: ["Be exact."] * 4, r"a p2o\.reflectors\.base\.Proposal, got 'Be exact\.'"),
+        (lambda jobs: [Proposal(5)] * 4, r"a str as template of a Proposal, got 5 of type int"),
+        (lambda jobs: [Proposal(b"")] * 4, r"a str as template of a Proposal, got b'' of type bytes"),
+        (lambda jobs: [Proposal(None)] * 4, r"a str as template of a Proposal, got None of type NoneType"),
+        (lambda jobs: [Proposal("", rejection=None)] * 4, r"a str as rejection of a Proposal, got None"),
+        (lambda jobs: [Proposal("t", prompt=["a"])] * 4, r"a str as prompt of a Proposal, got \['a'\]"),
+        (lambda jobs: [Proposal("t", usage=None)] * 4, r"a Usage as usage of a Proposal, got None of type NoneType"),
+    ],
+)
+def test_a_reflector_that_gives_no_proposals_is_named(made, message):
+    with pytest.raises(InputError, match=rf"test_reflection\.Proposing\.reflect: expected {message}"):
+        new(Proposing(made), Ledger())(JOBS)
+
+
+def test_proposals_may_come_from_a_generator():
+    found = new(Proposing(lambda jobs: (Proposal(f"t{job.seed}") for job in jobs)), Ledger())(JOBS)
+    assert [proposal.template for proposal in found] == ["t0", "t1", "t2", "t3"]
+
+
 def test_the_reflector_is_told_what_the_run_has_spent():
     ledger = Ledger()
     ledger.add(0, "Other", Usage(money=7.0))

@@ -14,8 +14,9 @@ from lightning.pytorch.strategies import (
 )
 
 from factories import question
-from p2o.errors import InputError
+from p2o.errors import InputError, refuse
 from p2o.mixture.overlap import warn_of_overlap
+from p2o.policy.optimizer import LinearWarmup, check_optimizer
 from p2o.policy.preflight import (
     check_lengths,
     check_monitors,
@@ -81,6 +82,35 @@ def test_what_is_monitored_must_be_measured():
     for wrong in ("val/bare/hrad", "val/templated/all"):
         with pytest.raises(InputError, match=rf"ModelCheckpoint: monitor: .*\(val/bare/all\), got '{wrong}'"):
             check_monitors([ModelCheckpoint(monitor=wrong)], questions)
+
+
+def test_a_callback_may_call_something_else_its_monitor():
+    callback = Callback()
+    for monitor in (["loss", "reward"], 3, print, None):
+        callback.monitor = monitor
+        check_monitors([callback], [question(0)])
+
+
+def test_problems_may_be_a_list():
+    """Those of a part of one's own, whose hooks give an iterator or what one can loop over."""
+    refuse([])
+    for problems in (["a", "b"], iter(["a", "b"])):
+        with pytest.raises(InputError, match=r"^a$"):
+            refuse(problems)
+
+
+def _asserting(parameters):
+    assert len(list(parameters)) > 9, "expected ten matrices"
+
+
+def _looking_up(parameters):
+    return {}["name"]
+
+
+@pytest.mark.parametrize(("optimizer", "said"), [(_asserting, "ten matrices"), (_looking_up, "KeyError: 'name'")])
+def test_an_optimizer_that_asserts_when_it_is_made_is_one_message(optimizer, said):
+    with pytest.raises(InputError, match=rf"model\.optimizer: .*{said}"):
+        check_optimizer(optimizer, LinearWarmup)
 
 
 def test_an_epoch_is_not_chosen_by_the_validation_of_an_earlier_one():

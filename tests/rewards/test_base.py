@@ -50,6 +50,8 @@ class Saying(Reward):
     [
         (Grade(math.nan, Outcome.WRONG), "expected a finite reward, got nan"),
         (Grade(-math.inf, Outcome.WRONG), "expected a finite reward, got -inf"),
+        (Grade(1e39, Outcome.WRONG), r"expected a finite reward, got 1e\+39.*float32"),
+        (Grade(10**400, Outcome.WRONG), "expected a finite reward, got 1000.*float32"),
         (Grade(numpy.float32("inf"), Outcome.WRONG), "expected a finite reward, got inf"),
         (Grade("1", Outcome.CORRECT), "expected a number as reward, got '1' of type str"),
         (Grade(None, Outcome.CORRECT), "expected a number as reward, got None"),
@@ -72,6 +74,35 @@ def test_what_is_no_grade_is_named_with_its_reward_and_question(said, message, s
 def test_integers_and_numbers_of_numpy_are_rewards(number):
     [grade] = grade_checked(Saying(Grade(number, Outcome.CORRECT)), ANSWERED[:1])
     assert grade.reward == 1.0 and type(grade.reward) is float
+
+
+class Returning(Reward):
+    """Gives something else than a list."""
+
+    def __init__(self, change):
+        self.change = change
+
+    def grade(self, answered):
+        return self.change(MathAnswer().grade(answered))
+
+
+async def awaited(grades):
+    return grades
+
+
+@pytest.mark.parametrize(
+    ("change", "got"),
+    [(lambda grades: None, "None"), (lambda grades: 1.0, r"1\.0"), (awaited, "a coroutine, which nobody awaits")],
+)
+@pytest.mark.filterwarnings("error")
+def test_what_is_no_list_of_grades_is_named(change, got):
+    message = rf"test_base\.Returning\.grade: expected one grade for each of 3 completions, in order, got {got}"
+    with pytest.raises(InputError, match=message):
+        grade_checked(Returning(change), ANSWERED)
+
+
+def test_grades_may_come_from_a_generator():
+    assert len(grade_checked(Returning(iter), ANSWERED)) == 3
 
 
 def test_of_a_file(tmp_path):

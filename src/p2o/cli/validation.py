@@ -90,6 +90,11 @@ def _explained() -> Iterator[None]:
             "whole. Make space, and resume with --ckpt_path last."
         ) from error
     except RuntimeError as error:
+        if str(error).startswith("Found more than one stateful callback"):
+            raise InputError(
+                f"trainer.callbacks: {str(error)[:400]} Give the class a property `state_key` that tells its instances "
+                "apart, such as one that names an argument of theirs."
+            ) from error
         if not str(error).startswith("Early stopping conditioned on metric"):
             raise
         raise InputError(f"EarlyStopping: {str(error)[:600]}") from error

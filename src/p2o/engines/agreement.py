@@ -9,7 +9,7 @@ from torch import Tensor
 from transformers import PreTrainedConfig, PreTrainedModel
 
 from p2o.distributed.processes import gather
-from p2o.engines.base import RolloutEngine, SamplingParams
+from p2o.engines.base import RolloutEngine, SamplingParams, completions_checked
 from p2o.engines.bounds import BOUNDS, Bound, bound_of
 from p2o.engines.generation_settings import ignored_settings
 from p2o.engines.scored import scored
@@ -155,7 +155,8 @@ def _differences(
     ids = [tuple(torch.randint(size, (length,), generator=generator).tolist()) for length in lengths]
     prompts = [Prompt(prompt, seed) for seed, prompt in enumerate(ids)]
     sampling = SamplingParams(temperature, min(WRITTEN, max(1, longest - min(lengths))))
-    completions = engine.generate(policy, prompts, sampling, "log-probs are compared")
+    generated = engine.generate(policy, prompts, sampling, "log-probs are compared")
+    completions = completions_checked(engine, len(prompts), generated)
     own = scored(policy, unpadded_logps, ids, completions, temperature)
     trainer = scored(policy, completion_logps, ids, completions, temperature)
     by_engine = torch.tensor([logp for completion in completions for logp in completion.logps or ()])

@@ -1,13 +1,16 @@
 """What a rollout engine is: it is given token ids and returns token ids."""
 
+import operator
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Coroutine, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
 from transformers import PreTrainedConfig, PreTrainedModel, PreTrainedTokenizerBase
 
+from p2o.contracts import listed, name_of
+from p2o.errors import InputError
 from p2o.io.coroutines import Running
 from p2o.progress import task
 from p2o.types import Completion, Prompt
@@ -70,6 +73,36 @@ class RolloutEngine(ABC):
             InputError: Says what was expected.
         """
         return
+
+
+def completions_checked(engine: RolloutEngine, count: int, came: object) -> list[Completion]:
+    """What an engine has generated for so many prompts, each completion with tokens, in tuples.
+
+    Raises:
+        InputError: There are more or fewer completions, or one has no token or other numbers of log-probabilities.
+    """
+    place = name_of(engine, "generate")
+    completions = listed(place, came, f"a completion for each of {count} prompts")
+    if len(completions) != count:
+        raise InputError(f"{place}: expected a completion for each of {count} prompts, got {len(completions)}.")
+    return [_completion(place, number, completion) for number, completion in enumerate(completions)]
+
+
+def _completion(place: str, number: int, completion: object) -> Completion:
+    if not isinstance(completion, Completion):
+        raise InputError(f"{place}: expected a p2o.types.Completion for prompt {number}, got {completion!r:.100}.")
+    if not isinstance(completion.ids, tuple):
+        completion = replace(completion, ids=tuple(map(operator.index, completion.ids)))
+    if completion.logps is not None and not isinstance(completion.logps, tuple):
+        completion = replace(completion, logps=tuple(map(float, completion.logps)))
+    if not completion.ids:
+        raise InputError(f"{place}: expected a token or more, such as eos, for prompt {number}, got none.")
+    if completion.logps and len(completion.logps) != len(completion.ids):
+        raise InputError(
+            f"{place}: expected as many log-probabilities as tokens ({len(completion.ids)}) for prompt {number}, got "
+            f"{len(completion.logps)}. Return none where the engine does not know them."
+        )
+    return completion
 
 
 class Submitted:

@@ -1,6 +1,6 @@
 """Prompt evolution (GEPA): search, selection, budget, assignment, and the callback that runs it."""
 
-from p2o.evolution.gates import Gate, SecondChance, StrictImprovement
+from p2o.evolution.gates import Gate, SecondChance, StrictImprovement, Verdict
 from p2o.evolution.selectors import (
     BestOrTiedSelector,
     BestSelector,
@@ -18,4 +18,5 @@ __all__ = [
     "SecondChance",
     "SeedSelector",
     "StrictImprovement",
+    "Verdict",
 ]

@@ -3,6 +3,7 @@
 from abc import ABC, abstractmethod
 from enum import Enum, auto
 
+from p2o.contracts import name_of
 from p2o.errors import InputError
 
 
@@ -15,7 +16,10 @@ class Verdict(Enum):
 
 
 class Gate(ABC):
-    """Decides after each mini-batch on which a child was compared with its parent."""
+    """Decides after each mini-batch on which a child was compared with its parent.
+
+    It is asked more than once for a child: what it says depends on the two numbers alone.
+    """
 
     @abstractmethod
     def judge(self, gain: float, mini_batches: int) -> Verdict:
@@ -56,3 +60,18 @@ class SecondChance(Gate):
         if gain == 0 and mini_batches < self.mini_batches:
             return Verdict.UNDECIDED
         return Verdict.ACCEPTED if gain > 0 else Verdict.REJECTED
+
+
+def judge_checked(gate: Gate, gain: float, mini_batches: int) -> Verdict:
+    """The verdict of a gate: `True` is none, and would reject every child.
+
+    Raises:
+        InputError: It gives something else.
+    """
+    verdict: object = gate.judge(gain, mini_batches)
+    if not isinstance(verdict, Verdict):
+        raise InputError(
+            f"{name_of(gate, 'judge')}: expected a p2o.evolution.Verdict, got {verdict!r:.100}. Return "
+            "Verdict.ACCEPTED, Verdict.REJECTED, or Verdict.UNDECIDED for a further mini-batch."
+        )
+    return verdict

@@ -1,9 +1,13 @@
 """Which templates of the pool become parents. A row of `scores` is a template, a column a dev question, a value 0-1."""
 
+import operator
 import random
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from statistics import fmean
+
+from p2o.contracts import listed, name_of
+from p2o.errors import InputError
 
 Scores = Sequence[Sequence[float]]  # [pool, dev]
 
@@ -63,6 +67,25 @@ class SeedSelector(ParentSelector):
     def select(self, scores: Scores, limit: int, rng: random.Random) -> list[int]:
         """`limit` times row 0, each for a mini-batch of its own."""
         return [0] * limit
+
+
+def select_checked(selector: ParentSelector, scores: Scores, limit: int, rng: random.Random) -> list[int]:
+    """The rows that a selector chooses, as integers of Python: those of numpy go into no file.
+
+    Raises:
+        InputError: There are too few or too many, or one is no row of `scores`; -1 would be the last one.
+    """
+    place = name_of(selector, "select")
+    chosen = listed(place, selector.select(scores, limit, rng), f"1 to {limit} parents")
+    if not 1 <= len(chosen) <= limit:
+        raise InputError(f"{place}: expected 1 to {limit} parents, got {chosen!r:.200}.")
+    try:
+        rows = [operator.index(row) for row in chosen]
+    except TypeError:
+        rows = [-1]
+    if min(rows) < 0 or max(rows) >= len(scores):
+        raise InputError(f"{place}: expected rows of `scores` from 0 to {len(scores) - 1}, got {chosen!r:.200}.")
+    return rows
 
 
 def front(scores: Scores) -> list[int]:

@@ -1,9 +1,11 @@
 """From a template bank to the K templates of a question (Algorithm 2)."""
 
+import math
 import random
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 
+from p2o.contracts import listed, name_of
 from p2o.errors import InputError
 from p2o.mixture.template_use import TemplateUse
 from p2o.prompts.templates import Template, TemplateBank
@@ -105,6 +107,23 @@ def by_score(templates: Sequence[Template]) -> list[float]:
     """The dev scores, or equal weights if all are 0."""
     scores = [template.score for template in templates]
     return scores if any(scores) else [1.0] * len(scores)
+
+
+def weights_checked(rule: AssignmentRule, templates: Sequence[Template], use: TemplateUse) -> list[float]:
+    """The weights of a rule.
+
+    Raises:
+        InputError: There are more or fewer than templates, or one is negative or not finite.
+    """
+    expected = f"a finite weight of at least 0 for each of {len(templates)} templates"
+    came = listed(name_of(rule), rule(templates, use), expected)
+    try:
+        weights = [float(weight) for weight in came]
+    except (TypeError, ValueError):
+        weights = []
+    if len(weights) != len(templates) or not all(0 <= weight < math.inf for weight in weights):
+        raise InputError(f"{name_of(rule)}: expected {expected}, got {came!r:.200}.")
+    return weights
 
 
 def assign(

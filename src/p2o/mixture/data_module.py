@@ -8,9 +8,9 @@ from typing import Any
 from lightning import LightningDataModule, Trainer
 
 from p2o.errors import InputError
-from p2o.mixture.assignment import AssignmentRule, ByScore, assign
+from p2o.mixture.assignment import AssignmentRule, ByScore, assign, weights_checked
 from p2o.mixture.bare_rollouts import BareRollouts, bare_rollouts_of
-from p2o.mixture.epoch_draw import EpochDraw, PassAfterPass
+from p2o.mixture.epoch_draw import EpochDraw, PassAfterPass, draw_checked
 from p2o.mixture.epoch_items import EpochItems, EpochLoader, in_order
 from p2o.mixture.hard_set import HardSet
 from p2o.mixture.overlap import warn_of_overlap
@@ -130,7 +130,7 @@ class MixtureDataModule(LightningDataModule):
 
         `order` names another order of the same items.
         """
-        drawn = self.draw(self.train_questions, self.epoch_size, epoch, self.seed, self.hard_set)
+        drawn = draw_checked(self.draw, self.train_questions, self.epoch_size, epoch, self.seed, self.hard_set)
         questions = [question for question in self.train_questions if question.id in drawn]
         random.Random(derive_seed(self.seed, "order", epoch, *order)).shuffle(questions)
         return [self.item(question, epoch) for question in questions]
@@ -141,7 +141,7 @@ class MixtureDataModule(LightningDataModule):
         if not self.carry(question, self.hard_set):
             return MixtureItem(question, bare)
         rng = random.Random(derive_seed(self.seed, "assign", epoch, question.id))
-        weigh = partial(self.assignment, use=self.template_use)
+        weigh = partial(weights_checked, self.assignment, use=self.template_use)
         drawn = assign(self.bank, question.id, self.num_generations, rng, self.same_template_in_group, weigh)
         templated = max(0, self.num_generations - self.bare_rollouts(epoch))
         return MixtureItem(question, drawn[:templated] + bare[templated:], bare[:templated] + drawn[templated:])

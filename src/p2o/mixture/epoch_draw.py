@@ -7,6 +7,7 @@ from functools import lru_cache
 
 from lightning.pytorch.utilities import rank_zero_warn
 
+from p2o.contracts import listed, name_of
 from p2o.errors import InputError
 from p2o.mixture.hard_set import HardSet
 from p2o.mixture.selection import QuestionSelection
@@ -88,6 +89,23 @@ class EasyMixing(EpochDraw):
     def problems(self, questions: Sequence[Question]) -> Iterator[str]:
         """Those of what says which questions are easy."""
         return self.easy.problems(questions)
+
+
+def draw_checked(
+    draw: EpochDraw, questions: Sequence[Question], count: int, epoch: int, seed: int, seen: HardSet
+) -> set[str]:
+    """The ids of the `count` questions that an epoch asks; more would silently never be asked.
+
+    Raises:
+        InputError: There are more or fewer, or some are of no training question.
+    """
+    expected = f"the ids of {count} different training questions"
+    came = set(listed(name_of(draw), draw(questions, count, epoch, seed, seen), expected))
+    known = came & {question.id for question in questions}
+    if len(known) != count or came != known:
+        others = f", and others, such as {next(iter(came - known))!r:.100}" if came != known else ""
+        raise InputError(f"{name_of(draw)}: expected {expected}, got {len(known)} of them{others}.")
+    return known
 
 
 @lru_cache(maxsize=8)

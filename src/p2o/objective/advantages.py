@@ -6,6 +6,7 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor
 
+from p2o.contracts import shaped
 from p2o.errors import InputError
 from p2o.rewards.base import Reward
 
@@ -113,7 +114,7 @@ class PerPrompt(Advantage):
             for number in numbers.unique():
                 same = numbers == number  # [K]
                 if same.sum() > 1:
-                    out[same] = self.of(line[same].unsqueeze(0), numbers[same].unsqueeze(0)).squeeze(0)
+                    out[same] = compared(self.of, line[same].unsqueeze(0), numbers[same].unsqueeze(0)).squeeze(0)
         return advantages
 
     def problems(self, reward: Reward) -> Iterator[str]:
@@ -135,6 +136,16 @@ class RewardItself(Advantage):
     def __call__(self, rewards: Tensor, prompts: Tensor) -> Tensor:
         """Rewards [G, K], as they are."""
         return rewards
+
+
+def compared(advantage: Advantage, rewards: Tensor, prompts: Tensor) -> Tensor:
+    """The advantages [G, K] of rewards [G, K].
+
+    Raises:
+        InputError: They are of another shape, such as one for each group.
+    """
+    came = advantage(rewards, prompts)
+    return shaped(advantage, came, rewards, "an advantage for each rollout [G, K]", "Expand a mean over its group.")
 
 
 def _centred(rewards: Tensor) -> Tensor:

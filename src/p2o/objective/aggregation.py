@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from p2o.contracts import shaped
 from p2o.errors import InputError
 from p2o.objective.regularizers.base import Regularizer
 from p2o.objective.rows import TrainingSample
@@ -112,6 +113,15 @@ class OnlySignal(Aggregation):
                 f"gradient too. Take {type(self.of).__name__} alone, or no regularizer."
             )
         yield from self.of.problems(regularizers)
+
+
+def per_token(part: object, came: object, logps: Tensor) -> Tensor:
+    """What a part makes of log-probs [R, T], as a tensor that is to be averaged.
+
+    Raises:
+        InputError: It has another shape: a mean, such as the losses of torch give, would be weighed as every token's.
+    """
+    return shaped(part, came, logps, "a number for each token [R, T]", "The mean is taken by model.aggregation.")
 
 
 def weighted_sum(losses: Tensor, weights: Tensor, mask: Tensor) -> Tensor:

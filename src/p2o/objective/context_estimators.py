@@ -15,12 +15,13 @@ class ContextEstimator(ABC):
     """Says which log-probs the loss compares, and how much each token counts.
 
     `bare_gradient`: whether π_θ is scored under x (distillation) or under x̃.
-    `reads_bare`, `reads_templated`: which of π_old(y|x), π_old(y|x̃) it looks at, so that no pass is run for nothing.
+    `reads_bare`, `reads_templated`: which of π_old(y|x), π_old(y|x̃) it looks at, so that no pass is run for nothing;
+    both, unless it says otherwise.
     """
 
     bare_gradient: bool = True
-    reads_bare: bool
-    reads_templated: bool
+    reads_bare: bool = True
+    reads_templated: bool = True
 
     @abstractmethod
     def __call__(self, bare: Tensor, templated: Tensor) -> tuple[Tensor, Tensor]:

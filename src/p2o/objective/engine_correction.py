@@ -11,10 +11,11 @@ from p2o.errors import InputError
 class EngineCorrection(ABC):
     """A weight for each token, from both log-probs under the prompt that the completion was sampled with.
 
-    `reads_logps`: whether it looks at them; then log π_old(y|x̃) is scored even if the context estimator does without.
+    `reads_logps`: whether it looks at them, as it does unless it says otherwise; then log π_old(y|x̃) is scored even if
+    the context estimator does without.
     """
 
-    reads_logps: bool
+    reads_logps: bool = True
 
     @abstractmethod
     def __call__(self, trainer: Tensor, engine: Tensor) -> Tensor:

@@ -10,14 +10,14 @@ from transformers import PreTrainedModel
 
 from p2o.errors import InputError
 from p2o.logprobs import Ids, completion_logps, completion_logps_and_entropies, pad, scoring_path
-from p2o.objective.aggregation import Aggregation, TokenMean, weighted_sum
+from p2o.objective.aggregation import Aggregation, TokenMean, per_token, weighted_sum
 from p2o.objective.context_estimators import ContextEstimator
 from p2o.objective.context_gap import gaps_of_successes
 from p2o.objective.context_mask import context_mask_stats
 from p2o.objective.engine_correction import EngineCorrection, NoCorrection
 from p2o.objective.losses import PolicyLoss
 from p2o.objective.micro_batches import by_tokens, equal_passes
-from p2o.objective.outputs import LossOutput, Mean
+from p2o.objective.outputs import LossOutput, mean_of
 from p2o.objective.regularizers import Regularizer, Weights, k3
 from p2o.objective.rows import TrainingSample
 
@@ -139,8 +139,10 @@ class Objective:
         bare = _stack(logps, [scored.bare for scored in old])
         templated = _stack(logps, [scored.templated for scored in old])
         engine = _stack(logps, [self._engine_logps(row) for row in rows])  # [R, T]
-        old_logps, weights = self.context(bare, templated)  # [R, T], [R, T]
-        losses = self.loss(logps, old_logps, advantages, mask) * (weights * self.correction(templated, engine))
+        old_logps, weights = (per_token(self.context, each, logps) for each in self.context(bare, templated))
+        weights_of_engine = per_token(self.correction, self.correction(templated, engine), logps)  # [R, T]
+        losses = per_token(self.loss, self.loss(logps, old_logps, advantages, mask), logps)
+        losses = losses * (weights * weights_of_engine)
         losses, context_kl, kl = self._regularized(losses, policy, rows, logps, entropies)
         taught = mask & torch.tensor([[self._has_policy_loss(row)] for row in rows]).to(mask.device)  # [R, T]
         with_template = torch.tensor([[not row.is_bare] for row in rows]).to(mask.device)  # [R, 1]
@@ -150,13 +152,13 @@ class Objective:
         mismatch = (templated - engine).abs()  # [R, T]
         return LossOutput(
             loss=weighted_sum(losses, shares, mask) / size,
-            clipped=_mean(((logps.detach() - old_logps).exp() - 1).abs() > 0.2, taught),
-            entropy=_mean(entropies.detach(), mask),
-            kl=_mean(kl, mask & ~kl.isnan() & ~(with_template & self.context.bare_gradient)),
+            clipped=mean_of(((logps.detach() - old_logps).exp() - 1).abs() > 0.2, taught),
+            entropy=mean_of(entropies.detach(), mask),
+            kl=mean_of(kl, mask & ~kl.isnan() & ~(with_template & self.context.bare_gradient)),
             context_mask_stats=context_mask_stats(weights, bare - templated, taught, with_template),
             gaps=gaps_of_successes(rows, bare - templated, weights, mask, known),
-            context_kl=_mean(context_kl, mask & ~context_kl.isnan()),
-            mismatch=_mean(mismatch, mask & compared),
+            context_kl=mean_of(context_kl, mask & ~context_kl.isnan()),
+            mismatch=mean_of(mismatch, mask & compared),
             mismatch_max=float(torch.where(mask & compared, mismatch, torch.zeros_like(mismatch)).max()),
         )
 
@@ -182,7 +184,8 @@ class Objective:
             kind = (regularizer.guided, regularizer.weights)
             if regularizer.reads_reference and kind not in known:
                 known[kind] = self._reference_logps(regularizer, policy, rows, logps)
-            term = regularizer(logps, known.get(kind, torch.zeros_like(logps)), entropies)  # [R, T]
+            reference = known.get(kind, torch.zeros_like(logps))
+            term = per_token(regularizer, regularizer(logps, reference, entropies), logps)  # [R, T]
             if regularizer.guided:
                 term = torch.where(guided, term, torch.zeros_like(term))
                 context_kl = torch.where(guided, logps.detach() - known[kind], context_kl)
@@ -243,8 +246,3 @@ def _stack(logps: Tensor, known: Sequence[Tensor | None]) -> Tensor:
         if found is not None:
             line[: len(found)] = found
     return stacked
-
-
-def _mean(values: Tensor, mask: Tensor) -> Mean:
-    tokens = int(mask.sum())
-    return Mean(float(values[mask].float().mean()) if tokens else 0.0, tokens)

@@ -34,6 +34,12 @@ class LossOutput:
     context_kl: Mean = Mean(0.0, 0)  # log π_θ(y_t|x) - log π(y_t|T(x, z)) of bare rollouts y with a guide z
 
 
+def mean_of(values: Tensor, mask: Tensor) -> Mean:
+    """The mean of [R, T] over the tokens of a mask [R, T]."""
+    tokens = int(mask.sum())
+    return Mean(float(values[mask].float().mean()) if tokens else 0.0, tokens)
+
+
 def output_metrics(parts: Sequence[LossOutput]) -> dict[str, float]:
     """What is logged of an update, over all its rows that were passed; what no token tells of is left out."""
     means = {

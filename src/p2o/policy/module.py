@@ -117,7 +117,7 @@ class PolicyModule(EvaluatedPolicy):
 
     def training_step(self, items: list[MixtureItem], batch_idx: int) -> dict[str, Any]:
         """One rollout batch: T(x, z) -> y -> r -> A -> θ. What it returns is observed by callbacks."""
-        sampled = together(lambda: self.sampler(items, self.rollout_step(batch_idx)))
+        sampled = together(lambda: rollouts.sample_checked(self.sampler, items, self.rollout_step(batch_idx)))
         advantages = self.advantages(sampled.train)  # [G, K]
         samples = rollouts.training_samples(sampled.train, advantages, self.renderer)
         gaps = self.update.context_gaps(self.policy, samples) if mixture_of(self.trainer).assignment.reads_gaps else []
@@ -143,9 +143,7 @@ class PolicyModule(EvaluatedPolicy):
 
     def advantages(self, groups: Sequence[Group]) -> Tensor:
         """How much better than its group each rollout is, exploration included [G, K]."""
-        rewards = torch.tensor([[rollout.reward for rollout in group] for group in groups])  # [G, K]
-        answers = [[objective.final_answer(rollout) for rollout in group] for group in groups]
-        return self.advantage(rewards, rollouts.prompt_numbers(groups)) + self.exploration(answers)
+        return rollouts.advantages_of(groups, self.advantage, self.exploration)
 
     # ---- set-up
 

@@ -33,7 +33,9 @@ def make_optimizer(optimizer: OptimizerCallable, parameters: Sequence[torch.nn.P
     """
     try:
         return optimizer(parameters)
-    except (ValueError, TypeError) as error:
+    except LookupError as error:  # which says a key alone
+        raise InputError(f"model.optimizer: {type(error).__name__}: {error}.") from error
+    except (ValueError, TypeError, RuntimeError, AssertionError) as error:
         raise InputError(f"model.optimizer: {error}.") from error
 
 

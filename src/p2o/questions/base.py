@@ -2,7 +2,10 @@
 
 from abc import ABC, abstractmethod
 
+from p2o.contracts import check_record, listed, name_of
 from p2o.types import Question
+
+TEXTS = dict.fromkeys(("id", "text", "answer", "difficulty", "origin"), str)
 
 
 class QuestionSource(ABC):
@@ -21,4 +24,17 @@ class QuestionSource(ABC):
 
         A source that takes its validation questions from the training questions has its own way.
         """
-        return train.load(), self.load()
+        return load_checked(train), load_checked(self)
+
+
+def load_checked(source: QuestionSource) -> list[Question]:
+    """The questions of a source, all of whose fields are texts: a number would be met after an epoch, in some file.
+
+    Raises:
+        InputError: It gives something else.
+    """
+    place = name_of(source, "load")
+    questions = listed(place, source.load(), "a list of questions")
+    for question in questions:
+        check_record(place, question, Question, TEXTS)
+    return questions

@@ -3,7 +3,7 @@
 import random
 
 from p2o.errors import InputError
-from p2o.questions.base import QuestionSource
+from p2o.questions.base import QuestionSource, load_checked
 from p2o.seeds import derive_seed
 from p2o.types import Question
 
@@ -38,7 +38,7 @@ class HeldOut(QuestionSource):
         Raises:
             InputError: There are too few to divide.
         """
-        questions = train.load()
+        questions = load_checked(train)
         count = min(self.count, len(questions) // 5)
         if count == 0:
             raise InputError(

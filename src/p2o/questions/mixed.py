@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from p2o.errors import InputError
-from p2o.questions.base import QuestionSource
+from p2o.questions.base import QuestionSource, load_checked
 from p2o.seeds import derive_seed
 from p2o.types import Question
 
@@ -40,7 +40,7 @@ class MixedQuestions(QuestionSource):
             InputError: A weight is so small that no question of its source would be taken.
         """
         loaded = [
-            [replace(question, id=f"{number}/{question.id}") for question in source.load()]
+            [replace(question, id=f"{number}/{question.id}") for question in load_checked(source)]
             for number, source in enumerate(self.sources)
         ]
         if not self.weights:

@@ -1,13 +1,15 @@
 """The interface of a reward, which turns completions into grades, and the checks of what it returns."""
 
-import math
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from numbers import Real
 
+from p2o.contracts import listed, name_of
 from p2o.errors import InputError
 from p2o.types import Grade, Outcome, Question
+
+LARGEST = 2.0**128 - 2.0**104  # of a float32, in which advantages are computed
 
 
 @dataclass(frozen=True)
@@ -54,12 +56,12 @@ def grade_checked(reward: Reward, answered: Sequence[GradingInput]) -> list[Grad
     Raises:
         InputError: There are more or fewer, or one is no usable grade. The message names the reward and the question.
     """
-    name = f"{type(reward).__module__}.{type(reward).__qualname__}.grade"
-    grades = list(reward.grade(answered))
+    name, expected = name_of(reward, "grade"), f"one grade for each of {len(answered)} completions, in order"
+    grades = listed(name, reward.grade(answered), expected)
     if len(grades) != len(answered):
         raise InputError(
-            f"{name}: expected one grade for each of {len(answered)} completions, in order, got {len(grades)}. Return "
-            "a Grade with Outcome.ERROR where one cannot be graded."
+            f"{name}: expected {expected}, got {len(grades)}. Return a Grade with Outcome.ERROR where one cannot be "
+            "graded."
         )
     return [_checked(name, grade, item.question) for grade, item in zip(grades, answered, strict=True)]
 
@@ -74,10 +76,10 @@ def _checked(name: str, grade: object, question: Question) -> Grade:
             f"{where}: expected a number as reward, got {grade.reward!r:.200} of type {type(grade.reward).__name__}. "
             "Return an int or a float; of a tensor, its item()."
         )
-    if not math.isfinite(grade.reward):
+    if not -LARGEST <= grade.reward <= LARGEST:  # neither NaN nor what is infinite, or would be in float32
         raise InputError(
-            f"{where}: expected a finite reward, got {grade.reward}. Return a Grade of 0 with Outcome.ERROR where a "
-            "completion cannot be graded."
+            f"{where}: expected a finite reward, got {grade.reward!s:.40} (advantages are made of float32, at most "
+            "3.4e38). Return a Grade of 0 with Outcome.ERROR where a completion cannot be graded."
         )
     if not isinstance(grade.outcome, Outcome) or not isinstance(grade.extracted, str):
         raise InputError(

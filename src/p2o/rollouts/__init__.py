@@ -5,11 +5,11 @@ from p2o.rollouts.dynamic_sampling import DynamicSampling
 from p2o.rollouts.endpoint_teacher import EndpointTeacher
 from p2o.rollouts.groups import Group, prompt_numbers
 from p2o.rollouts.prompted_teacher import PromptedTeacher
-from p2o.rollouts.sampler import AllGroups, SampledGroups, Sampler, Workload, padded
+from p2o.rollouts.sampler import AllGroups, SampledGroups, Sampler, Workload, padded, sample_checked
 from p2o.rollouts.sampling_ahead import SamplingAhead
 from p2o.rollouts.step import RolloutStep, StepFailed
 from p2o.rollouts.teacher import Teacher, TeacherCompletions
-from p2o.rollouts.training_samples import training_samples
+from p2o.rollouts.training_samples import advantages_of, training_samples
 from p2o.rollouts.worker import RolloutRequest, RolloutWorker, SubmittedRollouts
 
 __all__ = [
@@ -30,7 +30,9 @@ __all__ = [
     "Teacher",
     "TeacherCompletions",
     "Workload",
+    "advantages_of",
     "padded",
     "prompt_numbers",
+    "sample_checked",
     "training_samples",
 ]

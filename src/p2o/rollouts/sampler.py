@@ -5,7 +5,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from p2o.contracts import name_of
 from p2o.engines.base import RolloutEngine
+from p2o.errors import InputError
 from p2o.objective.engine_correction import EngineCorrection
 from p2o.rollouts.groups import Group
 from p2o.rollouts.step import RolloutStep
@@ -107,3 +109,23 @@ class AllGroups(Sampler):
     def __call__(self, items: Sequence[MixtureItem], step: RolloutStep) -> SampledGroups:
         """K rollouts of each item, all of which are learnt from."""
         return SampledGroups(step.roll_out(items), [])
+
+
+def sample_checked(sampler: Sampler, items: Sequence[MixtureItem], step: RolloutStep) -> SampledGroups:
+    """The groups of a step: with fewer to learn from, this process would take other steps than the others.
+
+    Raises:
+        InputError: They are not as many as the items, or not of equally many rollouts.
+    """
+    came: object = sampler(items, step)
+    if not isinstance(came, SampledGroups):
+        raise InputError(f"{name_of(sampler)}: expected p2o.rollouts.SampledGroups, got {came!r:.100}.")
+    if len(came.train) != len(items):
+        raise InputError(
+            f"{name_of(sampler)}: expected as many groups in `train` as the step has items, {len(items)}, got "
+            f"{len(came.train)}. A group that should teach nothing may stay in: equal rewards have no advantage."
+        )
+    sizes = sorted({len(group) for group in came.train})
+    if len(sizes) > 1 or 0 in sizes:
+        raise InputError(f"{name_of(sampler)}: expected groups of equally many rollouts in `train`, got {sizes}.")
+    return came

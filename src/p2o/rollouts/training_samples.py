@@ -2,11 +2,28 @@
 
 from collections.abc import Sequence
 
+import torch
 from torch import Tensor
 
+from p2o.contracts import shaped
+from p2o.objective.advantages import Advantage, compared
+from p2o.objective.exploration import ExplorationBonus, final_answer
 from p2o.objective.rows import TrainingSample
 from p2o.prompts.renderer import PromptRenderer
-from p2o.rollouts.groups import Group
+from p2o.rollouts.groups import Group, prompt_numbers
+
+
+def advantages_of(groups: Sequence[Group], advantage: Advantage, exploration: ExplorationBonus) -> Tensor:
+    """How much better than its group each rollout is, exploration included [G, K].
+
+    Raises:
+        InputError: A part gives something else than a number for each rollout.
+    """
+    rewards = torch.tensor([[rollout.reward for rollout in group] for group in groups])  # [G, K]
+    answers = [[final_answer(rollout) for rollout in group] for group in groups]
+    advantages = compared(advantage, rewards, prompt_numbers(groups))
+    bonuses = shaped(exploration, exploration(answers), rewards, "a bonus for each rollout [G, K]", "Zeros are none.")
+    return advantages + bonuses
 
 
 def training_samples(

@@ -8,7 +8,7 @@ from transformers import PreTrainedModel
 
 from p2o.distributed.preemption import interruptible
 from p2o.distributed.processes import together
-from p2o.engines.base import BackgroundEngine, RolloutEngine, SamplingParams, Submitted
+from p2o.engines.base import BackgroundEngine, RolloutEngine, SamplingParams, Submitted, completions_checked
 from p2o.engines.canary import check_canary, try_canary
 from p2o.logprobs.shards import is_sharded
 from p2o.progress import task
@@ -81,7 +81,8 @@ class RolloutWorker:
 
         def generate() -> list[Completion]:
             with nullcontext() if self.engine.processes > 1 else interruptible():  # those of an engine sample together
-                return self.engine.generate(policy, prompts, sampling, title)
+                generated = self.engine.generate(policy, prompts, sampling, title)
+                return completions_checked(self.engine, len(prompts), generated)
 
         # The processes of a policy in shards gather and compare it together, so that they also end together.
         completions = together(generate) if is_sharded(policy) else generate()

@@ -8,6 +8,7 @@ from typing import Any
 
 from lightning.pytorch.utilities import rank_zero_warn
 
+from p2o.contracts import check_record, listed, name_of
 from p2o.distributed.processes import on_first
 from p2o.endpoints.usage import ZERO_USAGE, Usage
 from p2o.errors import InputError
@@ -18,6 +19,7 @@ from p2o.reflectors.base import Proposal, ReflectionContext, ReflectionFailed, R
 
 Check = Callable[[Proposal], Proposal]  # the proposal as it came, or rejected
 
+FIELDS = {"template": str, "rejection": str, "reply": str, "prompt": str, "usage": Usage}
 TELLING = 8  # rejected proposals, and none usable: by then something is wrong
 
 
@@ -90,12 +92,15 @@ class Reflection:
             return on_first(lambda: self._reflect(jobs, context))
 
     def _reflect(self, jobs: Sequence[ReflectionJob], context: ReflectionContext) -> list[Proposal]:
-        proposals = self.reflector.reflect(jobs, context)
+        place, expected = name_of(self.reflector, "reflect"), f"a proposal for each of {len(jobs)} jobs"
+        proposals = listed(place, self.reflector.reflect(jobs, context), expected)
         if len(proposals) != len(jobs):
             raise InputError(
-                f"{self.reflector.name}.reflect: expected a proposal for each of {len(jobs)} jobs, got "
-                f"{len(proposals)}. Return a rejected Proposal where there is no template."
+                f"{place}: expected {expected}, got {len(proposals)}. Return a rejected Proposal where there is no "
+                "template."
             )
+        for proposal in proposals:
+            check_record(place, proposal, Proposal, FIELDS)
         return proposals
 
     def _warn_if_useless(self, proposals: Sequence[Proposal]) -> None:

@@ -7,11 +7,11 @@ from dataclasses import dataclass, replace
 from itertools import cycle, islice
 
 from p2o.evolution.evaluation import Evaluation
-from p2o.evolution.gates import Gate, Verdict
+from p2o.evolution.gates import Gate, Verdict, judge_checked
 from p2o.evolution.history import Candidate, History, Iteration, RejectedProposal
 from p2o.evolution.proposals.novelty import sift
 from p2o.evolution.proposals.partners import find_partner
-from p2o.evolution.selectors import ParentSelector
+from p2o.evolution.selectors import ParentSelector, select_checked
 from p2o.evolution.settings import EvolutionSettings
 from p2o.evolution.trials import Child, MiniBatches, Trial, share_correct
 from p2o.reflectors.base import Example, Proposal, ReflectionJob
@@ -102,9 +102,7 @@ class GepaStage:
 
     def _select_parents(self, history: History, limit: int) -> list[int]:
         rng = random.Random(derive_seed(self.seed, "parents", len(history.iterations)))
-        parents = self.selector.select([candidate.dev_scores for candidate in history.pool], limit, rng)
-        if not 1 <= len(parents) <= limit:
-            raise ValueError(f"Expected 1 to {limit} parents from {self.selector!r}, got {parents}.")
+        parents = select_checked(self.selector, [candidate.dev_scores for candidate in history.pool], limit, rng)
         count = max(len(parents), min(limit, self.settings.min_parents))
         return sorted(islice(cycle(parents), count)) if count > len(parents) else parents
 
@@ -168,7 +166,7 @@ class GepaStage:
         return child.trial.before[0][0].template
 
     def _verdict(self, child: Child) -> Verdict:
-        return self.gate.judge(child.gain, len(child.trial.questions) // self.batches.size)
+        return judge_checked(self.gate, child.gain, len(child.trial.questions) // self.batches.size)
 
 
 def told_apart(seeds: Sequence[int]) -> list[int]:

@@ -15,15 +15,16 @@ class Regularizer(ABC):
 
     With a regularizer, rollouts without signal have a gradient and are kept in the pass.
 
-    `reads_reference`, `reads_entropies`: what it looks at, so that nothing is computed for nothing.
+    `reads_reference`, `reads_entropies`: what it looks at, so that nothing is computed for nothing; both, unless it
+    says otherwise.
     `guided`: whether its reference sees the guide of a bare rollout, the template that the question carries; the term
     is then taken for such rollouts alone.
     `weights`: of its reference: those of the present policy, of the one before training, or their moving average, which
     keeps `decay` of itself at each optimizer step.
     """
 
-    reads_reference: bool
-    reads_entropies: bool
+    reads_reference: bool = True
+    reads_entropies: bool = True
     guided: bool = False
     weights: Weights = "initial"
     decay: float = 0.0
