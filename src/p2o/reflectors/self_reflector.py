@@ -48,7 +48,8 @@ class SelfReflector(Reflector):
         opening: What each reply begins with, such as a fence and the end of its line: models that are too small to keep
             to a format go on in it. A reply with an opening ends with its first block, whatever the model adds or the
             length limit cuts off.
-        attempts: Replies to each job, sampled in the same call; the first one that can be read is the proposal.
+        attempts: Replies to each job, sampled in the same call. The first one that can be read is the proposal;
+            evolution tries further ones with another template too, as far as its budget goes.
         engine: Samples the replies in place of the run's engine, such as `VLLMServers` with `FixedWeights`, which hold
             the policy before training for good, so that no reflection has to send it.
     """
@@ -132,7 +133,7 @@ class SelfReflector(Reflector):
         return [
             proposal
             if proposal.rejection
-            else first_usable(
+            else with_others(
                 [self._propose(proposal, *next(replies), seconds, context.renderer) for _ in range(self.attempts)]
             )
             for proposal in asked
@@ -174,7 +175,9 @@ class SelfReflector(Reflector):
         return replace(checked, prompt=asked.prompt, usage=usage)
 
 
-def first_usable(attempts: Sequence[Proposal]) -> Proposal:
-    """The first attempt with a template, or the first one if none has one; it costs what all of them cost."""
-    chosen = next((attempt for attempt in attempts if not attempt.rejection), attempts[0])
-    return replace(chosen, usage=sum((attempt.usage for attempt in attempts), ZERO_USAGE))
+def with_others(attempts: Sequence[Proposal]) -> Proposal:
+    """The first attempt with a template, or the first one of all, with the others and what all of them cost."""
+    chosen = next((number for number, attempt in enumerate(attempts) if not attempt.rejection), 0)
+    others = [replace(attempt, usage=ZERO_USAGE) for number, attempt in enumerate(attempts) if number != chosen]
+    usage = sum((attempt.usage for attempt in attempts), ZERO_USAGE)
+    return replace(attempts[chosen], usage=usage, others=tuple(others))

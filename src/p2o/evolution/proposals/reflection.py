@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any
 
 from lightning.pytorch.utilities import rank_zero_warn
@@ -113,7 +113,7 @@ class Reflection:
         for check in self.checks:
             if proposal.template:
                 proposal = check(proposal)
-        return proposal
+        return replace(proposal, others=tuple(map(self._check, proposal.others)))
 
     def state_dict(self) -> dict[str, Any]:
         """The answers that are kept, and what the reflector keeps beside them, in plain types."""
@@ -123,5 +123,5 @@ class Reflection:
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Takes over what `state_dict` of an earlier process described; 0.1.0 kept the answers alone."""
         kept = state if "proposals" not in state else state["proposals"]
-        self._kept = {key: Proposal(**fields | {"usage": Usage(**fields["usage"])}) for key, fields in kept.items()}
+        self._kept = {key: Proposal.of(fields) for key, fields in kept.items()}
         self.reflector.load_state_dict(state.get("reflector", {}))
