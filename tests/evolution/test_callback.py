@@ -20,7 +20,7 @@ from p2o.policy.loading import BUNDLED, load_policy, load_tokenizer
 from p2o.policy.module import PolicyModule
 from p2o.prompts.renderer import PromptRenderer
 from p2o.prompts.templates import Template, TemplateBank
-from p2o.reflectors import Proposal, RecordingReflector, SelfReflector, StaticReflector
+from p2o.reflectors import Proposal, RecordingReflector, Reflector, SelfReflector, StaticReflector
 from p2o.reflectors.static import EXHAUSTED
 from p2o.rewards import MathAnswer
 from p2o.rollouts import RolloutCounts, RolloutWorker
@@ -217,6 +217,25 @@ def test_a_template_that_no_question_could_carry_is_rejected(module):
     found.run()
     assert set(found.history.rejections) == {"too long for the window", "special token", EXHAUSTED}
     assert [candidate.text for candidate in found.history.pool] == [""]
+
+
+class Mumbling(Reflector):
+    def reflect(self, jobs, context):
+        return [Proposal("", "no fence", "Sure!")] * len(jobs)
+
+
+@pytest.mark.parametrize(("budget", "proposals"), [(22, 4), (60, 10)])
+def test_an_evolution_without_a_usable_proposal_says_so_once(module, budget, proposals):
+    evolution = TemplateEvolution(
+        Mumbling(), DominanceSelector(), budget=budget, width=1, min_parents=1, mini_batch_size=2
+    )
+    hard = ChainQuestions("train", easy=0, hard=12).load()
+    phase = EvolutionPhase(evolution, module, hard, 0, TemplateBank(), [], evolution.ledger)
+    with pytest.warns(UserWarning) as said:
+        result = phase.run()
+    assert result.history.rejections == {"no fence": proposals}
+    [message] = [str(one.message) for one in said]
+    assert f"none of {min(8, proposals)} proposals was usable" in message
 
 
 def test_completions_multiply_the_rollouts(module):

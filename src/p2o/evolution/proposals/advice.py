@@ -2,7 +2,11 @@
 
 from collections.abc import Mapping
 
+from lightning.pytorch.utilities import rank_zero_warn
+
+from p2o.evolution.history import History
 from p2o.evolution.proposals.leak_guard import ANSWER, QUESTION
+from p2o.evolution.proposals.novelty import REPEATED
 from p2o.evolution.proposals.prompt_check import TOO_LONG_FOR_WINDOW
 from p2o.reflectors.parsing import (
     EMPTY,
@@ -14,6 +18,8 @@ from p2o.reflectors.parsing import (
     UNFINISHED_FENCE,
     UNFINISHED_THOUGHT,
 )
+
+TELLING = 8  # rejected proposals, and none usable: by then something is wrong
 
 _FORMAT = (
     "the reflector does not write its proposal between ``` fences: small models seldom do. Begin the reply for it "
@@ -40,6 +46,20 @@ _ADVICE = {
 }
 
 
+def warn_if_useless(history: History, ended: bool) -> None:
+    """Says once an evolution that nothing usable comes: early, since it costs rollouts all the same, or at its end.
+
+    Args:
+        history: Up to the iteration that has just ended; whether it was said before follows from it.
+        ended: Whether there is no further iteration.
+    """
+    causes = history.rejections
+    count, before = causes.total(), causes.total() - sum(history.iterations[-1].rejections.values())
+    usable = any(iteration.tried for iteration in history.iterations) or any(causes[cause] for cause in REPEATED)
+    if not usable and (before < TELLING <= count or (ended and 0 < count < TELLING)):
+        rank_zero_warn(unusable(causes))
+
+
 def unusable(causes: Mapping[str, int]) -> str:
     """A message that says that all proposals so far were rejected, why, and what to try about the commonest cause.
 
@@ -52,5 +72,5 @@ def unusable(causes: Mapping[str, int]) -> str:
     counts = ", ".join(f"{count} {cause}" for cause, count in causes.items())
     return (
         f"evolution: none of {sum(causes.values())} proposals was usable ({counts})"
-        f"{f'; {advice}' if advice else ''}. The replies are in evolution/ of the run folder."
+        f"{f'; {advice}' if advice else ''}. The replies are in evolution/ of the run folder once it has ended."
     )

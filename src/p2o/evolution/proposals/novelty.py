@@ -11,6 +11,7 @@ from p2o.reflectors.base import Proposal
 TRIED = "already tried"
 IN_POOL = "already in the pool"
 TWICE = "proposed twice at once"
+REPEATED = (TRIED, IN_POOL, TWICE)
 
 
 def sift(
