@@ -219,6 +219,27 @@ def test_without_an_opening_a_reply_that_is_cut_off_is_rejected_whatever_it_hold
     assert proposal.rejection == "unfinished"
 
 
+def test_a_fence_that_was_begun_may_be_closed(reflect):
+    replies = ["Write it down. Then che…", "Write it down", "Better.\n```\nand on…", "Write it do…", "```python\nx = 1"]
+    jobs = [ReflectionJob("Go.", (SHORT,))] * 5
+    proposals, _ = reflect(SelfReflector(**OPENED, close_fence=True), jobs, *replies)
+    assert [(p.template, p.rejection) for p in proposals] == [
+        ("Write it down.", ""), ("Write it down", ""), ("Better.", ""), ("", "unfinished"), ("", "unfinished fence")
+    ]  # fmt: skip
+    assert [p.reply for p in proposals] == ["```\n" + reply for reply in replies]
+    proposals, _ = reflect(SelfReflector(**OPENED), jobs, *replies)
+    assert [p.template for p in proposals] == ["", "", "Better.", "", ""]
+
+
+def test_without_an_opening_a_fence_that_the_reply_itself_has_begun_is_closed(reflect):
+    reflector = SelfReflector(prompt=PROMPT, max_reply_length=100, close_fence=True)
+    replies = ["Sure. Here:\n```\nWrite it down. Th…", "Sure. It is…", "Sure.", "```\nBetter.\n```\nThe…"]
+    proposals, _ = reflect(reflector, [ReflectionJob("Go.", (SHORT,))] * 4, *replies)
+    assert [(p.template, p.rejection) for p in proposals] == [
+        ("Write it down.", ""), ("", "unfinished"), ("", "no fence"), ("", "unfinished")
+    ]  # fmt: skip
+
+
 def test_of_several_attempts_the_first_that_can_be_read_is_taken_and_all_are_paid_for(reflect, tokenizer):
     jobs = [ReflectionJob("Go.", (SHORT,), seed=7), ReflectionJob("Stop.", (SHORT,), seed=8)]
     replies = ["no idea", "```\nOne.\n```", "```\nTwo.\n```", "cut…", "none", "nor this"]

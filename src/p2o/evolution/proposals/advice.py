@@ -23,12 +23,13 @@ TELLING = 8  # rejected proposals, and none usable: by then something is wrong
 
 _FORMAT = (
     "the reflector does not write its proposal between ``` fences: small models seldom do. Begin the reply for it "
-    "(reflector.opening and attempts, as configs/reflector/small.yaml does), let a larger one reflect "
+    "(reflector.opening, close_fence and attempts, as configs/reflector/small.yaml does), let a larger one reflect "
     "(TeacherReflector), or take a written list (StaticReflector)"
 )
+_FENCE = "replies begin a fence and do not end it: have it closed (reflector.close_fence), or raise max_reply_length"
 _LENGTH = (
     "replies are cut off: raise reflector.max_reply_length, let the reflector think less, or begin the reply for it "
-    "(reflector.opening), where only the template itself must fit"
+    "(reflector.opening), where only the template itself must fit, and have it closed (reflector.close_fence)"
 )
 _LEAKS = "templates repeat questions or answers: ask for general advice in reflector.prompt"
 _TEMPLATE = "templates are too long: ask for a shorter one in reflector.prompt, or raise reflector.max_template_length"
@@ -36,7 +37,7 @@ _ADVICE = {
     NO_FENCE: _FORMAT,
     EMPTY: _FORMAT,
     UNFINISHED: _LENGTH,
-    UNFINISHED_FENCE: _LENGTH,
+    UNFINISHED_FENCE: _FENCE,
     UNFINISHED_THOUGHT: _LENGTH,
     TOO_LONG: _TEMPLATE,
     TOO_LONG_FOR_WINDOW: _TEMPLATE,
