@@ -6,55 +6,51 @@ import warnings
 import pytest
 from hint_task import HintPolicy, questions, to_example
 
-from p2o.evolution.history import RejectedProposal
-from p2o.evolution.proposals.advice import unusable
-from p2o.evolution.proposals.ledger import Ledger
-from p2o.evolution.proposals.reflection import Reflection
+from p2o.evolution.history import History, Iteration, RejectedProposal
+from p2o.evolution.proposals.advice import unusable, warn_if_useless
 from p2o.evolution.search import EvolutionSearch
 from p2o.evolution.selectors import DominanceSelector
 from p2o.evolution.settings import EvolutionSettings
-from p2o.reflectors.base import Proposal, ReflectionJob, Reflector
+from p2o.reflectors.base import Proposal
 
 
-class Mumbling(Reflector):
-    """Proposes what a test says, in turn."""
+def said(*iterations, begun=0):
+    """After which iterations of an evolution it is said that nothing is usable, by their number, and what.
 
-    def __init__(self, *proposals):
-        self.proposals = list(proposals)
-
-    def reflect(self, jobs, context):
-        return [self.proposals.pop(0) for _ in jobs]
-
-
-def reflection(*proposals):
-    return Reflection(Mumbling(*proposals), lambda spent: None, [], Ledger(), 0)
-
-
-def jobs(count, start=0):
-    return [ReflectionJob("", (), seed) for seed in range(start, start + count)]
-
-
-UNFENCED = Proposal("", "no fence", reply="Sure!")
+    Args:
+        iterations: Why there was no child, and how often; or "tried".
+        begun: Iterations that an earlier process made.
+    """
+    history, found = History(iterations=(Iteration(),)), {}
+    for number, rejections in enumerate(iterations, 1):
+        tried = 1 if rejections == "tried" else 0
+        history = history.extended([], Iteration(rejections={} if tried else rejections, tried=tried))
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            warn_if_useless(history, ended=number == len(iterations))
+        if caught and number > begun:
+            [found[number]] = [str(warning.message) for warning in caught]
+    return found
 
 
 def test_nothing_usable_is_said_once_with_what_to_try():
-    ask = reflection(*[UNFENCED] * 7, Proposal("", "unfinished"), *[UNFENCED] * 4)
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
-        ask(jobs(4))
-    with pytest.warns(
-        UserWarning, match=r"none of 8 proposals was usable \(7 no fence, 1 unfinished\).*TeacherRef"
-    ) as said:
-        ask(jobs(4, 4))
-        ask(jobs(4, 8))
-    assert len(said) == 1
+    found = said({"no fence": 4}, {"no fence": 3, "unfinished": 1}, {"no fence": 4})
+    assert list(found) == [2]
+    assert re.search(r"none of 8 proposals was usable \(7 no fence, 1 unfinished\).*TeacherRef", found[2])
+    assert said({"no fence": 9}, begun=1) == {}
+
+
+def test_an_evolution_of_few_proposals_says_at_its_end_that_none_was_usable():
+    found = said({"no fence": 3}, {"unfinished": 1}, {})
+    assert list(found) == [3]
+    assert "none of 4 proposals was usable (3 no fence, 1 unfinished)" in found[3]
+    assert list(said({"no fence": 3}, {"no fence": 5})) == [2], "it is said twice"
+    assert said({}, {}) == {}
 
 
 def test_one_usable_proposal_is_enough():
-    ask = reflection(*[UNFENCED] * 3, Proposal("Go on."), *[UNFENCED] * 12)
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
-        ask(jobs(16))
+    assert said({"no fence": 3}, "tried", {"no fence": 12}) == {}
+    assert said({"no fence": 3, "already in the pool": 1}, {"no fence": 12}) == {}
 
 
 @pytest.mark.parametrize(
@@ -64,7 +60,10 @@ def test_one_usable_proposal_is_enough():
         ("too long", "max_template_length"),
         ("leaks an answer", "general advice"),
         ("no reply: status 500", "docs/faults.md"),
-        ("a cause of somebody's own", r"usable \(3 a cause of somebody's own\)\. The replies"),
+        (
+            "a cause of somebody's own",
+            r"usable \(3 a cause of somebody's own\)\. The replies are in evo.*once it has",
+        ),
     ],
 )
 def test_the_advice_is_about_the_commonest_cause(cause, advice):

@@ -1,6 +1,7 @@
 """The callback with the real micro-policy: what reaches the engine, and what is left after a phase."""
 
 import json
+from dataclasses import replace
 
 import pytest
 
@@ -19,7 +20,7 @@ from p2o.policy.loading import BUNDLED, load_policy, load_tokenizer
 from p2o.policy.module import PolicyModule
 from p2o.prompts.renderer import PromptRenderer
 from p2o.prompts.templates import Template, TemplateBank
-from p2o.reflectors import RecordingReflector, SelfReflector, StaticReflector
+from p2o.reflectors import Proposal, RecordingReflector, Reflector, SelfReflector, StaticReflector
 from p2o.reflectors.static import EXHAUSTED
 from p2o.rewards import MathAnswer
 from p2o.rollouts import RolloutCounts, RolloutWorker
@@ -95,6 +96,35 @@ def test_an_evolution_that_is_resumed_counts_as_many_rollouts_as_one_that_nothin
     done = states[len(states) // 2]
     assert run(done)[1] == straight
     assert sum(module.engine.calls) > counted - done["counts"]["rollouts"]["evolution"], "nothing was asked again"
+
+
+class Twofold(StaticReflector):
+    """Has two further replies to each job."""
+
+    def reflect(self, jobs, context):
+        further = [
+            (Proposal(f"Be kind, {job.number}.", reply="more"), Proposal("", "no fence", "Sure!")) for job in jobs
+        ]
+        return [replace(p, others=more) for p, more in zip(super().reflect(jobs, context), further, strict=True)]
+
+
+def test_an_evolution_with_further_replies_resumes_wherever_it_was_ended(module):
+    evolution = TemplateEvolution(
+        Twofold([f"Be brief, {number}." for number in range(99)]), DominanceSelector(), budget=34, width=1,
+        min_parents=1, mini_batch_size=2,
+    )  # fmt: skip
+    hard = ChainQuestions("train", easy=0, hard=8).load()
+
+    def run(begun=None):
+        phase, states = EvolutionPhase(evolution, module, hard, 0, TemplateBank(), [], evolution.ledger), []
+        if begun:
+            phase.load_state_dict(begun)
+        phase.run(lambda state: states.append(json.loads(json.dumps(state))))
+        return states, phase.search.history
+
+    states, straight = run()
+    assert straight.iterations[1].tried == 2 and straight.rejections["no fence"] > 1 and straight.spent <= 34
+    assert all(run(state)[1] == straight for state in states[::3])
 
 
 def test_the_empty_template_may_be_scored_by_the_rollouts_of_the_epoch(module):
@@ -187,6 +217,25 @@ def test_a_template_that_no_question_could_carry_is_rejected(module):
     found.run()
     assert set(found.history.rejections) == {"too long for the window", "special token", EXHAUSTED}
     assert [candidate.text for candidate in found.history.pool] == [""]
+
+
+class Mumbling(Reflector):
+    def reflect(self, jobs, context):
+        return [Proposal("", "no fence", "Sure!")] * len(jobs)
+
+
+@pytest.mark.parametrize(("budget", "proposals"), [(22, 4), (60, 10)])
+def test_an_evolution_without_a_usable_proposal_says_so_once(module, budget, proposals):
+    evolution = TemplateEvolution(
+        Mumbling(), DominanceSelector(), budget=budget, width=1, min_parents=1, mini_batch_size=2
+    )
+    hard = ChainQuestions("train", easy=0, hard=12).load()
+    phase = EvolutionPhase(evolution, module, hard, 0, TemplateBank(), [], evolution.ledger)
+    with pytest.warns(UserWarning) as said:
+        result = phase.run()
+    assert result.history.rejections == {"no fence": proposals}
+    [message] = [str(one.message) for one in said]
+    assert f"none of {min(8, proposals)} proposals was usable" in message
 
 
 def test_completions_multiply_the_rollouts(module):

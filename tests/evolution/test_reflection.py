@@ -1,6 +1,7 @@
 """Between the search and its reflector: nothing is paid for twice, everything is booked."""
 
 import json
+from dataclasses import replace
 
 import pytest
 
@@ -64,6 +65,37 @@ def test_a_state_of_an_earlier_release_has_answers_alone():
     second.load_state_dict(first.state_dict()["proposals"])  # 0.1.0 kept nothing else
     second(JOBS)
     assert resumed.asked == [[2, 3]]
+
+
+class Twofold(Flaky):
+    """Has a further reply to each job."""
+
+    def reflect(self, jobs, context):
+        proposals = super().reflect(jobs, context)
+        further = (Proposal("more", reply="m"), Proposal("", "no fence", "Sure!"))
+        return [replace(proposal, others=further) for proposal in proposals]
+
+
+def test_further_replies_are_checked_and_go_to_the_resumed_run_and_are_booked_once():
+    ledger = Ledger()
+    first = new(Twofold(9), ledger, [lambda p: p.rejected("odd") if p.template == "more" else p])
+    proposals = first(JOBS)
+    assert proposals[0].others == (Proposal("", "odd", "m"), Proposal("", "no fence", "Sure!"))
+    assert ledger.total.calls == 4
+    resumed = Twofold(0)
+    second = new(resumed, Ledger(), first.checks)
+    second.load_state_dict(json.loads(json.dumps(first.state_dict())))
+    assert second(JOBS) == proposals and resumed.asked == []
+
+
+def test_a_state_without_further_replies_loads():
+    first = new(Flaky(9), Ledger())
+    proposals, state = first(JOBS), first.state_dict()
+    for fields in state["proposals"].values():
+        del fields["others"]  # as of 0.1.0
+    second = new(Flaky(0), Ledger())
+    second.load_state_dict(state)
+    assert second(JOBS) == proposals
 
 
 class Learning(Flaky):

@@ -6,7 +6,7 @@ import pytest
 from hint_task import HintPolicy, HintReflector, questions, rollout, to_example
 
 from p2o.errors import InputError
-from p2o.evolution.history import Candidate, Iteration, Status
+from p2o.evolution.history import Candidate, Iteration, RejectedProposal, Status
 from p2o.evolution.search import EvolutionSearch
 from p2o.evolution.selectors import BestOrTiedSelector, BestSelector, DominanceSelector, ParentSelector
 from p2o.evolution.settings import EvolutionSettings, StopReason
@@ -105,6 +105,46 @@ def test_the_jobs_of_an_evolution_share_a_seed_that_another_evolution_has_not():
         return found
 
     assert shared(3) == shared(3) != shared(4)
+
+
+def answers(*further):
+    """A proposal of its own for each job, with the same further replies."""
+    return lambda jobs: [Proposal(f"{job.seed}", reply="first", others=further) for job in jobs]
+
+
+def test_further_replies_become_children_of_their_parent_and_those_without_a_template_are_kept():
+    further = Proposal("topic0", "", "more", "asked"), Proposal("", "no fence", "Sure!", "asked"), Proposal("topic0 ")
+    search = new_search(HintPolicy(), answers(*further), budget=200, mini_batch_size=2)
+    search.step()
+    iteration = search.step()
+    assert (iteration.parents, iteration.tried, iteration.child_rollouts) == ((0,), 2, 4)
+    assert iteration.rejections == {"no fence": 1, "proposed twice at once": 1}
+    assert search.history.rejected[0] == RejectedProposal(1, 0, "no fence", "asked", "Sure!")
+    [child] = [one for one in (*search.history.pool, *search.history.others) if one.text == "topic0"]
+    assert (child.parent, child.prompt, child.reply) == (0, "asked", "more")
+
+
+def test_further_replies_take_no_rollouts_from_what_an_iteration_must_pay_for():
+    """Of 22 rollouts the seed takes 6, two parents 4, their children 4, a dev evaluation 6: one more child is paid."""
+    further = [Proposal(f"more {k}", reply=f"r{k}") for k in range(5)]
+
+    def reflect(jobs):
+        return [replace(job, others=tuple(further[2 * k :][:3])) for k, job in enumerate(answers()(jobs))]
+
+    search = new_search(HintPolicy(), reflect, budget=22, min_parents=2, mini_batch_size=2)
+    search.step()
+    iteration = search.step()
+    assert (iteration.parents, iteration.tried, iteration.parent_rollouts) == ((0, 0), 3, 4)
+    assert search.history.spent <= 22
+    tried = [one.text for one in (*search.history.pool, *search.history.others)][1:]
+    assert tried[2:] == ["more 0"]  # the proposals themselves first, then a further one of each by turns
+    assert iteration.rejections == {"proposed twice at once": 1, "beyond the budget": 4}
+    assert [one.reply for one in search.history.rejected if one.cause == "beyond the budget"] == [
+        "r2",
+        "r1",
+        "r3",
+        "r4",
+    ]
 
 
 def test_several_proposals_for_a_parent_are_compared_on_one_mini_batch():

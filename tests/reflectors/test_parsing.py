@@ -4,7 +4,7 @@ import pytest
 
 from p2o.prompts.renderer import PromptRenderer
 from p2o.reflectors.base import Proposal
-from p2o.reflectors.parsing import check_length, parse_reply
+from p2o.reflectors.parsing import check_length, closed, parse_reply
 
 FENCE = "`" * 3
 FINAL = "<|start|>assistant<|channel|>final<|message|>"
@@ -116,3 +116,45 @@ def test_a_template_of_too_many_tokens_is_rejected(tokenizer):
     assert check_length(fine, renderer, 5) == Proposal("", "too long", "r")
     rejected = parse_reply("")
     assert check_length(rejected, renderer, 99) == rejected
+
+
+@pytest.mark.parametrize(
+    ("content", "template"),
+    [
+        ("Write it down. Then che", "Write it down."),
+        ("Write it down.", "Write it down."),
+        ('Say "yes!" Then', 'Say "yes!"'),
+        ("- Write it down\n- Check it\n- En", "- Write it down\n- Check it"),
+        ("Write it down.\n2. Che", "Write it down."),  # the number of a point ends nothing
+        ("Write, e.g. the sum. Give 3.5 or 3.", "Write, e.g. the sum."),  # 3.5 may have been meant again
+        ("Write it down. Do:\n", "Write it down."),  # what it introduces is cut off
+        ("Write it down.\n\n## Then\nche", "Write it down."),
+        ("先思考。再", "先思考。"),
+        ("Wait... and", None),
+        ("Write it do", None),
+        ("1. Write it do", None),
+        ("Do this:\n1. Wri", None),
+        ("\n\n", None),
+        ("", None),
+    ],
+)
+def test_what_the_length_limit_cut_off_is_closed_after_its_last_whole_sentence_or_line(content, template):
+    reply = closed(f"````\n{content}", cut_off=True)
+    assert (parse_reply(reply).template if reply else None) == template
+
+
+def test_what_ended_by_itself_is_closed_where_it_ends():
+    assert parse_reply(closed("```\nWrite it do", cut_off=False)).template == "Write it do"
+    assert parse_reply(closed("```\n", cut_off=False)).rejection == "empty"
+
+
+@pytest.mark.parametrize("reply", ["no fence. At all", "```\nGo.\n```\nAnd.", "```\nGo.\n```\n```\nCome."])
+def test_only_a_first_fence_that_is_open_is_closed(reply):
+    assert closed(reply, cut_off=True) is None and closed(reply, cut_off=False) is None
+
+
+@pytest.mark.parametrize("piece", ["a. ", "1. ", "e.g. ", "a\n", ":\n", "# a\n", "`", ".", "\n", "a", '"', "!", "!)"])
+def test_closing_100_kb_takes_linear_time(piece):
+    started = time.process_time()
+    closed("```\n" + piece * (100_000 // len(piece)) + "a", cut_off=True)
+    assert time.process_time() - started < 1.0

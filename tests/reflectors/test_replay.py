@@ -1,6 +1,7 @@
 """Record and replay."""
 
 import json
+from dataclasses import replace
 
 import pytest
 
@@ -62,6 +63,23 @@ def test_a_recording_serves_the_run_again_in_any_order(tmp_path):
     assert rows[0]["proposal"]["usage"]["money"] == 0.5
 
 
+def test_further_replies_to_a_job_are_recorded_and_served(tmp_path):
+    path = tmp_path / "recording.jsonl"
+    further = (Proposal("More."), Proposal("", "no fence", "Sure!", "prompt"))
+    RecordingReflector(Fixed(replace(PROPOSALS[0], others=further)), str(path)).reflect(JOBS[:1], None)
+    [replayed] = ReplayReflector(str(path)).reflect(JOBS[:1], None)
+    assert replayed == replace(PROPOSALS[0], others=further, usage=Usage())
+
+
+def test_a_recording_without_further_replies_is_served(tmp_path):
+    path = tmp_path / "recording.jsonl"
+    RecordingReflector(Fixed(PROPOSALS[0]), str(path)).reflect(JOBS[:1], None)
+    row = json.loads(path.read_text())
+    del row["proposal"]["others"]  # as of 0.1.0
+    path.write_text(json.dumps(row) + "\n")
+    assert known(ReplayReflector(str(path)).reflect(JOBS[:1], None)[0]) == known(PROPOSALS[0])
+
+
 def test_what_was_answered_before_a_failure_is_recorded(tmp_path):
     path = tmp_path / "recording.jsonl"
     recorder = RecordingReflector(Fixed(PROPOSALS[0], None), str(path))
@@ -110,7 +128,9 @@ def test_jobs_are_told_apart_by_template_examples_and_seed():
 @pytest.mark.parametrize(
     ("content", "message"),
     [(None, "expected a recording"), ("", "found no line"), ("{}\n", "1: expected a line of RecordingReflector"),
-     ('{"key": 1, "proposal": {}}\n', "1: expected a line")],
+     ('{"key": 1, "proposal": {}}\n', "1: expected a line"),
+     ('{"key": "k", "proposal": {"template": "", "rejection": "", "reply": "", "prompt": "", "others": [1]}}\n',
+      "1: expected a line")],
 )  # fmt: skip
 def test_what_is_no_recording_is_refused_before_training(tmp_path, content, message):
     path = tmp_path / "recording.jsonl"

@@ -3,6 +3,7 @@ from dataclasses import dataclass, field
 
 import pytest
 
+from p2o.endpoints.usage import ZERO_USAGE
 from p2o.engines.base import RolloutEngine
 from p2o.engines.transformers import TransformersEngine
 from p2o.errors import InputError
@@ -218,6 +219,27 @@ def test_without_an_opening_a_reply_that_is_cut_off_is_rejected_whatever_it_hold
     assert proposal.rejection == "unfinished"
 
 
+def test_a_fence_that_was_begun_may_be_closed(reflect):
+    replies = ["Write it down. Then che…", "Write it down", "Better.\n```\nand on…", "Write it do…", "```python\nx = 1"]
+    jobs = [ReflectionJob("Go.", (SHORT,))] * 5
+    proposals, _ = reflect(SelfReflector(**OPENED, close_fence=True), jobs, *replies)
+    assert [(p.template, p.rejection) for p in proposals] == [
+        ("Write it down.", ""), ("Write it down", ""), ("Better.", ""), ("", "unfinished"), ("", "unfinished fence")
+    ]  # fmt: skip
+    assert [p.reply for p in proposals] == ["```\n" + reply for reply in replies]
+    proposals, _ = reflect(SelfReflector(**OPENED), jobs, *replies)
+    assert [p.template for p in proposals] == ["", "", "Better.", "", ""]
+
+
+def test_without_an_opening_a_fence_that_the_reply_itself_has_begun_is_closed(reflect):
+    reflector = SelfReflector(prompt=PROMPT, max_reply_length=100, close_fence=True)
+    replies = ["Sure. Here:\n```\nWrite it down. Th…", "Sure. It is…", "Sure.", "```\nBetter.\n```\nThe…"]
+    proposals, _ = reflect(reflector, [ReflectionJob("Go.", (SHORT,))] * 4, *replies)
+    assert [(p.template, p.rejection) for p in proposals] == [
+        ("Write it down.", ""), ("", "unfinished"), ("", "no fence"), ("", "unfinished")
+    ]  # fmt: skip
+
+
 def test_of_several_attempts_the_first_that_can_be_read_is_taken_and_all_are_paid_for(reflect, tokenizer):
     jobs = [ReflectionJob("Go.", (SHORT,), seed=7), ReflectionJob("Stop.", (SHORT,), seed=8)]
     replies = ["no idea", "```\nOne.\n```", "```\nTwo.\n```", "cut…", "none", "nor this"]
@@ -227,6 +249,20 @@ def test_of_several_attempts_the_first_that_can_be_read_is_taken_and_all_are_pai
     assert proposals[0].tokens == sum(len(tokenizer.encode(reply)) for reply in replies[:3])
     [(_, prompts, _, _)] = engine.calls
     assert prompts[0].seed == 7 and prompts[3].seed == 8 and len({prompt.seed for prompt in prompts}) == 6
+
+
+def test_further_replies_to_a_job_are_kept_beside_its_proposal_and_cost_nothing_more(reflect):
+    replies = ["no idea", "```\nOne.\n```", "cut…", "```\nTwo.\n```", "none", "```\n\n```", "nor this", "cut…"]
+    proposals, _ = reflect(
+        SelfReflector(prompt=PROMPT, max_reply_length=100, attempts=4), [ReflectionJob("Go.", (SHORT,))] * 2, *replies
+    )
+    told = [[(p.template, p.rejection, p.reply) for p in (proposal, *proposal.others)] for proposal in proposals]
+    assert told == [
+        [("One.", "", replies[1]), ("", "no fence", replies[0]), ("", "unfinished", "cut…"), ("Two.", "", replies[3])],
+        [("", "no fence", "none"), ("", "empty", replies[5]), ("", "no fence", "nor this"), ("", "unfinished", "cut…")],
+    ]
+    assert all(other.usage == ZERO_USAGE for proposal in proposals for other in proposal.others)
+    assert {other.prompt for proposal in proposals for other in proposal.others} == {proposals[0].prompt}
 
 
 def test_an_opening_that_spells_a_control_token_is_refused(reflect):

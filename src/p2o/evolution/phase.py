@@ -12,6 +12,7 @@ from p2o.endpoints.usage import Usage
 from p2o.engines.base import SamplingParams
 from p2o.errors import InputError
 from p2o.evolution.gates import Gate, StrictImprovement
+from p2o.evolution.proposals.advice import warn_if_useless
 from p2o.evolution.proposals.carried_over import carried_over
 from p2o.evolution.proposals.leak_guard import LeakGuard
 from p2o.evolution.proposals.ledger import Ledger
@@ -170,11 +171,9 @@ class EvolutionPhase:
         except ReflectionFailed as failed:
             failure = str(failed)
         seconds = max(gather(time.monotonic() - started))
-        spent = {
-            "evolution": self._tokens(self.module.counts.state_dict()),
-            "reflection": sum(usage.completion_tokens for usage in self.ledger.of(self.epoch).values()),
-        }
         usages = self.ledger.of(self.epoch)
+        reflection = sum(usage.completion_tokens for usage in usages.values())
+        spent = {"evolution": self._tokens(self.module.counts.state_dict()), "reflection": reflection}
         return EvolutionResult.of(self.search, self.epoch, seconds, spent, usages, failure, self.last_bank)
 
     def state_dict(self) -> dict[str, Any]:
@@ -200,6 +199,7 @@ class EvolutionPhase:
 
     def _end_iteration(self) -> None:
         self.reflection.forget()
+        warn_if_useless(self.search.history, ended=self.search.stop_reason is not None)
         self._counted = self.module.counts.state_dict()
         self._keep(self.state_dict())
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from p2o.endpoints.usage import Usage
 from p2o.evolution.history import History, Stage
-from p2o.evolution.proposals.novelty import IN_POOL, TRIED, TWICE
+from p2o.evolution.proposals.novelty import REPEATED
 from p2o.evolution.search import EvolutionSearch
 from p2o.evolution.settings import EvolutionSettings
 from p2o.prompts.set_cover import solves
@@ -138,7 +138,7 @@ def second_draws(history: History) -> dict[str, int | None]:
 def distinct_share(history: History) -> float | None:
     """Share of usable proposals with a text that was not proposed before, 0-1; None without proposals."""
     tried = sum(iteration.tried for iteration in history.iterations)
-    repeated = sum(history.rejections[cause] for cause in (TRIED, IN_POOL, TWICE))
+    repeated = sum(history.rejections[cause] for cause in REPEATED)
     return tried / (tried + repeated) if tried + repeated else None
 
 

@@ -1,7 +1,7 @@
 """What a reflector is given, what it returns, and the base class of all reflectors."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from typing import Any
@@ -79,7 +79,8 @@ class Proposal:
     """A new template, or "" and the reason why there is none.
 
     `prompt` is what the reflector was asked and `reply` what it wrote; "" if it asks or writes nothing. `usage` is what
-    that cost.
+    that cost. `others` are further replies to the same job, usable or not: evolution tries those with another template
+    as far as its budget goes, and keeps the rest with their reasons. Their cost is part of `usage`, and they have none.
     """
 
     template: str
@@ -87,6 +88,13 @@ class Proposal:
     reply: str = ""
     prompt: str = ""
     usage: Usage = ZERO_USAGE
+    others: tuple["Proposal", ...] = ()
+
+    @classmethod
+    def of(cls, fields: Mapping[str, Any]) -> "Proposal":
+        """The proposal whose fields `asdict` gave; 0.1.0 had no `others`."""
+        others = tuple(map(cls.of, fields.get("others", ())))
+        return cls(**{**fields, "usage": Usage(**fields["usage"]), "others": others})
 
     @property
     def tokens(self) -> int:

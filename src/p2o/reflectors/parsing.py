@@ -6,7 +6,7 @@ finished block is rejected: gepa 0.1.4 makes a template of a chain of thought th
 
 import re
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
 from p2o.prompts.renderer import PromptRenderer
@@ -26,6 +26,9 @@ PROMPT_TOO_LONG = "prompt too long"
 _FENCE = re.compile(r"[ \t]*(?P<fence>`{3,})(?P<rest>.*)")
 _CLOSING = re.compile(r"(?P<rest>[^`]*)(?P<fence>`{3,})\s*")
 _LANGUAGE = re.compile(r"[\w+#.-]+|plain text")
+_SENTENCE_END = re.compile(r"(?:(?<!\.)\.(?!\.)|[!?](?![!?]))[\"'”’)\]*_]*(?=\s|\Z)|[。！？][”’」』）]*")
+# What stands before a point that ends no sentence: the number of an item, "e.g".
+_NO_SENTENCE = re.compile(r"(?:^[ \t]*(?:[-*][ \t]+)?\w{1,2}|\b[A-Za-z]\.[A-Za-z])\Z")
 _INVISIBLE = re.compile("[\u00ad\u200b-\u200f\u2060\ufeff]")
 # Opening and closing marks of a thought, of DeepSeek and Qwen, of others, of Mistral, of Kimi.
 _THOUGHTS = {"<think>": "</think>", "<thinking>": "</thinking>", "[THINK]": "[/THINK]", "◁think▷": "◁/think▷"}
@@ -72,6 +75,45 @@ def up_to_first_block(reply: str) -> str | None:
     """A reply up to the end of its first complete block; None if it has none."""
     blocks, _ = _blocks(reply)
     return "\n".join(reply.split("\n")[: blocks[0].last + 1]) if blocks else None
+
+
+def closed(reply: str, cut_off: bool) -> str | None:
+    """A reply whose first block is open, with a fence that closes it; None if there is nothing to close.
+
+    What ended by itself is closed where it ends. What the length limit has cut off is closed after its last whole
+    sentence or line, and not at all if it has none: half a sentence is no template.
+    """
+    blocks, is_open = _blocks(reply)
+    if blocks or not is_open:
+        return None
+    opening = next(found for line in _lines(reply) if (found := _FENCE.match(reply, *line)))
+    start = opening.end("fence")
+    end = start + _whole(reply[start:]) if cut_off else len(reply)
+    return f"{reply[:end].rstrip()}\n{opening['fence']}" if end > start else None
+
+
+def _lines(text: str) -> Iterator[tuple[int, int]]:
+    """Where each line of a text begins and ends."""
+    start = 0
+    for line in text.split("\n"):
+        yield start, start + len(line)
+        start += len(line) + 1
+
+
+def _whole(text: str) -> int:
+    """Where the last whole sentence or line of a text ends that was cut off; 0 if it has none."""
+    ends = [0]
+    *whole, last = _lines(text)
+    for start, end in (*whole, last):
+        for mark in _SENTENCE_END.finditer(text, start, end):
+            half_number = mark.end() == len(text) and text[mark.start() - 1 : mark.start()].isdigit()
+            if not half_number and not _NO_SENTENCE.search(text[max(start, mark.start() - 8) : mark.start()]):
+                ends.append(mark.end())
+    for start, end in whole:
+        line = text[start:end].strip()
+        if line and not line.startswith("#") and line[-1] not in ":,;":  # a heading belongs to what follows
+            ends.append(start + len(text[start:end].rstrip()))
+    return max(ends)
 
 
 def _said(reply: str) -> str | None:

@@ -63,14 +63,20 @@ def _read(path: Path) -> dict[str, Proposal]:
         except (ValueError, RecursionError):
             continue
         match row:
-            case {
-                "key": str(key),
-                "proposal": {"template": str(), "rejection": str(), "reply": str(), "prompt": str()},
-            }:
-                fields = {name: row["proposal"][name] for name in ("template", "rejection", "reply", "prompt")}
-                proposals[key] = Proposal(**fields)
+            case {"key": str(key), "proposal": fields} if (proposal := _proposal(fields)) is not None:
+                proposals[key] = proposal
             case _:
                 raise InputError(f"{path}:{number}: expected a line of RecordingReflector, got {line[:80]!r}.")
     if not proposals:
         raise InputError(f"{path}: expected a recording of RecordingReflector, found no line of one.")
     return proposals
+
+
+def _proposal(fields: Any) -> Proposal | None:  # noqa: ANN401 (it comes from a file)
+    """What was recorded, with its further replies, which older recordings have none of; None if it is no proposal."""
+    match fields:
+        case {"template": str(template), "rejection": str(rejection), "reply": str(reply), "prompt": str(prompt)}:
+            others = [_proposal(other) for other in fields.get("others", [])]
+            found = tuple(other for other in others if other is not None)
+            return Proposal(template, rejection, reply, prompt, others=found) if len(found) == len(others) else None
+    return None

@@ -20,6 +20,7 @@ from p2o.reflectors.parsing import (
     SPECIAL_TOKEN_IN_PROMPT,
     UNFINISHED,
     check_length,
+    closed,
     parse_reply,
     up_to_first_block,
 )
@@ -48,7 +49,10 @@ class SelfReflector(Reflector):
         opening: What each reply begins with, such as a fence and the end of its line: models that are too small to keep
             to a format go on in it. A reply with an opening ends with its first block, whatever the model adds or the
             length limit cuts off.
-        attempts: Replies to each job, sampled in the same call; the first one that can be read is the proposal.
+        close_fence: Whether a reply that has begun its fence and not ended it is closed for it: where it ends, or, if
+            the length limit cuts it off, after its last whole sentence or line; one without either is rejected.
+        attempts: Replies to each job, sampled in the same call. The first one that can be read is the proposal;
+            evolution tries further ones with another template too, as far as its budget goes.
         engine: Samples the replies in place of the run's engine, such as `VLLMServers` with `FixedWeights`, which hold
             the policy before training for good, so that no reflection has to send it.
     """
@@ -63,6 +67,7 @@ class SelfReflector(Reflector):
         opening: str = "",
         attempts: int = 1,
         engine: RolloutEngine | None = None,
+        close_fence: bool = False,
     ) -> None:
         if temperature < 0 or min(max_reply_length, max_template_length, attempts) < 1:
             raise InputError(
@@ -74,6 +79,7 @@ class SelfReflector(Reflector):
         self.prompt = check_prompt(prompt)
         self.max_template_length = max_template_length
         self.opening = opening
+        self.close_fence = close_fence
         self.attempts = attempts
         self.engine = engine
 
@@ -136,7 +142,7 @@ class SelfReflector(Reflector):
         return [
             proposal
             if proposal.rejection
-            else first_usable(
+            else with_others(
                 [self._propose(proposal, *next(replies), seconds, context.renderer) for _ in range(self.attempts)]
             )
             for proposal in asked
@@ -170,6 +176,8 @@ class SelfReflector(Reflector):
         finished = None if completion.truncated else reply
         if self.opening:
             finished = up_to_first_block(reply) or finished
+        if self.close_fence:
+            finished = closed(reply, cut_off=completion.truncated) or finished
         parsed = Proposal("", UNFINISHED, reply) if finished is None else replace(parse_reply(finished), reply=reply)
         usage = Usage(
             calls=1, prompt_tokens=len(prompt.ids), completion_tokens=len(completion.ids), seconds=round(seconds, 3)
@@ -178,7 +186,9 @@ class SelfReflector(Reflector):
         return replace(checked, prompt=asked.prompt, usage=usage)
 
 
-def first_usable(attempts: Sequence[Proposal]) -> Proposal:
-    """The first attempt with a template, or the first one if none has one; it costs what all of them cost."""
-    chosen = next((attempt for attempt in attempts if not attempt.rejection), attempts[0])
-    return replace(chosen, usage=sum((attempt.usage for attempt in attempts), ZERO_USAGE))
+def with_others(attempts: Sequence[Proposal]) -> Proposal:
+    """The first attempt with a template, or the first one of all, with the others and what all of them cost."""
+    chosen = next((number for number, attempt in enumerate(attempts) if not attempt.rejection), 0)
+    others = [replace(attempt, usage=ZERO_USAGE) for number, attempt in enumerate(attempts) if number != chosen]
+    usage = sum((attempt.usage for attempt in attempts), ZERO_USAGE)
+    return replace(attempts[chosen], usage=usage, others=tuple(others))

@@ -73,6 +73,12 @@ def test_phases(run):
     )
 
 
+def test_each_reply_to_a_job_of_reflection_is_planned(run, plan_of):
+    once, more = found(run)["reflection"], found(plan_of("--evolution.reflector.attempts=4"))["reflection"]
+    assert more.rollouts == once.rollouts * 4 and more.prompt_tokens == once.prompt_tokens * 4
+    assert more.completion_tokens == once.completion_tokens * 4
+
+
 def test_the_middle_has_templates_that_ask_for_steps_and_half_of_what_is_not_known(run):
     seconds = 5760 * 0.05 * (10 + 4 * 20) / 5  # training rollouts, the first of five epochs without templates
     seconds += (5760 * 0.4 * (0.2 + 10 * 0.005) + 5760 * (0.2 + 18 * 0.005)) / 2  # updates

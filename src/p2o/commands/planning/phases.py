@@ -165,7 +165,7 @@ def _reflection(
 ) -> Phase:
     """Calls of the policy itself are timed by their tokens, a teacher's time is not known; a list is no model."""
     if isinstance(reflector, SelfReflector):
-        reply = reflector.sampling.max_completion_length
+        reply, calls = reflector.sampling.max_completion_length, calls * reflector.attempts
     else:
         reply, measured = vars(reflector).get("max_reply_length", 0), None
     example = run.mean_length + lengths.completion.high + EXAMPLE_OVERHEAD

@@ -2,7 +2,11 @@
 
 from collections.abc import Mapping
 
+from lightning.pytorch.utilities import rank_zero_warn
+
+from p2o.evolution.history import History
 from p2o.evolution.proposals.leak_guard import ANSWER, QUESTION
+from p2o.evolution.proposals.novelty import REPEATED
 from p2o.evolution.proposals.prompt_check import TOO_LONG_FOR_WINDOW
 from p2o.reflectors.parsing import (
     EMPTY,
@@ -15,14 +19,17 @@ from p2o.reflectors.parsing import (
     UNFINISHED_THOUGHT,
 )
 
+TELLING = 8  # rejected proposals, and none usable: by then something is wrong
+
 _FORMAT = (
     "the reflector does not write its proposal between ``` fences: small models seldom do. Begin the reply for it "
-    "(reflector.opening and attempts, as configs/reflector/small.yaml does), let a larger one reflect "
+    "(reflector.opening, close_fence and attempts, as configs/reflector/small.yaml does), let a larger one reflect "
     "(TeacherReflector), or take a written list (StaticReflector)"
 )
+_FENCE = "replies begin a fence and do not end it: have it closed (reflector.close_fence), or raise max_reply_length"
 _LENGTH = (
     "replies are cut off: raise reflector.max_reply_length, let the reflector think less, or begin the reply for it "
-    "(reflector.opening), where only the template itself must fit"
+    "(reflector.opening), where only the template itself must fit, and have it closed (reflector.close_fence)"
 )
 _LEAKS = "templates repeat questions or answers: ask for general advice in reflector.prompt"
 _TEMPLATE = "templates are too long: ask for a shorter one in reflector.prompt, or raise reflector.max_template_length"
@@ -30,7 +37,7 @@ _ADVICE = {
     NO_FENCE: _FORMAT,
     EMPTY: _FORMAT,
     UNFINISHED: _LENGTH,
-    UNFINISHED_FENCE: _LENGTH,
+    UNFINISHED_FENCE: _FENCE,
     UNFINISHED_THOUGHT: _LENGTH,
     TOO_LONG: _TEMPLATE,
     TOO_LONG_FOR_WINDOW: _TEMPLATE,
@@ -38,6 +45,20 @@ _ADVICE = {
     QUESTION: _LEAKS,
     ANSWER: _LEAKS,
 }
+
+
+def warn_if_useless(history: History, ended: bool) -> None:
+    """Says once an evolution that nothing usable comes: early, since it costs rollouts all the same, or at its end.
+
+    Args:
+        history: Up to the iteration that has just ended; whether it was said before follows from it.
+        ended: Whether there is no further iteration.
+    """
+    causes = history.rejections
+    count, before = causes.total(), causes.total() - sum(history.iterations[-1].rejections.values())
+    usable = any(iteration.tried for iteration in history.iterations) or any(causes[cause] for cause in REPEATED)
+    if not usable and (before < TELLING <= count or (ended and 0 < count < TELLING)):
+        rank_zero_warn(unusable(causes))
 
 
 def unusable(causes: Mapping[str, int]) -> str:
@@ -52,5 +73,5 @@ def unusable(causes: Mapping[str, int]) -> str:
     counts = ", ".join(f"{count} {cause}" for cause, count in causes.items())
     return (
         f"evolution: none of {sum(causes.values())} proposals was usable ({counts})"
-        f"{f'; {advice}' if advice else ''}. The replies are in evolution/ of the run folder."
+        f"{f'; {advice}' if advice else ''}. The replies are in evolution/ of the run folder once it has ended."
     )

@@ -1,18 +1,14 @@
 """What stands between a search and its reflector: checks, the ledger, and answers that must not be paid for twice."""
 
-from collections import Counter
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any
-
-from lightning.pytorch.utilities import rank_zero_warn
 
 from p2o.contracts import check_record, listed, name_of
 from p2o.distributed.processes import on_first
 from p2o.endpoints.usage import ZERO_USAGE, Usage
 from p2o.errors import InputError
-from p2o.evolution.proposals.advice import unusable
 from p2o.evolution.proposals.ledger import Ledger
 from p2o.logprobs.shards import is_sharded, whole
 from p2o.reflectors.base import Proposal, ReflectionContext, ReflectionFailed, ReflectionJob, Reflector
@@ -20,7 +16,6 @@ from p2o.reflectors.base import Proposal, ReflectionContext, ReflectionFailed, R
 Check = Callable[[Proposal], Proposal]  # the proposal as it came, or rejected
 
 FIELDS = {"template": str, "rejection": str, "reply": str, "prompt": str, "usage": Usage}
-TELLING = 8  # rejected proposals, and none usable: by then something is wrong
 
 
 class Reflection:
@@ -54,9 +49,6 @@ class Reflection:
         self.ledger = ledger
         self.epoch = epoch
         self._kept: dict[str, Proposal] = {}
-        self._usable = 0  # of the proposals in this process
-        self._rejections: Counter[str] = Counter()
-        self._warned = False
 
     def __call__(self, jobs: Sequence[ReflectionJob]) -> list[Proposal]:
         """A checked proposal for each job, in order.
@@ -75,9 +67,7 @@ class Reflection:
         self._book(sum((proposal.usage for proposal in proposals), ZERO_USAGE))
         answered = self._kept | {job.key: proposal for job, proposal in zip(asked, proposals, strict=True)}
         self._kept = {job.key: answered[job.key] for job in jobs}
-        checked = [self._check(answered[job.key]) for job in jobs]
-        self._warn_if_useless(checked)
-        return checked
+        return [self._check(answered[job.key]) for job in jobs]
 
     def forget(self) -> None:
         """Drops the answers: the iteration that they belong to is complete."""
@@ -103,14 +93,6 @@ class Reflection:
             check_record(place, proposal, Proposal, FIELDS)
         return proposals
 
-    def _warn_if_useless(self, proposals: Sequence[Proposal]) -> None:
-        """Says once, and early, that nothing usable comes: such an evolution costs rollouts all the same."""
-        self._usable += sum(bool(proposal.template) for proposal in proposals)
-        self._rejections.update(proposal.rejection for proposal in proposals if not proposal.template)
-        if not self._usable and not self._warned and self._rejections.total() >= TELLING:
-            self._warned = True
-            rank_zero_warn(unusable(self._rejections))
-
     def _book(self, usage: Usage) -> None:
         self.ledger.add(self.epoch, self.reflector.name, usage)
 
@@ -118,7 +100,7 @@ class Reflection:
         for check in self.checks:
             if proposal.template:
                 proposal = check(proposal)
-        return proposal
+        return replace(proposal, others=tuple(map(self._check, proposal.others)))
 
     def state_dict(self) -> dict[str, Any]:
         """The answers that are kept, and what the reflector keeps beside them, in plain types."""
@@ -128,5 +110,5 @@ class Reflection:
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Takes over what `state_dict` of an earlier process described; 0.1.0 kept the answers alone."""
         kept = state if "proposals" not in state else state["proposals"]
-        self._kept = {key: Proposal(**fields | {"usage": Usage(**fields["usage"])}) for key, fields in kept.items()}
+        self._kept = {key: Proposal.of(fields) for key, fields in kept.items()}
         self.reflector.load_state_dict(state.get("reflector", {}))

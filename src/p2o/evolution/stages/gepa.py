@@ -21,6 +21,8 @@ from p2o.types import Question, Rollout
 Reflect = Callable[[Sequence[ReflectionJob]], Sequence[Proposal]]
 ToExample = Callable[[Rollout], Example]
 
+UNPAID = "beyond the budget"  # a further reply to a job, for which no rollouts are left
+
 
 @dataclass(frozen=True)
 class Found:
@@ -66,7 +68,7 @@ class GepaStage:
         number = len(history.iterations)
         trials = self._try_parents(history, limit)
         hopeful = [trial for trial in trials if not trial.perfect]
-        proposed, rejected = self._propose(hopeful, history)
+        proposed, rejected = self._propose(hopeful, history, left)
         children, chances = self._try_children(proposed, history.mini_batches + len(trials), left)
         accepted = [child for child in children if self._verdict(child) is Verdict.ACCEPTED]
         paid = best_gains(accepted, (left - self.evaluation.costs.total()) // self.dev_cost)
@@ -107,16 +109,25 @@ class GepaStage:
         return sorted(islice(cycle(parents), count)) if count > len(parents) else parents
 
     def _propose(
-        self, trials: Sequence[Trial], history: History
+        self, trials: Sequence[Trial], history: History, left: int
     ) -> tuple[list[tuple[Trial, Proposal]], list[RejectedProposal]]:
-        """Phase 2: proposals with new texts, each with its trial, and those that came to nothing."""
+        """Phase 2: proposals with new texts, each with its trial, and those that came to nothing.
+
+        The iteration can pay for a proposal of each job and one dev evaluation; further replies take what is left.
+        """
         tries = [(trial, k) for trial in trials for k in range(self.settings.proposals)]
         number = len(history.iterations)
         seeds = told_apart([derive_seed(self.seed, "reflect", number, trial.parent, k) for trial, k in tries])
         jobs = [self._job(trial, seed, history) for (trial, _), seed in zip(tries, seeds, strict=True)]
         jobs = [replace(job, number=history.proposals + index) for index, job in enumerate(jobs)]
         proposals = self.reflect(jobs) if jobs else []
-        return sift([trial for trial, _ in tries], proposals, history)
+        new, rejected = sift([trial for trial, _ in tries], proposals, history)
+        affordable = (left - self.dev_cost - self.evaluation.costs.total()) // self.mini_batch_cost
+        unpaid = [
+            RejectedProposal(number, trial.parent, UNPAID, proposal.prompt, proposal.reply)
+            for trial, proposal in new[affordable:]
+        ]
+        return new[:affordable], rejected + unpaid
 
     def _job(self, trial: Trial, seed: int, history: History) -> ReflectionJob:
         worst = [min(graded, key=lambda rollout: rollout.reward) for graded in trial.before]
