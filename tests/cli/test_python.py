@@ -194,3 +194,26 @@ def test_a_callback_of_a_runs_own_kind_takes_its_place(tmp_path):
 def test_two_evolutions_are_refused(tmp_path):
     with pytest.raises(InputError, match="expected one TemplateEvolution"):
         p2o.trainer(tmp_path, without_search(), callbacks=[without_search()])
+
+
+class OwnEvolution(p2o.TemplateEvolution):
+    """A subclass of the evolution that every run has."""
+
+
+def test_a_callback_of_a_kind_that_the_run_has_is_refused_among_the_callbacks(tmp_path):
+    parts = {"reflector": "SelfReflector", "selector": "DominanceSelector"}
+    evolution = {"class_path": f"{__name__}.OwnEvolution", "init_args": parts}
+    log = {"class_path": "p2o.callbacks.question_log.QuestionLog"}
+    for found, section in ((evolution, "evolution"), (log, "question_log")):
+        options = SMALL | {"trainer.callbacks": [found], "trainer.default_root_dir": tmp_path / "run"}
+        with pytest.raises(InputError, match=rf"{found['class_path']}.* to the section {section};.* p2o\.trainer"):
+            p2o.fit("p2o:quickstart", options)
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_subclass_among_the_callbacks_of_a_trainer_takes_the_place_of_the_runs_own(tmp_path):
+    own = OwnEvolution(StaticReflector(["Be brief."]), DominanceSelector())
+    trainer = p2o.trainer(tmp_path, callbacks=own, max_epochs=1)
+    assert [each for each in trainer.callbacks if isinstance(each, p2o.TemplateEvolution)] == [own]
+    with pytest.raises(InputError, match="expected one TemplateEvolution"):
+        p2o.trainer(tmp_path, own, callbacks=[own])

@@ -47,7 +47,10 @@ def test_what_nobody_could_read_again_is_refused_when_it_is_written(tmp_path):
 
 def test_the_config_of_a_policy_is_kept_in_plain_types(policy):
     policy.config.method, policy.config.compute = QuantizationMethod.GGUF, torch.float32
-    module = SimpleNamespace(model="x", policy=policy, adapters=NoAdapters(), instruction="", chat_template_kwargs=None)
+    none = dict.fromkeys(("engine", "reward", "advantage", "context", "loss", "aggregation", "correction"))
+    update = SimpleNamespace(objective=SimpleNamespace(regularizers=(), **none))
+    module = SimpleNamespace(**none, model="x", policy=policy, adapters=NoAdapters(), update=update)
+    module.instruction, module.chat_template_kwargs = "", None
     kept = policy_state(module, {}, RolloutCounts())["config"]
     assert kept == json.loads(json.dumps(kept)) and kept["method"] == "gguf" and kept["hidden_size"] > 0
 

@@ -1,5 +1,8 @@
 """The config of a run and what it runs on, at the top of its folder."""
 
+import re
+import warnings
+from collections.abc import Iterator
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -10,6 +13,7 @@ from lightning import LightningModule, Trainer
 from lightning.pytorch.cli import SaveConfigCallback
 
 from p2o.callbacks.logger_texts import config_as_hyperparameters
+from p2o.errors import refuse
 from p2o.io.files import write_json, write_text
 from p2o.policy.checkpoints.callback import checkpoint_of
 from p2o.run_folder.environment import environment
@@ -58,5 +62,37 @@ class RunConfig(SaveConfigCallback):
 
 
 def plain_config(parser: ArgumentParser, config: Namespace) -> dict[str, Any]:
-    """A resolved config in plain types."""
-    return dict(yaml.safe_load(parser.dump(config, skip_none=False, skip_validation=True)))
+    """A resolved config in plain types.
+
+    Raises:
+        InputError: It holds an object that no config can name, so that neither a resumed run nor a comparison could
+            read it.
+    """
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message=rf"\s*{_UNWRITTEN}")
+        plain = dict(yaml.safe_load(parser.dump(config, skip_none=False, skip_validation=True)))
+    refuse(_unwritten(plain))
+    return plain
+
+
+_UNWRITTEN = "Unable to serialize instance "  # what jsonargparse writes in place of such an object
+
+
+def _unwritten(value: Any, place: str = "", owner: str = "") -> Iterator[str]:  # noqa: ANN401 (any YAML)
+    """What stands in place of an object: `place` is its key, and `owner` the class whose argument it is."""
+    if isinstance(value, dict):
+        owner = str(value.get("class_path", owner))
+        for name, part in value.items():
+            within = place if name == "init_args" and "class_path" in value else f"{place}.{name}".lstrip(".")
+            yield from _unwritten(part, within, owner)
+    elif isinstance(value, list):
+        for number, part in enumerate(value):
+            yield from _unwritten(part, f"{place}[{number}]", owner)
+    elif isinstance(value, str) and value.startswith(_UNWRITTEN):
+        found = re.sub(r" at 0x[0-9a-f]+", "", value.removeprefix(_UNWRITTEN))
+        yield (
+            f"{place}: expected a value that config.yaml can hold, since runs are resumed and compared by it; the "
+            f"default of {owner or 'this argument'}, got {found}, is an object. Name it in the config, by class_path "
+            "and init_args if it is a part, or give the argument a plain default such as None and make the object in "
+            "the constructor."
+        )

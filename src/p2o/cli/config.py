@@ -4,10 +4,10 @@ import warnings
 from collections.abc import Sequence
 from typing import Any
 
-import yaml
 from lightning import Trainer
 from lightning.pytorch.cli import LightningArgumentParser
 
+from p2o.callbacks.save_config import plain_config
 from p2o.cli.config_files import make_importable
 from p2o.cli.trainer import COMMON, P2OCLI, PARSER
 from p2o.commands.shipped import with_paths
@@ -39,11 +39,11 @@ def read_config(args: Sequence[str]) -> dict[str, Any]:
 
     Raises:
         ArgumentError: An option is unknown, or a value of the wrong kind.
+        InputError: A part has a default that no config can hold.
     """
     words = with_paths(args)
     make_importable(words)
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="LightningCLI's args parameter")
         cli = ConfigReader(args=words, run=False, parser_kwargs=PARSER, **COMMON)
-    # Without validation: the values come from this parser.
-    return dict(yaml.safe_load(cli.parser.dump(cli.config, skip_none=False, skip_validation=True)))
+    return plain_config(cli.parser, cli.config)

@@ -14,7 +14,7 @@ from lightning.pytorch.utilities.types import EVAL_DATALOADERS, TRAIN_DATALOADER
 
 from p2o.cli.config_files import check_configs
 from p2o.cli.mistakes.config_errors import clear
-from p2o.cli.sections import SECTIONS, TRAINER, loggers
+from p2o.cli.sections import SECTIONS, TRAINER, loggers, section_of
 from p2o.cli.trainer import OVERWRITE, run_trainer
 from p2o.errors import InputError
 from p2o.evolution.callback import TemplateEvolution
@@ -89,18 +89,19 @@ def trainer(
         folder: Of the run; `p2o report` reads what is written there. One that holds a run is refused, unless the fit
             goes on with it by `ckpt_path="last"`.
         evolution: Evolves the templates; by default as the paper does, by the policy itself.
-        callbacks: Of your own, beside those of the run; one of a kind that the run has takes that one's place.
+        callbacks: Of your own, beside those of the run; one of a kind that the run has, or of a subclass,
+            takes that one's place.
         options: Of Lightning's Trainer, such as max_epochs, accelerator and devices.
 
     Raises:
         InputError: There are two evolutions.
     """
     own = [callbacks] if isinstance(callbacks, Callback) else list(callbacks or ())
-    placed = {type(callback): callback for callback in own if type(callback) in SECTIONS.values()}
-    if evolution is not None and TemplateEvolution in placed:
+    placed = {name: callback for callback in own if (name := section_of(type(callback))) is not None}
+    if evolution is not None and "evolution" in placed:
         raise InputError("p2o.trainer: expected one TemplateEvolution, got another one among the callbacks. Leave one.")
-    beside = [callback for callback in own if type(callback) not in placed]
-    of_the_run = [placed.get(type(callback), callback) for callback in run_callbacks(folder, evolution)]
+    beside = [callback for callback in own if section_of(type(callback)) is None]
+    of_the_run = [placed.get(name, made) for name, made in zip(SECTIONS, run_callbacks(folder, evolution), strict=True)]
     usual = TRAINER | {"logger": loggers(Path(folder)), "callbacks": [*beside, *of_the_run]}
     return RunTrainer(**usual | {"default_root_dir": folder} | options)
 

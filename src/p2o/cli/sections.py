@@ -38,6 +38,13 @@ SECTIONS: dict[str, type[Callback]] = {
 }
 """In the order in which an epoch ends: logs come after the evolution they tell of, and the checkpoint comes last."""
 
+
+def section_of(kind: object) -> str | None:
+    """The section whose callback a class is, or is a subclass of; None for any other object."""
+    found = (name for name, known in SECTIONS.items() if isinstance(kind, type) and issubclass(kind, known))
+    return next(found, None)
+
+
 TRAINER: dict[str, Any] = {
     "reload_dataloaders_every_n_epochs": 1,  # the mixture is rebuilt each epoch
     "num_sanity_val_steps": 0,  # validation costs rollouts

@@ -20,7 +20,7 @@ from p2o.callbacks.save_config import RunConfig, plain_config
 from p2o.cli.config_files import make_importable
 from p2o.cli.help import unknown_option, unrecognized
 from p2o.cli.sections import DEFAULTS, SECTIONS, TRAINER, loggers
-from p2o.cli.validation import check_processes, check_some_training, trainer_problem, user_errors
+from p2o.cli.validation import check_trainer, trainer_problem, user_errors
 from p2o.commands.shipped import with_paths
 from p2o.errors import InputError
 from p2o.io.files import check_writable
@@ -61,9 +61,8 @@ class P2OCLI(LightningCLI):
     def before_instantiate_classes(self) -> None:
         """Checks what the Trainer would only notice after the first epoch."""
         config, fit = self.config[self.subcommand], self.subcommand == "fit"
-        check_processes(config.trainer.accelerator, config.trainer.devices)
-        if fit:
-            check_some_training(config.trainer)
+        check_trainer(config.trainer, fit)
+        plain = plain_config(self._parser(self.subcommand), config)  # or it is refused, before anything is written
         check_writable(self._root)
         if config.trainer.enable_progress_bar is False:  # Lightning refuses a progress bar where it is off
             config.progress.style, config.trainer.enable_progress_bar = "off", True
@@ -72,7 +71,7 @@ class P2OCLI(LightningCLI):
         self.overwrite = self.overwrite and self._asked == given  # a job that was queued again may have done it
         self._checkpoint = checkpoint_path(self._asked, folder, to_resume=fit)
         if fit and self._checkpoint is not None:
-            check_resumed(self._checkpoint, plain_config(self._parser(self.subcommand), config))
+            check_resumed(self._checkpoint, plain)
 
     def instantiate_trainer(self, **kwargs: Any) -> Trainer:  # noqa: ANN401 (Lightning's signature)
         """With loggers and checkpoints in the run folder, unless the config names others; `p2o validate` logs nothing.

@@ -5,6 +5,7 @@ import os
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pkgutil import resolve_name
 from typing import Any
 
 import torch
@@ -12,11 +13,24 @@ from jsonargparse import Namespace
 from lightning.fabric.utilities.exceptions import MisconfigurationException
 
 from p2o.cli.mistakes.config_errors import cannot_be_made
+from p2o.cli.sections import SECTIONS, section_of
 from p2o.distributed.failures import announced
 from p2o.errors import InputError
 
 # No space or no quota left, a file system that has become read-only or lost its rights, a file beyond the limit.
 UNWRITABLE = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.EFBIG)
+
+
+def check_trainer(trainer: Namespace, fit: bool) -> None:
+    """Compares the section `trainer` with what a run needs.
+
+    Raises:
+        InputError: There are too many processes, nothing is to be trained, or a callback has a section of its own.
+    """
+    check_processes(trainer.accelerator, trainer.devices)
+    if fit:
+        check_some_training(trainer)
+        check_callbacks(trainer.callbacks)
 
 
 def check_processes(accelerator: str, devices: Any) -> None:  # noqa: ANN401 (a number, a list or a name)
@@ -42,6 +56,22 @@ def check_some_training(trainer: Namespace) -> None:
         raise InputError("trainer.max_steps: expected at least 1, or -1 (no limit), got 0.")
     if trainer.limit_train_batches == 0:
         raise InputError("trainer.limit_train_batches: expected more than 0, got 0. To measure alone: p2o validate.")
+
+
+def check_callbacks(callbacks: Any) -> None:  # noqa: ANN401 (none, one or a list)
+    """Refuses a callback that would run beside the one of its kind which every run has.
+
+    Raises:
+        InputError: Names the section that has it.
+    """
+    found = callbacks if isinstance(callbacks, list) else [callbacks]
+    for path in [callback.class_path for callback in found if hasattr(callback, "class_path")]:
+        if (name := section_of(resolve_name(path))) is not None:
+            raise InputError(
+                f"trainer.callbacks: expected callbacks beside those of the run, got {path}: it would run beside the "
+                f"{SECTIONS[name].__name__} that every run has, and write over what that keeps. Give its settings to "
+                f"the section {name}; a subclass takes that one's place from Python alone, by p2o.trainer."
+            )
 
 
 def trainer_problem(error: Exception) -> str:

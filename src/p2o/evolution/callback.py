@@ -16,7 +16,9 @@ from p2o.evolution.stopping import (
     check_reflection,
     is_last_epoch,
     keeper,
+    kept_parts,
     stop_at_evolution,
+    take_over_parts,
 )
 from p2o.evolution.summary import log_report
 from p2o.mixture.data_module import mixture_of
@@ -166,15 +168,12 @@ class TemplateEvolution(PhaseSettings, Callback):
 
     def state_dict(self) -> dict[str, Any]:
         """What a resumed run goes on with, in plain types."""
-        return {
-            "pending": self.pending,
-            "unfinished": self.unfinished,
-            "ledger": self.ledger.state_dict(),
-            "reports": self.reports,
-        }
+        state = {"pending": self.pending, "unfinished": self.unfinished, "ledger": self.ledger.state_dict()}
+        return {**state, "reports": self.reports, **kept_parts(self)}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Takes over what `state_dict` of the run that is resumed described."""
         self.pending, self.unfinished = state_dict["pending"], state_dict["unfinished"]
         self.ledger.load_state_dict(state_dict["ledger"])
         self.reports = list(state_dict["reports"])
+        take_over_parts(self, state_dict)

@@ -1,6 +1,6 @@
 """Ends a run whose reflection cannot go on, before training where that is known, and goes on with what it has kept."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -14,6 +14,7 @@ from p2o.engines.vllm.one_asleep import sleep_problems
 from p2o.errors import InputError, refuse
 from p2o.evolution.proposals.prompt_check import PromptCheck, unusable_templates
 from p2o.evolution.settings import check_measured_by, measured_by
+from p2o.io.part_states import part_states, restore_parts
 from p2o.mixture.data_module import mixture_of
 from p2o.policy.checkpoints.callback import checkpoint_of
 from p2o.policy.checkpoints.journal import Journal
@@ -127,6 +128,21 @@ def begin_within(trainer: Trainer, module: LightningModule) -> None:
     module.agree()
 
 
+def kept_parts(evolution: "TemplateEvolution") -> dict[str, Any]:
+    """The states of its parts, for a checkpoint or the journal; nothing if none has one."""
+    states = part_states(_parts_of(evolution))
+    return {"parts": states} if states else {}
+
+
+def take_over_parts(evolution: "TemplateEvolution", state: Mapping[str, Any]) -> None:
+    """Gives its parts what `kept_parts` has put into a state; earlier releases kept nothing."""
+    restore_parts(_parts_of(evolution), state.get("parts", {}))
+
+
+def _parts_of(evolution: "TemplateEvolution") -> dict[str, object]:
+    return {f"evolution.{name}": getattr(evolution, name) for name in ("reflector", "selector", "gate", "learn_from")}
+
+
 def begun(evolution: "TemplateEvolution", trainer: Trainer, tau: int) -> dict[str, Any]:
     """How far the evolution that is due came in an earlier process, whose costs are booked; empty if it did not begin.
 
@@ -138,6 +154,7 @@ def begun(evolution: "TemplateEvolution", trainer: Trainer, tau: int) -> dict[st
     journal = Journal.of(trainer)
     if kept := journal.read() if journal else None:
         evolution.ledger.load_state_dict(kept["ledger"])
+        take_over_parts(evolution, kept)
     state: dict[str, Any] = kept["phase"] if kept else evolution.unfinished
     check_measured_by(state.get("measured_by", {}), measured_by(evolution, tau, module))  # 0.1.0 kept none
     return state
@@ -149,7 +166,7 @@ def keeper(evolution: "TemplateEvolution", trainer: Trainer) -> Callable[[dict[s
 
     def keep(state: dict[str, Any]) -> None:
         if journal:
-            journal.write({"phase": state, "ledger": evolution.ledger.state_dict()})
+            journal.write({"phase": state, "ledger": evolution.ledger.state_dict(), **kept_parts(evolution)})
 
     return keep
 

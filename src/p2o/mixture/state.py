@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 from p2o.distributed.processes import gather, of_this_process
 from p2o.errors import InputError
+from p2o.io.part_states import part_states, restore_parts
 from p2o.mixture.overlap import questions_fingerprint
 from p2o.prompts.templates import Template, TemplateBank
 
@@ -17,6 +18,7 @@ def mixture_state(data: "MixtureDataModule") -> dict[str, Any]:
     asked = any(one["correct"] for one in so_far)
     use = data.template_use.state_dict()
     current = gather(use["current"])
+    states = part_states(_parts_of(data))
     return {
         "hard_set": data.hard_set.state_dict(),
         "correct": [one["correct"] for one in so_far] if asked else [],  # of the epoch so far, by process
@@ -25,7 +27,13 @@ def mixture_state(data: "MixtureDataModule") -> dict[str, Any]:
         "bank": data.bank.state_dict(),
         "best_template": TemplateBank(tuple(filter(None, [data.best_template]))).state_dict(),
         "questions": questions_fingerprint(data.train_questions),
+        **({"parts": states} if states else {}),
     }
+
+
+def _parts_of(data: "MixtureDataModule") -> dict[str, object]:
+    """Parts that may have a state, if they are one's own."""
+    return {f"data.{name}": getattr(data, name) for name in ("assignment", "carry", "draw", "bare_rollouts")}
 
 
 def restore_mixture(data: "MixtureDataModule", state: dict[str, Any]) -> None:
@@ -46,6 +54,7 @@ def restore_mixture(data: "MixtureDataModule", state: dict[str, Any]) -> None:
     # A checkpoint from before templates were looked at has no such part.
     use = state.get("template_use", {"current": [], "last": {}})
     data.template_use.load_state_dict({**use, "current": of_this_process(use["current"]) or {}})
+    restore_parts(_parts_of(data), state.get("parts", {}))
     data.bank = TemplateBank.from_state_dict(state["bank"])
     data.best_template = next(iter(TemplateBank.from_state_dict(state["best_template"]).templates), None)
 

@@ -2,8 +2,10 @@
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from lightning import LightningModule
+from torch import nn
 from transformers import PreTrainedModel
 
 from p2o.distributed.processes import together
@@ -97,6 +99,17 @@ class EvaluatedPolicy(LightningModule):
     def __init__(self) -> None:
         super().__init__()
         self.verdicts = Verdicts()
+
+    def __setattr__(self, name: str, value: Any) -> None:  # noqa: ANN401 (torch's signature)
+        """Keeps a part that is a torch module, such as a reward model, out of the policy's weights.
+
+        Its own would be in every checkpoint as the policy's, which no run with another reward could load; and a
+        strategy would wait for their gradients.
+        """
+        if isinstance(value, nn.Module) and name != "policy":
+            object.__setattr__(self, name, value)
+        else:
+            super().__setattr__(name, value)
 
     def on_validation_epoch_start(self) -> None:
         """Begins anew, also after a validation that was broken off."""

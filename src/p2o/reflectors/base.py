@@ -204,7 +204,7 @@ class Reflector(ABC):
         return nullcontext(context.policy)
 
     def state_dict(self) -> dict[str, Any]:
-        """What it has paid for besides proposals before it failed, in plain types; most reflectors keep nothing."""
+        """What it remembers, or has paid for besides proposals, in types that JSON has; most keep nothing."""
         return {}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:  # noqa: B027 (without state there is nothing to do)

@@ -2,8 +2,10 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from typing import Any
 
 from p2o.errors import InputError
+from p2o.io.part_states import part_states, restore_parts
 from p2o.rewards.base import GradingInput, Reward, grade_checked
 from p2o.types import Grade, Question
 
@@ -73,3 +75,11 @@ class SoftOverlong(Reward):
         if item.tokens is None:
             raise InputError("SoftOverlong needs the number of tokens of each completion: give rows a column 'tokens'.")
         return min(1.0, max(0, item.tokens - (self.max_length - self.cache)) / self.cache)
+
+    def state_dict(self) -> dict[str, Any]:
+        """That of the reward that is shaped, if it has one."""
+        return part_states({"of": self.of})
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Gives it to the reward that is shaped."""
+        restore_parts({"of": self.of}, state)

@@ -89,7 +89,7 @@ def _variant_runs(path: Path, variant: Variant, study: Study, store: Store) -> V
     """A variant with a run for each seed, not yet begun; its config is read first, so that mistakes show at once."""
     try:
         config = read_config(variant.arguments(path.parent))
-    except ArgumentError as error:
+    except (ArgumentError, InputError) as error:
         raise InputError(f"{path}: {variant.row}: {error}") from error
     tuning = study.tuning_seeds if variant.tuned else []
     fits = [[store.fit(variant.method, config, seed) for seed in seeds] for seeds in (study.seeds, tuning)]

@@ -15,7 +15,7 @@ from p2o.reflectors.base import Proposal, ReflectionContext, ReflectionFailed, R
 
 Check = Callable[[Proposal], Proposal]  # the proposal as it came, or rejected
 
-FIELDS = {"template": str, "rejection": str, "reply": str, "prompt": str, "usage": Usage}
+FIELDS = {"template": str, "rejection": str, "reply": str, "prompt": str, "usage": Usage, "others": tuple}
 
 
 class Reflection:

@@ -1,9 +1,9 @@
 """Checkpoints: what they hold, how they are written and read, and where a run goes on from them."""
 
+from p2o.io.part_states import Stateful
 from p2o.policy.checkpoints.reading import load_checkpoint
 from p2o.policy.checkpoints.state import (
     PREFIX,
-    Stateful,
     check_belongs,
     keep_trained,
     policy_state,

@@ -14,8 +14,9 @@ from lightning.pytorch.trainer.states import TrainerFn
 from p2o.distributed.preemption import Preempted, forget, listen, requested
 from p2o.distributed.processes import gather
 from p2o.errors import InputError
+from p2o.policy.checkpoints.held_stop import hold_stop, stop_as_decided
 from p2o.policy.checkpoints.place import Place, check_processes, place_of, set_place
-from p2o.policy.checkpoints.run_section import keep_patience, restore_metrics, run_section, stop_as_decided
+from p2o.policy.checkpoints.run_section import keep_patience, restore_metrics, run_section
 from p2o.policy.checkpoints.state import counts_of
 from p2o.policy.checkpoints.storage import WholeFiles, link, make_last, sweep
 from p2o.rollouts import StepFailed
@@ -67,8 +68,7 @@ class RunCheckpoint(ModelCheckpoint):
             enable_version_counter=False,  # a resumed run replaces what its killed process had written
         )
         self.keep_every_n_epochs = keep_every_n_epochs
-        self.every_n_minutes = every_n_minutes
-        self.every_n_steps = every_n_steps
+        self.every_n_minutes, self.every_n_steps = every_n_minutes, every_n_steps
         self.seconds = 0.0  # that writing took, in all processes of the run
         self.id = ""  # of the checkpoint that was written or loaded last
         self._saved = Place(0)  # what it holds, or what a new run needs none for
@@ -76,7 +76,7 @@ class RunCheckpoint(ModelCheckpoint):
         self._clock = time.monotonic()
         self._loaded: dict[str, Any] | None = None
         self._taken_over: str | Path | None = None  # what the last checkpoint was made
-        self._stops = False  # decided before the checkpoint that was loaded, for the end of its epoch
+        self._stops = False  # decided for the end of the epoch, maybe before the checkpoint that was loaded
         self._counts: dict[str, Any] = {}  # at the last safe point: what is begun after it is done anew
 
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
@@ -132,6 +132,7 @@ class RunCheckpoint(ModelCheckpoint):
     def on_train_batch_end(self, trainer: Trainer, pl_module: LightningModule, *_: Any) -> None:  # noqa: ANN401
         """The step is done, and counts with the batch. Nothing is saved: Lightning would before it logs the step."""
         self._counts = counts_of(pl_module).state_dict()
+        self._stops |= hold_stop(trainer)
 
     def on_validation_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """A safe point: the epoch lacks its validation."""
@@ -156,6 +157,7 @@ class RunCheckpoint(ModelCheckpoint):
     def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Nothing is saved: the checkpoint of an epoch comes after its evolution."""
         self._counts = counts_of(pl_module).state_dict()
+        self._stops |= trainer.state.fn is TrainerFn.FITTING and hold_stop(trainer)
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """The epoch is complete: this callback runs last."""
@@ -219,11 +221,8 @@ class RunCheckpoint(ModelCheckpoint):
         place = self._target or place_of(trainer)
         set_place(checkpoint["loops"]["fit_loop"], trainer, place)
         self.id = trainer.strategy.broadcast(uuid.uuid4().hex)
-        checkpoint["p2o_run"] = {
-            "id": self.id,
-            "seconds": self.seconds,
-            **run_section(trainer, place, stops=trainer.should_stop or self._stops),
-        }
+        section = run_section(trainer, place, stops=trainer.should_stop or self._stops)
+        checkpoint["p2o_run"] = {"id": self.id, "seconds": self.seconds, **section}
 
     def on_load_checkpoint(self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]) -> None:
         """Keeps what `on_train_start` goes on with.

@@ -5,7 +5,6 @@ from dataclasses import asdict
 from typing import Any
 
 from lightning import Trainer
-from lightning.pytorch.utilities import rank_zero_info
 
 from p2o.distributed.processes import gather, of_this_process
 from p2o.distributed.slurm import job_of
@@ -24,12 +23,12 @@ def run_section(trainer: Trainer, place: Place, stops: bool) -> dict[str, Any]:
     Args:
         trainer: Of the run.
         place: How far it has come.
-        stops: Whether a callback has decided that no epoch comes after the one that lacks nothing but its end.
+        stops: Whether a callback has decided that no epoch comes after the one that has begun.
     """
     return {
         "place": asdict(place),
         "job": job_of(os.environ),
-        "stops": place.validated and stops,
+        "stops": place.within_epoch and stops,
         "metrics": callback_metrics(trainer),
         "epoch_means": gather(epoch_means(trainer)) if place.within_epoch else [],
     }
@@ -40,15 +39,6 @@ def restore_metrics(trainer: Trainer, section: dict[str, Any]) -> None:
     restore_callback_metrics(trainer, section["metrics"])
     if means := of_this_process(section["epoch_means"]):
         restore_epoch_means(trainer, means)
-
-
-def stop_as_decided(trainer: Trainer) -> None:
-    """Stops a run that was to stop when its checkpoint was written: who decided it is not asked again.
-
-    Called at the end of the epoch: if it was stopped earlier, Lightning would leave out that end.
-    """
-    trainer.should_stop = True
-    rank_zero_info("A callback had asked the run to stop with this epoch, before its checkpoint was written: it does.")
 
 
 def keep_patience(trainer: Trainer, checkpoint: dict[str, Any]) -> None:

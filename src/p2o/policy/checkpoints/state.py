@@ -2,13 +2,14 @@
 
 import json
 from collections.abc import Mapping
-from typing import Any, Protocol
+from typing import Any
 
 from lightning.pytorch.trainer.states import TrainerFn
 from transformers import PreTrainedModel
 
 import p2o
 from p2o.errors import InputError
+from p2o.io.part_states import Stateful, class_path, part_states, restore_parts
 from p2o.logprobs.adapters import adapter_layers
 from p2o.policy.checkpoints.reading import FORMAT, check_weights
 from p2o.rollouts.counts import RolloutCounts, total_counts
@@ -24,28 +25,35 @@ def keep_trained(checkpoint: dict[str, Any], policy: PreTrainedModel) -> None:
         checkpoint["state_dict"] = {name: value for name, value in checkpoint["state_dict"].items() if name in kept}
 
 
-class Stateful(Protocol):
-    """A part whose state is in the checkpoint."""
-
-    def state_dict(self) -> dict[str, Any]:
-        """What a resumed run goes on with, in plain types."""
-
-    def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Takes over what `state_dict` described."""
-
-
-def load_part(name: str, part: Stateful, state: dict[str, Any]) -> None:
+def load_part(name: str, part: Stateful, state: dict[str, Any], wrote: str | None = None) -> None:
     """Gives the part that the config names `name` its state.
+
+    Args:
+        name: In messages.
+        part: The part.
+        state: What is in the checkpoint.
+        wrote: The class that described it; None: it kept nothing, or an earlier release does not say.
 
     Raises:
         InputError: It is the state of another part.
     """
-    if state.keys() != part.state_dict().keys():
+    if wrote != class_path(part) and state.keys() != part.state_dict().keys():
+        whose = f"{wrote}: " if wrote else ""
         raise InputError(
             f"The checkpoint belongs to another config: {name} is {type(part).__name__}, and the checkpoint has "
-            f"another one's state ({', '.join(state) or 'none'}). Resume with the config.yaml of that run."
+            f"another one's state ({whose}{', '.join(map(str, state)) or 'none'}). Resume with the config.yaml of that "
+            "run."
         )
     part.load_state_dict(state)
+
+
+def parts_of(module: AnyModule) -> dict[str, object]:
+    """The other parts of a module, by their names in a config: of one's own they may have a state."""
+    objective = module.update.objective
+    parts = {name: getattr(module, name) for name in ("engine", "reward", "advantage")}
+    parts |= {name: getattr(objective, name) for name in ("context", "loss", "aggregation", "correction")}
+    parts |= {f"regularizers[{number}]": part for number, part in enumerate(objective.regularizers)}
+    return {f"model.{name}": part for name, part in parts.items()}
 
 
 def policy_state(module: AnyModule, parts: Mapping[str, Stateful], counts: RolloutCounts) -> dict[str, Any]:
@@ -58,12 +66,15 @@ def policy_state(module: AnyModule, parts: Mapping[str, Stateful], counts: Rollo
     """
     totals = total_counts(counts.state_dict())
     states = {name: part.state_dict() for name, part in parts.items()}
+    classes = {name: class_path(parts[name]) for name, state in states.items() if state}
+    others = part_states(parts_of(module))
+    kept = {name: found for name, found in (("classes", classes), ("parts", others)) if found}
     release = {"format": FORMAT, "version": p2o.__version__}
     model, policy, adapters = module.model, module.policy, module.adapters
     config = json.loads(json.dumps(policy.config.to_dict(), default=str))  # it may hold enums and dtypes
     made_of = {"model": model, "config": config, "adapters": adapters.plain()}
     prompts = {"instruction": module.instruction, "chat_template_kwargs": module.chat_template_kwargs or {}}
-    return {**release, **made_of, "prompts": prompts, **states, **totals}
+    return {**release, **made_of, "prompts": prompts, **states, **kept, **totals}
 
 
 def restore_policy_state(
@@ -76,12 +87,15 @@ def restore_policy_state(
     """
     state = checkpoint["p2o"]
     if "state_dict" in checkpoint:  # a strategy that shards has checked and loaded the weights itself
+        for name in [name for name in checkpoint["state_dict"] if not name.startswith(PREFIX)]:
+            del checkpoint["state_dict"][name]  # 0.1.0 kept those of a reward that is a torch module
         check_belongs(checkpoint, module)
     if module.trainer.is_global_zero:  # they are those of all processes: one goes on counting from there
         counts.load_state_dict(state)
     if module.trainer.state.fn is TrainerFn.FITTING:
         for name, part in parts.items():
-            load_part(f"model.{name}", part, state.get(name, {}))
+            load_part(f"model.{name}", part, state.get(name, {}), state.get("classes", {}).get(name))
+        restore_parts(parts_of(module), state.get("parts", {}))
 
 
 def check_belongs(checkpoint: Mapping[str, Any], module: AnyModule) -> None:
