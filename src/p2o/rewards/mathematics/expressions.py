@@ -34,9 +34,11 @@ def read(text: str) -> Any:  # noqa: ANN401 (a sympy object, which this module d
     # No timeout: math-verify's is a signal handler, the worker's deadline is the kernel's.
     # Not its units, which make 2 of 2ab.
     config = NormalizationConfig(units=False, malformed_operators=True, nits=True, boxed="all")
+    # The whole box or nothing: else it takes the last fraction of what it cannot read for all of it.
     found = parse(
         "\\boxed{" + text + "}",
-        [LatexExtractionConfig(boxed_match_priority=0, normalization_config=config)],
+        [LatexExtractionConfig(False, boxed_match_priority=0, normalization_config=config)],
+        extraction_mode="first_match",
         parsing_timeout=None,
         raise_on_error=True,
     )
