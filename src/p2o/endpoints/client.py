@@ -173,9 +173,11 @@ class Endpoint:
     def _key(self) -> str:
         """The key, read when it is needed and never kept: what is kept ends up in checkpoints and logs."""
         key = os.environ.get(self.api_key_env, "").strip()
-        if not key or not key.isascii():
+        # One with a line break would be quoted with it spelled out, in which nothing finds the key to hide it.
+        if not key or not key.isascii() or not key.isprintable():
+            fault = "not set" if not key else "more than one line" if key.isascii() else "not ASCII"
             raise InputError(
                 f"endpoint: expected the API key in the environment variable {self.api_key_env}, which is "
-                f"{'not ASCII' if key else 'not set'}. Set it; for a server without keys, to anything."
+                f"{fault}. Set it; for a server without keys, to anything."
             )
         return key
