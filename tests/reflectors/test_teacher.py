@@ -521,6 +521,8 @@ def test_a_reply_that_quotes_the_key_is_redacted(reflect):
 @pytest.mark.parametrize(
     "arguments",
     [{"base_url": f"http://127.0.0.1:1/{KEY}"}, {"base_url": "http://me:pw@127.0.0.1:1/v1"}, {"model": KEY},
+     {"base_url": "http://token@127.0.0.1:1/v1"}, {"base_url": "http://token:@127.0.0.1:1/v1"},
+     {"base_url": f"http://127.0.0.1:1/v1?api_key={KEY.replace('-', '%2D')}"},
      {"extra_body": {"headers": [KEY]}}, {"prompt": f"<curr_param><side_info>{KEY}"}],
     ids=str,
 )  # fmt: skip
@@ -528,6 +530,12 @@ def test_settings_that_hold_the_key_are_refused(new, arguments):
     with pytest.raises(InputError, match="environment variable alone") as caught:
         new(**arguments)
     assert KEY not in str(caught.value)
+
+
+def test_a_query_in_the_address_is_refused(new):
+    with pytest.raises(InputError, match="base_url without a query") as caught:
+        new(base_url="http://127.0.0.1:1/v1?token=another-secret")
+    assert "another-secret" not in str(caught.value)
 
 
 @pytest.mark.parametrize(
