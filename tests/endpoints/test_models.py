@@ -68,6 +68,13 @@ def test_a_doubt_is_a_warning(server, models, doubt):
         try_endpoints([endpoint(server.url, timeout=0.5 if models == DRIP else 10)], "it", True)
 
 
+def test_names_of_a_server_cannot_steer_the_terminal(server):
+    server.models = json.dumps({"data": [{"id": "\x1b[2Jevil\nline"}]}).encode()
+    with pytest.warns(UserWarning, match="lists no model") as warned:
+        try_endpoints([endpoint(server.url)], "it", True)
+    assert str(warned[0].message).isprintable() and "evil" in str(warned[0].message)
+
+
 def test_equal_endpoints_are_asked_once(server):
     server.models = ASKED
     try_endpoints([endpoint(server.url), endpoint(server.url), Endpoint(base_url=server.url, model="n")], "it", True)

@@ -521,6 +521,8 @@ def test_a_reply_that_quotes_the_key_is_redacted(reflect):
 @pytest.mark.parametrize(
     "arguments",
     [{"base_url": f"http://127.0.0.1:1/{KEY}"}, {"base_url": "http://me:pw@127.0.0.1:1/v1"}, {"model": KEY},
+     {"base_url": "http://token@127.0.0.1:1/v1"}, {"base_url": "http://token:@127.0.0.1:1/v1"},
+     {"base_url": f"http://127.0.0.1:1/v1?api_key={KEY.replace('-', '%2D')}"},
      {"extra_body": {"headers": [KEY]}}, {"prompt": f"<curr_param><side_info>{KEY}"}],
     ids=str,
 )  # fmt: skip
@@ -530,13 +532,24 @@ def test_settings_that_hold_the_key_are_refused(new, arguments):
     assert KEY not in str(caught.value)
 
 
-@pytest.mark.parametrize(("value", "why"), [(None, "not set"), (" \n", "not set"), ("schlüssel", "not ASCII")])
-def test_no_key(monkeypatch, value, why):
+def test_a_query_in_the_address_is_refused(new):
+    with pytest.raises(InputError, match="base_url without a query") as caught:
+        new(base_url="http://127.0.0.1:1/v1?token=another-secret")
+    assert "another-secret" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("value", "why"),
+    [(None, "not set"), (" \n", "not set"), ("schlüssel", "not ASCII"), (f"{KEY}\nsk-two", "more than one line"),
+     (f"{KEY}\rsk-two", "more than one line")],
+)  # fmt: skip
+def test_no_key_and_one_that_no_request_can_carry(monkeypatch, value, why):
     monkeypatch.delenv("TEACHER_KEY", raising=False)
     if value is not None:
         monkeypatch.setenv("TEACHER_KEY", value)
-    with pytest.raises(InputError, match=f"variable TEACHER_KEY, which is {why}"):
+    with pytest.raises(InputError, match=f"variable TEACHER_KEY, which is {why}") as refused:
         Endpoint("http://127.0.0.1:1/v1", "m", api_key_env="TEACHER_KEY")
+    assert KEY not in str(refused.value)
 
 
 def test_a_server_without_keys_takes_anything(reflect, monkeypatch):

@@ -5,7 +5,7 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 from transformers import PreTrainedTokenizerBase
 
@@ -72,9 +72,15 @@ class Endpoint:
                 "endpoint: expected timeout > 0 and a base_url that starts with http:// or https://, got "
                 f"{self.timeout} and {self.base_url!r}."
             )
-        if urlsplit(self.base_url).password:
+        parts = urlsplit(self.base_url)
+        if "@" in parts.netloc:  # a token may stand where a user's name does, and is sent in place of the key
             raise self._indiscreet("endpoint")
         self.check_secrecy("endpoint", self.base_url, self.model, repr(self.extra_body))
+        if parts.query:
+            raise InputError(
+                "endpoint: expected a base_url without a query, got one with '?': /chat/completions is put at its end. "
+                "Take the query out."
+            )
 
     def ask(
         self,
@@ -128,7 +134,7 @@ class Endpoint:
             InputError: The key is missing, or a setting holds it.
         """
         key = self._key()
-        if len(key) >= SECRET and any(key in text for text in texts):
+        if len(key) >= SECRET and any(key in text or key in unquote(text) for text in texts):
             raise self._indiscreet(name)
 
     def _indiscreet(self, name: str) -> InputError:
@@ -173,9 +179,11 @@ class Endpoint:
     def _key(self) -> str:
         """The key, read when it is needed and never kept: what is kept ends up in checkpoints and logs."""
         key = os.environ.get(self.api_key_env, "").strip()
-        if not key or not key.isascii():
+        # One with a line break would be quoted with it spelled out, in which nothing finds the key to hide it.
+        if not key or not key.isascii() or not key.isprintable():
+            fault = "not set" if not key else "more than one line" if key.isascii() else "not ASCII"
             raise InputError(
                 f"endpoint: expected the API key in the environment variable {self.api_key_env}, which is "
-                f"{'not ASCII' if key else 'not set'}. Set it; for a server without keys, to anything."
+                f"{fault}. Set it; for a server without keys, to anything."
             )
         return key

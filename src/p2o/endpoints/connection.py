@@ -53,6 +53,7 @@ def broken_connection(error: "APIConnectionError | TooLong") -> Failure:
             detail = f"has a certificate that is not trusted ({cause.verify_message})"
             return Failure("untrusted certificate", detail, f"Check base_url; {_AUTHORITIES}", permanent=True)
     told = f"{error} {error.__cause__ or ''}".strip()
+    told = "".join(sign if sign.isprintable() else repr(sign)[1:-1] for sign in told)  # it could steer a terminal
     advice = "Check base_url, and that the server runs"
     if any(isinstance(cause, ssl.SSLError) for cause in chain):
         advice = "Check whether base_url begins with http:// or https://"

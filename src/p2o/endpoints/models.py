@@ -77,8 +77,10 @@ async def models_problem(client: "AsyncOpenAI", model: str, redacted: Redacted) 
     names = list(_names(response.content))
     if not names or model in names:
         return None
-    listed = ", ".join(names[:MOST_NAMES]) + (" and others" if len(names) > MOST_NAMES else "")
-    return Failure("no such model", f"lists no model {model!r}, but {redacted(listed)[:500]}", "Check model")
+    # Spelled out where they have control characters, which could steer a terminal.
+    shown = [name if name.isprintable() else repr(name) for name in map(redacted, names[:MOST_NAMES])]
+    listed = ", ".join(shown) + (" and others" if len(names) > MOST_NAMES else "")
+    return Failure("no such model", f"lists no model {model!r}, but {listed[:500]}", "Check model")
 
 
 def _names(body: bytes) -> Iterator[str]:

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping
+from html import escape
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -122,11 +123,17 @@ def _figures(path: Path, epoch: int, state: Mapping[str, Any]) -> str:
             lines += [f"Accuracies after epoch {epoch} are not known.", ""]
         lines += ["| accuracy on validation questions, greedy | |", "|---|---:|"]
         for context, accuracies in validation.items():
-            lines += [f"| {context}, {difficulty} | {value:.1%} |" for difficulty, value in (accuracies or {}).items()]
+            rows = (accuracies or {}).items()
+            lines += [f"| {context}, {_cell(difficulty)} | {value:.1%} |" for difficulty, value in rows]
     else:
         lines += ["The run folder was not beside the checkpoint: accuracies are not known."]
     counts = ", ".join(f"{count:,} of {phase}" for phase, count in state.get("rollouts", {}).items())
     return "\n".join([*lines, "", f"Rollouts: {counts}."])
+
+
+def _cell(label: str) -> str:
+    """A label of a data file, which may have any signs, as text of a table's cell: no HTML, no bar, one line."""
+    return escape(" ".join(label.split()), quote=False).replace("|", "\\|")
 
 
 def _templates(content: Mapping[str, Any]) -> str:

@@ -13,7 +13,8 @@ from p2o.rewards.mathematics.expressions import equal_values, read
 from p2o.rewards.mathematics.notation import normalised
 from p2o.rewards.mathematics.plain import plainly_equal, spelling
 from p2o.rewards.mathematics.structure import Listing, equation, is_time, listing, numerals, ratio, split, word
-from p2o.rewards.mathematics.units import compatible, is_prose, measured, prose
+from p2o.rewards.mathematics.unit_names import compatible
+from p2o.rewards.mathematics.units import MULTIPLE, is_prose, measured, prose
 
 _DIGITS_APART = re.compile(r"(?<![_^])\d +\d")
 _MEMBER = re.compile(r"[a-zA-Z](?:_\{?\w+\}?)?\s*\\in\s*(?=\\\{|[(\[]|\\emptyset|\\mathbb)")
@@ -24,11 +25,11 @@ _RELATION = re.compile(r"[<>]|\\(?:le|ge)(?![A-Za-z])")
 _WHOLE_TEXT = re.compile(r"\\text\{([^{}]*)\}")
 _FORMULA = re.compile(r"(?<!\\)\$\$?|\\[()\[\]]")
 # What belongs to the formula that it stands beside, although it is outside of its dollars.
-_BEFORE_FORMULA = re.compile(r"(?:[0-9+*/^=<>|_]|(?<![A-Za-z:.,] )(?<![A-Za-z])-|(?<![A-Za-z])[A-Za-z](?=$))\s*$")
-_AFTER_FORMULA = re.compile(
-    r"\s*(?:[0-9+*/^<>|_%]|\\%|-\s*[0-9\\(]|(?:hundred|thousand|million|billion|trillion|dozen|percent|squared|cubed)\b)"
-    r"|-?[A-Za-z]|!\s*$"
+_BEFORE_FORMULA = re.compile(
+    r"(?:[0-9+*/^=<>|_]|(?<![A-Za-z:.,] )(?<![A-Za-z])-|(?<![A-Za-z])[A-Za-z](?=$)"
+    r"|\b(?:[Mm]inus|[Nn]egative|plus|times|over|divided by|below|above|under|twice|half))\s*$"
 )
+_AFTER_FORMULA = re.compile(rf"\s*(?:[0-9+*/^<>|_%]|\\%|-\s*[0-9\\(])|{MULTIPLE.pattern}|-?[A-Za-z]|!\s*$")
 _DIGIT = re.compile(r"[0-9]")
 _SUBSCRIPT = re.compile(r"_(?:[0-9A-Za-z]|\{[^{}]*\})")
 _SEPARATOR = re.compile(r"[\s,;.]*(?:and|or)?[\s,;.]*")

@@ -14,6 +14,8 @@ import sympy
 from sympy.core.function import AppliedUndef
 from sympy.core.relational import Relational
 
+from p2o.rewards.mathematics.unknown import named
+
 DIGITS = 400  # irrational numbers that agree in so many are one
 ROUNDED = 6  # decimals that a rounded number shares with the exact one
 FEWEST = 5  # significant digits of a rounded number
@@ -38,6 +40,7 @@ def _exact(value: Any) -> Any:  # noqa: ANN401 (sympy)
         return value.applyfunc(_exact)
     if not isinstance(value, sympy.Basic):
         return value
+    value = named(value)
     decimals = {number: sympy.Rational(str(number)) for number in value.atoms(sympy.Float)}
     functions = {function: sympy.Symbol(str(function)) for function in value.atoms(AppliedUndef)}
     letters = {letter: sympy.Symbol(letter.name) for letter in value.atoms(sympy.Symbol)}

@@ -40,6 +40,16 @@ _COLOUR = re.compile(r"\\(?:textcolor|color)\s*\{[^{}]*\}")
 _TEXT = re.compile(r"\\(?:mbox|hbox|textbf|textit|textrm|textsf|texttt|textnormal|mathrm|text)\s*(?=\{)")
 _UPRIGHT = re.compile(r"\\mathrm\s*\{\s*([A-Za-z])\s*\}|\\text\s*\{\s*([ie])\s*\}")  # of constants, mostly
 _OPERATOR = re.compile(r"\\operatorname\*?\{([A-Za-z]+)\}")
+_VECTOR = (
+    r"\\(?:boldsymbol|bm|mathbf|pmb|vec|overrightarrow|hat)\s*(?:\{[^{}]*\}|[A-Za-z](?![A-Za-z]))"
+    r"(?:_\w|_\{[^{}]*\})?"
+)
+_CROSS = re.compile(
+    rf"(?P<before>{_VECTOR}\s*)\\times(?![A-Za-z])(?!\s*[0-9])|(?<![0-9\s])\s*\\times(?P<after>\s*{_VECTOR})"
+)
+_TRANSPOSED = re.compile(
+    r"\^\s*(?:\\(?:top|intercal)(?![A-Za-z])|\{\s*(?:T|\\(?:top|intercal)|\\text\{\s*T\s*\})\s*\})"
+)
 _SPACE = re.compile(
     r"(?<!\\)\\[,;:> ]|\\(?:q?quad|thinspace|enspace)(?![A-Za-z])|~|\\[hm]space\*?\{[^{}]*\}|[\s\u00a0]+"
 )
@@ -114,7 +124,7 @@ def normalised(text: str) -> str:
     text = _PERCENT.sub(r"\\%", _IN_BASE.sub(r"_{\g<base>}", text))
     text = text.replace("**", "^").replace("<=", r"\le ").replace(">=", r"\ge ").replace("!=", r"\neq ")
     text = _SQRT_OF.sub(r"\\sqrt{\1}", _braced_calls(text))
-    text = _unwrapped(_ENDING.sub("", text.strip()))
+    text = _unwrapped(_ENDING.sub("", _TRANSPOSED.sub("^T", text).strip()))
     if found := _DECIMAL_COMMA.fullmatch(text):
         return f"{found[1]}0.{found[2]}"
     braced = _BRACED.fullmatch(text)
@@ -142,6 +152,9 @@ def _fraction(sign: str) -> str:
 def _without_dressing(text: str) -> str:
     """Without fonts, colours and sizes."""
     text = _FRAC.sub(r"\\frac", _COLOUR.sub("", text))
+    text = _CROSS.sub(
+        lambda found: f"{found['before'] or ''}\\cross {found['after'] or ''}", text
+    )  # while fonts show it
     while (plain := _FONT.sub(_content, text)) != text:
         text = plain
     text = _OPERATOR.sub(r"\\\1 ", _TEXT.sub(r"\\text", _UPRIGHT.sub(r"\1\2", _BARE_FONT.sub("", text))))

@@ -2,50 +2,21 @@ r"""What stands beside the mathematics of an answer: units, and prose."""
 
 import re
 
-_KNOWN = {  # one name for each unit
-    **dict.fromkeys(["cm", "centimeter", "centimetre"], "cm"),
-    **dict.fromkeys(["mm", "millimeter", "millimetre"], "mm"),
-    **dict.fromkeys(["m", "meter", "metre"], "m"),
-    **dict.fromkeys(["km", "kilometer", "kilometre"], "km"),
-    **dict.fromkeys(["in", "inch", "inche"], "in"),
-    **dict.fromkeys(["ft", "foot", "feet"], "ft"),
-    **dict.fromkeys(["yd", "yard"], "yd"),
-    **dict.fromkeys(["mi", "mile"], "mi"),
-    **dict.fromkeys(["s", "sec", "second"], "s"),
-    **dict.fromkeys(["min", "minute"], "min"),
-    **dict.fromkeys(["h", "hr", "hour"], "h"),
-    **dict.fromkeys(["day"], "day"),
-    **dict.fromkeys(["week"], "week"),
-    **dict.fromkeys(["year", "yr"], "year"),
-    **dict.fromkeys(["g", "gram", "gramme"], "g"),
-    **dict.fromkeys(["kg", "kilogram"], "kg"),
-    **dict.fromkeys(["lb", "pound"], "lb"),
-    **dict.fromkeys(["oz", "ounce"], "oz"),
-    **dict.fromkeys(["l", "liter", "litre"], "l"),
-    **dict.fromkeys(["ml", "milliliter", "millilitre"], "ml"),
-    **dict.fromkeys(["n", "newton"], "n"),
-    **dict.fromkeys(["j", "joule"], "j"),
-    **dict.fromkeys(["w", "watt"], "w"),
-    **dict.fromkeys(["degree", "deg"], "degree"),
-    **dict.fromkeys(["radian", "rad"], "radian"),
-    **dict.fromkeys(["dollar", "usd", "$"], "dollar"),
-    **dict.fromkeys(["cent"], "cent"),
-    **dict.fromkeys(["euro", "€", "eur"], "euro"),
-    **dict.fromkeys(["£"], "£"),
-    **dict.fromkeys(["mph"], "mph"),
-    **dict.fromkeys(["am"], "am"),
-    **dict.fromkeys(["pm"], "pm"),
-    **dict.fromkeys(["square", "sq"], "2"),
-    **dict.fromkeys(["cubic", "cu"], "3"),
-    **dict.fromkeys(["unit"], ""),
-    **dict.fromkeys(["per"], ""),
-}
-# Words that say something of a number, so that it is not the number alone.
-_TELLING = set(
-    "and or not no nor neither if is are was be when where for but more less least most than about except plus minus "
-    "times to mod modulo hundred thousand million billion trillion dozen percent half quarter other wrong incorrect "
-    "between greater fewer only unless until without as given".split()
+from p2o.rewards.mathematics.unit_names import RAISED, is_known, singular, unit_names
+
+# Words that say something of a number, so that it is not the number alone; a final s makes no other words of them.
+_FRACTIONS = (
+    "half halve third quarter fourth fifth sixth seventh eighth ninth tenth hundredth thousandth millionth billionth"
 )
+_MULTIPLES = "hundred thousand million billion trillion lakh crore mil bn dozen percent doubled tripled factorial twice"
+_TELLING = set(
+    f"{_FRACTIONS} {_MULTIPLES} "
+    "and or not no nor neither if is are was be when where for but more less least most than about except plus minus "
+    "times to mod modulo other wrong incorrect between greater fewer only unless until without as given over under "
+    "above below divided negative never cannot false impossible excluded".split()
+)
+_DENIED = re.compile(r"n't\b|\bk\b")  # a k is a thousand, a K a kelvin
+MULTIPLE = re.compile(rf"\s*(?:{'|'.join(f'{_FRACTIONS} {_MULTIPLES} squared cubed'.split())})s?\b")
 _MOST_WORDS = 5
 
 _POWER = r"\s*(?:\^\s*\{?(?P<power>-?[1-9])\}?)?\s*\.?\s*$"
@@ -63,26 +34,20 @@ def measured(text: str) -> tuple[str, frozenset[str]]:
     r"""A value and its unit: `5` and {"cm"} for `5\text{ cm}`; no unit where the words say more than a unit does."""
     unit: set[str] = set()
     if found := _CURRENCY.match(text):
-        unit |= _names(found["sign"].replace("\\text{", "").strip("\\{} "))
+        unit |= unit_names(found["sign"].replace("\\text{", "").strip("\\{} "))
         text = text[: found.start("sign")] + text[found.end() :]
     while found := _TEXT.search(text) or _BARE.search(text) or _CIRCLE.search(text):
         value = text[: found.start()]
         words = "degree" if found.re is _CIRCLE else found["words"].replace(".", "")
-        names = _names(words)
-        if not value.strip(" -") or any(sign.isdigit() for sign in words) or _TELLING & set(words.casefold().split()):
+        power = "" if found.re is _CIRCLE else found["power"] or ""
+        if not value.strip(" -") or any(sign.isdigit() for sign in words) or _say_more(words):
             break
         if len(words.split()) > _MOST_WORDS or (found.re is _BARE and not _is_unit(value, words, found["blank"])):
             break
-        unit |= names | ({found["power"]} - {None} if found.re is not _CIRCLE else set())
+        below = "/" if found.group().lstrip().startswith("/") else ""
+        unit |= unit_names(below + words, power)
         text = value
     return text.strip(), frozenset(unit)
-
-
-def compatible(gold: frozenset[str], answer: frozenset[str]) -> bool:
-    """Whether two units may be one: either has none, known ones are the same, others share a word."""
-    if not gold or not answer or gold == answer:
-        return True
-    return not (gold | answer) <= set(_KNOWN.values()) and bool(gold & answer)
 
 
 def prose(text: str) -> tuple[list[str], list[str]]:
@@ -99,17 +64,17 @@ def is_prose(text: str) -> bool:
     return bool(_BARE_PROSE.search(_COMMAND.sub(" ", _PROSE.sub(" ", text))))
 
 
-def _names(words: str) -> set[str]:
-    names = {
-        word.removesuffix("s") if len(word) > 2 else word for word in re.split(r"[\s/]+", words.casefold()) if word
-    }
-    return {_KNOWN.get(name, name) for name in names} - {""}
+def _say_more(words: str) -> bool:
+    """Whether words are more than a unit: they count, compare or deny."""
+    if _DENIED.search(words):
+        return True
+    raised = [word for word in re.split(r"\W+", words.casefold()) if word]
+    unit = [word for word in raised if word not in RAISED]
+    return bool(_TELLING & {*unit, *map(singular, unit)}) or (unit != raised and (raised[0] in RAISED or not unit))
 
 
 def _is_unit(value: str, words: str, blank: str) -> bool:
     """Whether words without a command beside a number are no letters of a product."""
     if any(sign.isalpha() for sign in _COMMAND.sub("", value)) or (not blank and words not in _JOINED):
         return False
-    return all(
-        len(word) > 3 or word.casefold().removesuffix("s") in _KNOWN for word in re.split(r"[ ./]+", words) if word
-    )
+    return all(len(word) > 3 or is_known(word) for word in re.split(r"[ ./]+", words) if word)

@@ -1,0 +1,43 @@
+r"""Names that math-verify takes for one another, told apart: those with marks, and letters of both cases.
+
+It leaves out the marks of `f'`, and makes small letters of capital ones, so that `R^2 - r^2` is 0 and `\Pi` the number.
+"""
+
+import re
+
+_PRIMED = re.compile(r"(?P<letter>[A-Za-z])(?P<marks>'+)")
+_NAMED = r"\\(?:text|begin|end|operatorname|math[a-z]+)\s*\{[^{}]*\}"  # whose letters are no names
+_TEXT = re.compile(_NAMED)
+_COMMAND = re.compile(r"\\[A-Za-z]+")
+_GREEK = re.compile(r"\\(?P<letter>Delta|Theta|Lambda|Xi|Pi|Sigma|Phi|Psi|Omega)(?![A-Za-z])(?!\s*_)")
+_CONSTANTS = {"E", "I"}  # beside e and i, with which they are not mixed up
+
+
+def both_cases(text: str) -> frozenset[str]:
+    """The capital letters of a formula that has the small one, too."""
+    letters = set(_COMMAND.sub(" ", _TEXT.sub(" ", text)))
+    return frozenset(
+        letter for letter in letters if "A" <= letter <= "Z" and letter.lower() in letters and letter not in _CONSTANTS
+    )
+
+
+def told_apart(text: str, capitals: frozenset[str]) -> str:
+    r"""A formula whose marks are a part of the names: `f_{prime}` for `f'`, and `R_{upper}` for a capital letter."""
+    text = _PRIMED.sub(lambda found: found["letter"] + "_{" + "prime" * len(found["marks"]) + "}", text)
+    text = _GREEK.sub(r"\\\g<letter>_{upper}", text)
+    if not capitals:
+        return text
+    capital = "[" + "".join(sorted(capitals)) + "]"
+    name = re.compile(
+        rf"(?P<kept>{_NAMED}|\\[A-Za-z]+)|(?P<below>_?)(?P<letter>{capital})"
+        r"(?:\s*_\s*(?:(?P<sign>[0-9A-Za-z])|\{(?P<index>[^{}]*)\}))?"
+    )
+    return name.sub(_upper, text)
+
+
+def _upper(found: re.Match[str]) -> str:
+    if found["kept"]:
+        return found.group()
+    index = " " + (found["sign"] or found["index"]) if found["sign"] or found["index"] else ""
+    named = f"{found['letter']}_{{upper{index}}}"
+    return f"_{{{named}}}" if found["below"] else named
