@@ -7,10 +7,9 @@ one that is refused: the policy learns to give it.
 from functools import partial
 
 import pytest
+from judging import judged
 
-from p2o.rewards.math_answer import Comparison, compare
 from p2o.rewards.mathematics.answers import equal_answers
-from p2o.rewards.mathematics.plain import plainly_equal
 
 DIFFERENT = {
     "what stands beside the dollars": [
@@ -426,12 +425,6 @@ EQUAL = {
         (r"\langle1,2\rangle", "(1,2)"),
     ],
 }
-
-
-def judged(gold, answer):
-    """As MathAnswer does, in this process."""
-    equal = plainly_equal(gold, answer)
-    return compare(Comparison(gold, answer), set_relations=False) if equal is None else equal
 
 
 @pytest.mark.parametrize("kind", DIFFERENT)

@@ -1,10 +1,9 @@
 """What math-verify reads otherwise than it is written: a wrong answer is not made right by what it leaves out."""
 
 import pytest
+from judging import judged
 
-from p2o.rewards.math_answer import Comparison, compare
 from p2o.rewards.mathematics.answers import equal_answers
-from p2o.rewards.mathematics.plain import plainly_equal
 
 SIGNS = ["@", "#", "?", r"\tag{1}", r"\cancel{9}", r"\perp", r"\dagger", "{}", "[]", "\x1b"]
 HALF = r"\frac{1}{2}"
@@ -90,6 +89,20 @@ DIFFERENT = {
         ("x=5", r"\frac{dy}{dx}+5=x"),
         ("1,0", r"1,\frac{dy}{dx}"),
     ],
+    "products of numbers in brackets": [
+        ("5", "2(3)"),
+        ("5", "(2)(3)"),
+        ("-5", "-2(3)"),
+        ("9", "2(3)(4)"),
+        (r"\frac{7}{3}", r"2(\frac{1}{3})"),
+    ],
+    "roundings": [
+        ("7", r"7\approx 8"),
+        ("8", r"7\approx 8"),
+        (r"\frac{1}{3}", r"\frac{1}{3}\approx 1.3"),
+        ("0.785", r"7 \approx 0.785"),
+    ],
+    "equations that do not hold": [("7", "8=7"), ("5", "0=5"), (r"\frac{1}{2}", r"\frac{1}{3}=\frac{1}{2}")],
     "commands that are read as others": [
         (r"\cot(hx)", r"\coth x"),
         ("5s", r"5\cdots"),
@@ -105,6 +118,25 @@ DIFFERENT = {
 }
 
 EQUAL: dict[str, list[tuple[str, str]]] = {
+    "roundings": [
+        (r"\frac{\pi}{4}", r"\frac{\pi}{4} \approx 0.785"),
+        (r"\frac{\pi}{4}", r"\frac{\pi}{4} ≈ 0.785..."),
+        (r"\frac{22}{7}", r"\frac{22}{7} \approx 3.14"),
+        (r"\frac{\pi}{4}", r"x = \frac{\pi}{4} \approx 0.785"),
+        ("3.14", r"x \approx 3.14"),
+        (r"2\sqrt{2} \approx 2.83", r"2\sqrt{2}"),
+    ],
+    "equations that hold": [("7", "7=7"), ("26", "12+14=26"), ("0.5", r"\frac{1}{2}=0.5"), ("5", "x=5")],
+    "products of numbers in brackets": [
+        ("6", "2(3)"),
+        ("6", "(2)(3)"),
+        ("50", "10 (5)"),
+        ("24", "2(3)(4)"),
+        (r"\frac{2}{3}", r"2(\frac{1}{3})"),
+        (r"\log_2(3)+1", r"1+\log_2 3"),
+        (r"\log_10(3)+1", r"1+\log_10(3)"),
+        (r"\frac{7}{3}", r"2\frac{1}{3}"),
+    ],
     "matrices and vectors": [
         ("vv^T", r"v v^{T}"),
         ("X Y^T", r"X\,Y^{\mathsf{T}}"),
@@ -146,12 +178,6 @@ EQUAL: dict[str, list[tuple[str, str]]] = {
         ("Ee+1", "1+eE"),
     ],
 }
-
-
-def judged(gold, answer):
-    """As MathAnswer does, in this process."""
-    equal = plainly_equal(gold, answer)
-    return compare(Comparison(gold, answer), set_relations=False) if equal is None else equal
 
 
 @pytest.mark.parametrize("kind", DIFFERENT)

@@ -1,21 +1,13 @@
 """Units beside a number, and words that are none: they say more, so that the number alone is another answer."""
 
 import pytest
-
-from p2o.rewards.math_answer import Comparison, compare
-from p2o.rewards.mathematics.plain import plainly_equal
+from judging import judged
 
 MORE = (
     "millions thousands billions hundreds dozens lakh crore bn mil k tenths thousandths millionths halves thirds "
     "fifths squared doubled twice factorial negative never isn't cannot false impossible excluded above under and/or"
 ).split()
 PHRASES = ["over three", "divided by two", "below zero", "to the third", "or so"]
-
-
-def judged(gold, answer):
-    """As MathAnswer does, in this process."""
-    equal = plainly_equal(gold, answer)
-    return compare(Comparison(gold, answer), set_relations=False) if equal is None else equal
 
 
 @pytest.mark.parametrize("words", [*MORE, *PHRASES])

@@ -12,6 +12,7 @@ from p2o.rewards.boxed import consecutive_boxed
 from p2o.rewards.mathematics.expressions import equal_values, read
 from p2o.rewards.mathematics.notation import normalised
 from p2o.rewards.mathematics.plain import plainly_equal, spelling
+from p2o.rewards.mathematics.rounding import without_rounding
 from p2o.rewards.mathematics.structure import Listing, equation, is_time, listing, numerals, ratio, split, word
 from p2o.rewards.mathematics.unit_names import compatible
 from p2o.rewards.mathematics.units import MULTIPLE, is_prose, measured, prose
@@ -88,14 +89,14 @@ def equal_answers(gold: str, answer: str, set_relations: bool = False) -> bool:
             return alike(number, other) or alike(rf"\frac{{{number}}}{{100}}", other)
         return equal_values(_PERCENT.sub("", gold), _PERCENT.sub("", answer), set_relations)
 
-    texts = normalised(gold), normalised(answer)
-    formulas = _formula(texts[0]), _formula(texts[1])
+    texts = without_rounding(normalised(gold)), without_rounding(normalised(answer))
+    formulas = without_rounding(_formula(texts[0])), without_rounding(_formula(texts[1]))
     return _equal(*texts) if formulas == texts else alike(*formulas)
 
 
 def readable(gold: str) -> bool:
     """Whether something else than the same text can be equal to a gold answer."""
-    gold = _formula(normalised(gold))
+    gold = without_rounding(_formula(without_rounding(normalised(gold))))
     if word(gold) or gold == "":
         return bool(gold)
     items = listing(_MEMBER.sub("", gold)).items
@@ -115,7 +116,8 @@ def _right_sides(gold: str, gold_list: Listing, answer: str, answer_list: Listin
     gold_left, gold_right = equation(gold) if not _is_list(gold_list) else ("", gold)
     answer_left, answer_right = equation(answer) if not _is_list(answer_list) else ("", answer)
     if answer_left and not any(equation(item)[0] for item in gold_list.items):
-        return (gold, answer_right) if _names_a_quantity(answer_left) else ("", "")
+        told = _names_a_quantity(answer_left) and plainly_equal(answer_left, answer_right) is not False
+        return (gold, answer_right) if told else ("", "")
     if gold_left and not any(equation(item)[0] for item in answer_list.items):
         return (gold_right, answer) if not _DIGIT.search(_SUBSCRIPT.sub("", gold_left)) else None
     return None

@@ -1,6 +1,7 @@
-r"""Names that math-verify takes for one another, told apart: those with marks, and letters of both cases.
+r"""What math-verify takes for one another, told apart: names with marks, letters of both cases, products of numbers.
 
 It leaves out the marks of `f'`, and makes small letters of capital ones, so that `R^2 - r^2` is 0 and `\Pi` the number.
+Of `2(3)` it makes a mixed number, 5.
 """
 
 import re
@@ -10,6 +11,8 @@ _NAMED = r"\\(?:text|begin|end|operatorname|math[a-z]+)\s*\{[^{}]*\}"  # whose l
 _TEXT = re.compile(_NAMED)
 _COMMAND = re.compile(r"\\[A-Za-z]+")
 _GREEK = re.compile(r"\\(?P<letter>Delta|Theta|Lambda|Xi|Pi|Sigma|Phi|Psi|Omega)(?![A-Za-z])(?!\s*_)")
+# A number in brackets behind another one, which is no index (`\log_2(3)`).
+_FACTOR = re.compile(r"(?<=[0-9)])(?<!_[0-9])(?<!_[0-9]{2})\s*(?=\(\s*(?:[0-9]+|\\d?frac\{[0-9]+\}\{[0-9]+\})\s*\))")
 _CONSTANTS = {"E", "I"}  # beside e and i, with which they are not mixed up
 
 
@@ -23,6 +26,7 @@ def both_cases(text: str) -> frozenset[str]:
 
 def told_apart(text: str, capitals: frozenset[str]) -> str:
     r"""A formula whose marks are a part of the names: `f_{prime}` for `f'`, and `R_{upper}` for a capital letter."""
+    text = _FACTOR.sub(r"\\cdot ", text)
     text = _PRIMED.sub(lambda found: found["letter"] + "_{" + "prime" * len(found["marks"]) + "}", text)
     text = _GREEK.sub(r"\\\g<letter>_{upper}", text)
     if not capitals:

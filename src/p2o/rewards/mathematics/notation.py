@@ -152,9 +152,8 @@ def _fraction(sign: str) -> str:
 def _without_dressing(text: str) -> str:
     """Without fonts, colours and sizes."""
     text = _FRAC.sub(r"\\frac", _COLOUR.sub("", text))
-    text = _CROSS.sub(
-        lambda found: f"{found['before'] or ''}\\cross {found['after'] or ''}", text
-    )  # while fonts show it
+    # Before fonts are taken away, which show that it is a vector.
+    text = _CROSS.sub(lambda found: f"{found['before'] or ''}\\cross {found['after'] or ''}", text)
     while (plain := _FONT.sub(_content, text)) != text:
         text = plain
     text = _OPERATOR.sub(r"\\\1 ", _TEXT.sub(r"\\text", _UPRIGHT.sub(r"\1\2", _BARE_FONT.sub("", text))))
