@@ -27,7 +27,7 @@ import yaml
 from tabulate import tabulate
 
 from evolution import WORLDS, WatchedEngine, build, held_out
-from p2o.commands.study.interval import students_t
+from p2o.evaluation.student import student_quantile
 from p2o.evolution import DominanceSelector, SeedSelector
 from p2o.evolution.callback import TemplateEvolution
 from p2o.evolution.phase import EvolutionPhase
@@ -93,7 +93,7 @@ def spread(values: Sequence[float]) -> str:
 def difference(values: Sequence[float], others: Sequence[float]) -> str:
     """Mean of the paired differences with its 95 % interval."""
     differences = [value - other for value, other in zip(values, others, strict=True)]
-    errors = students_t(len(differences) - 1)
+    errors = student_quantile(len(differences) - 1)
     middle, half = statistics.fmean(differences), errors * statistics.stdev(differences) / math.sqrt(len(differences))
     return f"{middle:+.1f} ({middle - half:+.1f} to {middle + half:+.1f})"
 

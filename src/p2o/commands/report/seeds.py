@@ -4,7 +4,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import takewhile
-from math import cos, pi, sin, sqrt, tan
+from math import sqrt
 from statistics import fmean, stdev
 from typing import Any
 
@@ -12,6 +12,7 @@ from p2o.commands.report.charts import Line
 from p2o.commands.report.estimates import Estimate
 from p2o.commands.report.runs import Run
 from p2o.commands.report.texts import filled_up
+from p2o.evaluation.student import student_quantile
 
 # Where files go, what is shown, and the seed itself.
 APART = ("seed_everything", "ckpt_path", "config", "progress", "console_samples")
@@ -20,7 +21,6 @@ APART_WITHIN = {
     "checkpoint": ("dirpath",),
     **dict.fromkeys(("model", "data", "evolution"), ("seed",)),
 }
-CONFIDENCE = 0.95
 
 
 @dataclass(frozen=True)
@@ -58,27 +58,6 @@ def mean_over_seeds(values: Sequence[float]) -> Estimate:
         return Estimate(mean, mean, mean)
     half = student_quantile(len(values) - 1) * stdev(values) / sqrt(len(values))
     return Estimate(mean, mean - half, mean + half)
-
-
-def student_quantile(degrees: int) -> float:
-    """The t that Student's distribution stays below in absolute value with a chance of 95 %, found by bisection."""
-    low, high = 0.0, pi / 2
-    for _ in range(60):
-        middle = (low + high) / 2
-        low, high = (middle, high) if _student_within(middle, degrees) < CONFIDENCE else (low, middle)
-    return sqrt(degrees) * tan(low)
-
-
-def _student_within(angle: float, degrees: int) -> float:
-    """The chance of |t| < √degrees · tan(angle): Abramowitz and Stegun, 26.7.3 and 26.7.4."""
-    if degrees == 1:
-        return 2 / pi * angle
-    odd = degrees % 2
-    term = total = cos(angle) if odd else 1.0
-    for number in range(2 + odd, degrees - 1, 2):
-        term *= cos(angle) ** 2 * (number - 1) / number
-        total += term
-    return 2 / pi * (angle + sin(angle) * total) if odd else sin(angle) * total
 
 
 def seed_line(

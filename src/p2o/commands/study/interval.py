@@ -2,14 +2,13 @@
 
 import math
 from collections.abc import Sequence
-from functools import cache
 
 import torch
-from mpmath import betainc, findroot
 from torch import Tensor
 
 from p2o.commands.study.results import RunResult
 from p2o.errors import InputError
+from p2o.evaluation.student import student_quantile
 
 
 def paired_interval(differences: Tensor) -> tuple[float, float, float]:
@@ -36,7 +35,7 @@ def paired_interval(differences: Tensor) -> tuple[float, float, float]:
     if total <= 0:
         return mean, mean, mean
     freedom = total**2 / sum(part**2 / degrees for part, degrees in parts)
-    half = students_t(max(1.0, freedom)) * math.sqrt(total / (seeds * questions))
+    half = student_quantile(max(1.0, freedom)) * math.sqrt(total / (seeds * questions))
     return mean, mean - half, mean + half
 
 
@@ -53,19 +52,6 @@ def _mean_squares(values: Tensor) -> list[tuple[float, int]]:
     effects = [(questions * float(of_seeds.var()), seeds - 1), (seeds * float(of_questions.var()), questions - 1)]
     found = [effect for effect in effects if effect[0] > error]
     return [*found, (-error, degrees)] if len(found) == 2 else found or [(error, degrees)]
-
-
-@cache
-def students_t(degrees: float) -> float:
-    """How many standard errors a 95 % interval reaches to either side, by its degrees of freedom (1 and more)."""
-    # From the quantile for many degrees to that for one; two-sided tail probabilities are an incomplete beta function.
-    return float(
-        findroot(
-            lambda t: betainc(degrees / 2, 0.5, 0, degrees / (degrees + t * t), regularized=True) - 0.05,
-            (1.95, 13),
-            solver="anderson",
-        )
-    )
 
 
 def differences(name: str, mine: Sequence[RunResult], base: Sequence[RunResult], of: str) -> Tensor:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
+from math import isnan
 from statistics import fmean, stdev
 
 from p2o.commands.study.definition import Study
@@ -169,7 +170,7 @@ def _difference(row: StudyRow, base: StudyRow, of: str) -> str:
     if row is base or not {result.seed for result in row.results} & {result.seed for result in base.results}:
         return NOTHING
     mean, low, high = paired_interval(differences(row.variant.row, row.results, base.results, of))
-    interval = f" ({100 * low:+.1f} to {100 * high:+.1f})" if low == low else ""  # one question of one seed has none
+    interval = "" if isnan(low) else f" ({100 * low:+.1f} to {100 * high:+.1f})"  # one question of one seed has none
     return f"{100 * mean:+.1f}{interval}"
 
 
