@@ -49,6 +49,14 @@ def test_both_variances_count():
     assert high - low == pytest.approx(2 * student_quantile(freedom) * (a + b) ** 0.5, rel=1e-6)
 
 
+def test_the_error_that_both_effects_hold_is_counted_once():
+    """By hand: mean squares of seeds 1.5 (1 degree), of questions 1.5 (2) and of the error 0.5 (2), over 6 values."""
+    mean, low, high = paired_interval(torch.tensor([[0.0, 1, 2], [2, 1, 3]]))
+    freedom = 2.5**2 / (1.5**2 / 1 + 1.5**2 / 2 + 0.5**2 / 2)
+    half = student_quantile(freedom) * math.sqrt(2.5 / 6)
+    assert (mean, low, high) == pytest.approx((1.5, 1.5 - half, 1.5 + half))
+
+
 @pytest.mark.parametrize(("seeds", "questions"), [(0.0, 0.3), (0.2, 0.0), (0.1, 0.2)])
 def test_it_holds_the_truth_as_often_as_it_says(seeds, questions):
     """400 draws of five seeds and 40 questions: 95 %, give or take four standard errors, or a little more often."""
